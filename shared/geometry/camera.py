@@ -1,0 +1,77 @@
+"""The pinhole camera: OpenCV axes, pixel domain [0, W] x [0, H]. See CONVENTIONS.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from shared.records import TensorRecord
+
+SENSOR_WIDTH_35MM = 36.0  # width of the frame that "35 mm equivalent" focal lengths refer to
+
+
+@dataclass(frozen=True)
+class Camera(TensorRecord):
+    """Intrinsics in pixels of an image of ``size``, and the pose of the world in the camera frame."""
+
+    focal_px: Tensor  # (..., 2) fx, fy
+    center_px: Tensor  # (..., 2) cx, cy
+    T_cam_world: Tensor  # (..., 4, 4)
+    size: tuple[int, int]  # (height, width) in pixels
+
+    @staticmethod
+    def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
+        """A camera whose frame is the world frame. ``focal_px`` (...) or (..., 2); the centre defaults to the middle."""
+        if focal_px.ndim == 0 or focal_px.shape[-1] != 2:
+            focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
+        if center_px is None:
+            center_px = focal_px.new_tensor([size[1] / 2, size[0] / 2]).expand_as(focal_px)
+        eye = torch.eye(4, dtype=focal_px.dtype, device=focal_px.device)
+        return Camera(focal_px, center_px, eye.expand(*focal_px.shape[:-1], 4, 4), size)
+
+    def world_to_cam(self, points_world: Tensor) -> Tensor:
+        """(..., N, 3) metres in the world -> (..., N, 3) metres in the camera frame."""
+        rotation, translation = self.T_cam_world[..., :3, :3], self.T_cam_world[..., :3, 3]
+        return points_world @ rotation.transpose(-1, -2) + translation[..., None, :]
+
+    def project(self, points_world: Tensor) -> Tensor:
+        """(..., N, 3) metres in the world -> (..., N, 2) pixels. Points must lie in front of the camera."""
+        return self.project_cam(self.world_to_cam(points_world))
+
+    def project_cam(self, points_cam: Tensor) -> Tensor:
+        """(..., N, 3) metres in the camera frame -> (..., N, 2) pixels."""
+        normalised = points_cam[..., :2] / points_cam[..., 2:]
+        return normalised * self.focal_px[..., None, :] + self.center_px[..., None, :]
+
+    def unproject(self, points_px: Tensor, depth_m: Tensor) -> Tensor:
+        """(..., N, 2) pixels at depths (..., N) along z -> (..., N, 3) metres in the world."""
+        normalised = (points_px - self.center_px[..., None, :]) / self.focal_px[..., None, :]
+        points_cam = torch.cat([normalised, torch.ones_like(normalised[..., :1])], -1) * depth_m[..., None]
+        rotation, translation = self.T_cam_world[..., :3, :3], self.T_cam_world[..., :3, 3]
+        return (points_cam - translation[..., None, :]) @ rotation
+
+    def warped(self, affine: Tensor, size: tuple[int, int]) -> Camera:
+        """The same view after an axis-aligned affine map of its pixels, e.g. a crop. ``affine`` (..., 2, 3), no shear."""
+        scale = torch.diagonal(affine[..., :2], dim1=-2, dim2=-1)
+        return replace(
+            self,
+            focal_px=self.focal_px * scale,
+            center_px=self.center_px * scale + affine[..., 2],
+            size=size,
+        )
+
+
+def focal_from_fov(fov_rad: float, extent_px: float) -> float:
+    """Focal length in pixels that sees ``extent_px`` under the angle ``fov_rad``."""
+    return extent_px / (2 * float(torch.tan(torch.tensor(fov_rad / 2, dtype=torch.float64))))
+
+
+def focal_from_35mm(focal_35mm: float, size: Sequence[int]) -> float:
+    """Focal length in pixels from its 35 mm equivalent, for an image of (height, width).
+
+    The equivalent is read against the longer side, as cameras do for landscape and portrait pictures alike.
+    """
+    return focal_35mm / SENSOR_WIDTH_35MM * max(size)

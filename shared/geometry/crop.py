@@ -1,0 +1,84 @@
+"""Square crops with an exact inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.records import TensorRecord
+
+
+@dataclass(frozen=True)
+class Crop(TensorRecord):
+    """A scale and a shift from image pixels to crop pixels: ``x_crop = affine @ (x_image, 1)``."""
+
+    affine: Tensor  # (..., 2, 3), axis-aligned
+    size: tuple[int, int]  # (height, width) of the crop in pixels
+
+    @staticmethod
+    def square(center_px: Tensor, side_px: Tensor, crop_size: int) -> Crop:
+        """The square of ``side_px`` (...) around ``center_px`` (..., 2), resized to ``crop_size``. May leave the image."""
+        scale = crop_size / side_px
+        shift = crop_size / 2 - center_px * scale[..., None]
+        zero = torch.zeros_like(scale)
+        rows = [torch.stack([scale, zero, shift[..., 0]], -1), torch.stack([zero, scale, shift[..., 1]], -1)]
+        return Crop(torch.stack(rows, -2), (crop_size, crop_size))
+
+    @staticmethod
+    def around(points_px: Tensor, crop_size: int, margin: float) -> Crop:
+        """The square around the bounding box of points (..., N, 2), its longer side widened by the factor ``margin``."""
+        low, high = points_px.amin(-2), points_px.amax(-2)
+        return Crop.square((low + high) / 2, (high - low).amax(-1) * margin, crop_size)
+
+    def apply(self, points_px: Tensor) -> Tensor:
+        """Image pixels (..., N, 2) -> crop pixels."""
+        return points_px @ self.affine[..., :2].transpose(-1, -2) + self.affine[..., None, :, 2]
+
+    def inverse_affine(self) -> Tensor:
+        """(..., 2, 3) map from crop pixels to image pixels."""
+        scale = torch.diagonal(self.affine[..., :2], dim1=-2, dim2=-1)
+        return torch.cat([torch.diag_embed(1 / scale), (-self.affine[..., 2] / scale)[..., None]], -1)
+
+    def invert(self, points_px: Tensor) -> Tensor:
+        """Crop pixels (..., N, 2) -> image pixels, the exact inverse of `apply`."""
+        inverse = self.inverse_affine()
+        return points_px @ inverse[..., :2].transpose(-1, -2) + inverse[..., None, :, 2]
+
+    def sample(self, image: np.ndarray) -> np.ndarray:
+        """Cut the crop from one image (H, W, C), any dtype that OpenCV takes; black outside the image.
+
+        Shrinking averages over the source pixels (area filter), enlarging is bilinear. Not batched.
+        """
+        if self.affine.ndim != 2:
+            raise ValueError(
+                f"sample takes one crop; this record holds {tuple(self.affine.shape[:-2])}: index it first"
+            )
+        height, width = self.size
+        inverse = self.inverse_affine().double().numpy()
+        shrink = float(inverse[0, 0])
+        if shrink > 1:
+            return self._sample_area(image, inverse)
+        # OpenCV puts pixel centres at integers; ours are at +0.5.
+        shifted = inverse.copy()
+        shifted[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(image, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+
+    def _sample_area(self, image: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+        """Reduce the image so far that the rest is a bilinear step of less than two source pixels."""
+        factor = int(np.floor(inverse[0, 0]))
+        if factor > 1:
+            height, width = (max(1, round(side / factor)) for side in image.shape[:2])
+            reduced = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            scale = np.array([width / image.shape[1], height / image.shape[0]])
+            inverse = inverse * scale[:, None]
+            image = reduced if reduced.ndim == image.ndim else reduced[..., None]
+        height, width = self.size
+        shifted = inverse.copy()
+        shifted[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(image, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)

@@ -1,0 +1,21 @@
+"""Shared fixtures. Everything runs on the open head; nothing outside the repository is read."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run."""
+    no_gpu = pytest.mark.skip(reason="needs a CUDA device, and torch sees none")
+    no_flame = pytest.mark.skip(reason="needs licensed FLAME files: set PIXEL3DMM_FLAME to the model's path")
+    for item in items:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(no_gpu)
+        if "licensed" in item.keywords and "PIXEL3DMM_FLAME" not in os.environ:
+            item.add_marker(no_flame)
