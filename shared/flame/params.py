@@ -15,8 +15,8 @@ from shared.records import TensorRecord
 class FlameParams(TensorRecord):
     """Everything that places one head in the world frame; rotations are axis-angle in radians.
 
-    ``x_world = R(global_rot) (x_head - root) + root + translation``, where ``root`` is the root joint of the shaped head,
-    as in SMPL and FLAME.
+    ``x_world = R(global_rot) (x_head - root) + root + translation``, where ``root`` is the root joint of the shaped
+    head, as in SMPL and FLAME.
     """
 
     shape: Tensor  # (..., S) identity codes, unit variance

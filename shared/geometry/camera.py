@@ -24,13 +24,16 @@ class Camera(TensorRecord):
 
     @staticmethod
     def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
-        """A camera whose frame is the world frame. ``focal_px`` (...) or (..., 2); the centre defaults to the middle."""
+        """The camera of the fits: at the world's origin, looking along -z of a y-up world.
+
+        A head with zero rotation faces it. ``focal_px`` (...) or (..., 2); the centre defaults to the middle.
+        """
         if focal_px.ndim == 0 or focal_px.shape[-1] != 2:
             focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
         if center_px is None:
             center_px = focal_px.new_tensor([size[1] / 2, size[0] / 2]).expand_as(focal_px)
-        eye = torch.eye(4, dtype=focal_px.dtype, device=focal_px.device)
-        return Camera(focal_px, center_px, eye.expand(*focal_px.shape[:-1], 4, 4), size)
+        T_cam_world = torch.diag(focal_px.new_tensor([1.0, -1.0, -1.0, 1.0]))
+        return Camera(focal_px, center_px, T_cam_world.expand(*focal_px.shape[:-1], 4, 4), size)
 
     def world_to_cam(self, points_world: Tensor) -> Tensor:
         """(..., N, 3) metres in the world -> (..., N, 3) metres in the camera frame."""
@@ -54,7 +57,7 @@ class Camera(TensorRecord):
         return (points_cam - translation[..., None, :]) @ rotation
 
     def warped(self, affine: Tensor, size: tuple[int, int]) -> Camera:
-        """The same view after an axis-aligned affine map of its pixels, e.g. a crop. ``affine`` (..., 2, 3), no shear."""
+        """The same view after an axis-aligned affine map (..., 2, 3) of its pixels, such as a crop's."""
         scale = torch.diagonal(affine[..., :2], dim1=-2, dim2=-1)
         return replace(
             self,

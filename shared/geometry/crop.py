@@ -21,7 +21,7 @@ class Crop(TensorRecord):
 
     @staticmethod
     def square(center_px: Tensor, side_px: Tensor, crop_size: int) -> Crop:
-        """The square of ``side_px`` (...) around ``center_px`` (..., 2), resized to ``crop_size``. May leave the image."""
+        """The square of ``side_px`` (...) around ``center_px`` (..., 2), resized; it may leave the image."""
         scale = crop_size / side_px
         shift = crop_size / 2 - center_px * scale[..., None]
         zero = torch.zeros_like(scale)
@@ -30,7 +30,7 @@ class Crop(TensorRecord):
 
     @staticmethod
     def around(points_px: Tensor, crop_size: int, margin: float) -> Crop:
-        """The square around the bounding box of points (..., N, 2), its longer side widened by the factor ``margin``."""
+        """The square around the bounding box of points (..., N, 2), its longer side times ``margin``."""
         low, high = points_px.amin(-2), points_px.amax(-2)
         return Crop.square((low + high) / 2, (high - low).amax(-1) * margin, crop_size)
 

@@ -1,7 +1,7 @@
 """Rotations: axis-angle, matrices and 6D, with values and derivatives safe at zero.
 
-Matrices act on column vectors. Axis-angle vectors are in radians and may have any length; `matrix_to_axis_angle` returns
-angles in [0, pi].
+Matrices act on column vectors. Axis-angle vectors are in radians and may have any length; `matrix_to_axis_angle`
+returns angles in [0, pi].
 """
 
 from __future__ import annotations
