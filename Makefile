@@ -1,0 +1,43 @@
+# Every target sets itself up: the first one makes .venv and installs the project into it.
+# Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help install demo test test-fast lint format
+
+help:
+	@echo "make demo       fit the example face and write pictures and a mesh to runs/demo"
+	@echo "make test       every test"
+	@echo "make test-fast  the tests that take seconds"
+	@echo "make lint       ruff and pyright"
+	@echo "make format     let ruff rewrite the code"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' || { \
+	  echo "this project needs Python 3.10, 3.11 or 3.12, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)"; \
+	  echo "name another one, for example: make $(or $(MAKECMDGOALS),test) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python teacher/demo.py out=runs/demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
