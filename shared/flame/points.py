@@ -1,0 +1,301 @@
+"""Chosen surface points of a head, posed together with their analytic Jacobian.
+
+A surface point is a fixed barycentric mix of three vertices, and linear blend skinning is linear in the vertices once
+the joints' transforms are known. So a point is a sum over joints of "rotate the share that follows this joint":
+
+    x_p = sum_j R_j y_pj + w_pj t_j,     y_pj = share_pj (template + dirs codes + posedirs feature)
+
+with ``t_j = T_j - R_j J_j`` from the rest joints ``J`` and posed joints ``T``. The shares are precomputed; a joint that
+does not move a point costs nothing. This is exact, not an approximation of the full forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.flame.model import FlameModel, forward_kinematics
+from shared.flame.schema import JOINTS, PARENTS, LandmarkEmbedding
+from shared.geometry.rotation import axis_angle_to_matrix, left_jacobian, skew
+
+ROTATIONS = ("global_rot", "neck", "jaw", "left_eye", "right_eye")  # variables, one a joint
+
+
+def _descendants(joint: int) -> list[int]:
+    """The joint itself and all below it."""
+    found = [joint]
+    for child in range(joint + 1, len(PARENTS)):
+        if PARENTS[child] in found:
+            found.append(child)
+    return found
+
+
+@dataclass(frozen=True)
+class _JointShare:
+    """The part of the points that follows one joint."""
+
+    points: Tensor  # (Q,) int64, which points
+    weight: Tensor  # (Q,) share of the point
+    base: Tensor  # (Q, 3) share of the template
+    dirs: Tensor  # (Q, 3, K) share of the blendshapes
+    posedirs: Tensor | None  # (Q, 3, 36) share of the pose correctives, None where they are all zero
+
+
+class FlamePoints:
+    """P fixed points on the surface of a head model.
+
+    ``codes`` are the coefficients ``[shape, expression, eyelids]``: in the model's own basis (K = S + E + 2), or
+    in the shorter one given to `with_basis`.
+    """
+
+    def __init__(
+        self, shares: Mapping[int, _JointShare], joints: Tensor, joint_dirs: Tensor, n_points: int, sizes: CodeSizes
+    ) -> None:
+        self._shares = dict(shares)
+        self._joints = joints  # (5, 3) rest joints of the template
+        self._joint_dirs = joint_dirs  # (5, 3, K)
+        self.n_points = n_points
+        self.sizes = sizes
+
+    @staticmethod
+    def from_embedding(model: FlameModel, embedding: LandmarkEmbedding) -> FlamePoints:
+        """The points of a landmark embedding."""
+        corners = model.faces[embedding.face_index.to(model.faces.device)]  # (P, 3)
+        barycentric = embedding.barycentric.to(model.v_template)
+        weights = barycentric[..., None] * model.lbs_weights[corners]  # (P, 3, 5)
+        shares: dict[int, _JointShare] = {}
+        for joint in range(len(JOINTS)):
+            share = weights[..., joint]  # (P, 3)
+            points = (share.abs().sum(-1) > 0).nonzero().squeeze(-1)
+            if not len(points):
+                continue
+            index, share = corners[points], share[points]
+            posedirs = torch.einsum("qc,qckf->qkf", share, model.posedirs[index])
+            shares[joint] = _JointShare(
+                points,
+                share.sum(-1),
+                torch.einsum("qc,qck->qk", share, model.v_template[index]),
+                torch.einsum("qc,qckd->qkd", share, model.blendshapes[index]),
+                posedirs if bool(posedirs.any()) else None,
+            )
+        sizes = CodeSizes(model.n_shape, model.n_expression)
+        return FlamePoints(shares, model.joints_template, model.joint_blendshapes, len(corners), sizes)
+
+    @staticmethod
+    def from_vertices(model: FlameModel, vertices: Tensor) -> FlamePoints:
+        """The points at whole vertices, indices (P,)."""
+        flat = model.faces.reshape(-1)
+        first_use = torch.full((model.v_template.shape[0],), -1, dtype=torch.int64, device=flat.device)
+        first_use[flat.flip(0)] = torch.arange(len(flat), device=flat.device).flip(0)
+        slot = first_use[vertices]
+        if bool((slot < 0).any()):
+            lonely = vertices[slot < 0][:5].tolist()
+            raise ValueError(f"vertices {lonely} belong to no face, so they are not on the surface")
+        corner = torch.nn.functional.one_hot(slot % 3, 3).to(model.v_template)
+        return FlamePoints.from_embedding(model, LandmarkEmbedding(slot // 3, corner))
+
+    def with_basis(self, basis: CodeBasis) -> FlamePoints:
+        """The same points as functions of reduced codes, ``codes = basis @ reduced codes``."""
+        matrix = basis.matrix()
+        shares = {
+            joint: _JointShare(s.points, s.weight, s.base, s.dirs @ matrix, s.posedirs)
+            for joint, s in self._shares.items()
+        }
+        return FlamePoints(shares, self._joints, self._joint_dirs @ matrix, self.n_points, basis.sizes)
+
+    def displacements(self) -> Tensor:
+        """(P, 3, K) how the unposed points move with each code."""
+        total = self._joints.new_zeros(self.n_points, 3, self._joint_dirs.shape[2])
+        for share in self._shares.values():
+            total.index_add_(0, share.points, share.dirs)
+        return total
+
+    def rest_positions(self) -> Tensor:
+        """(P, 3) the points of the mean head, metres, head frame."""
+        total = self._joints.new_zeros(self.n_points, 3)
+        for share in self._shares.values():
+            total.index_add_(0, share.points, share.base)
+        return total
+
+    def pose(self, codes: Tensor, rotations: Tensor, translation: Tensor) -> PosedPoints:
+        """Pose the points.
+
+        Args:
+            codes: (B, K) in this object's basis.
+            rotations: (B, 5, 3, 3) of each joint relative to its parent.
+            translation: (B, 3) metres.
+        """
+        joints = self._joints + torch.einsum("jkc,bc->bjk", self._joint_dirs, codes)
+        world_rotations, world_joints = forward_kinematics(rotations, joints)
+        offsets = world_joints - (world_rotations @ joints[..., None]).squeeze(-1)
+        eye = torch.eye(3, dtype=codes.dtype, device=codes.device)
+        feature = (rotations[:, 1:] - eye).flatten(1)  # (B, 36)
+        moved: dict[int, Tensor] = {}
+        position = translation[:, None, :].expand(-1, self.n_points, 3).clone()
+        for joint, share in self._shares.items():
+            rest = share.base + torch.einsum("qkc,bc->bqk", share.dirs, codes)
+            if share.posedirs is not None:
+                rest = rest + torch.einsum("qkf,bf->bqk", share.posedirs, feature)
+            world = rest @ world_rotations[:, joint].transpose(1, 2) + share.weight[:, None] * offsets[:, None, joint]
+            moved[joint] = world
+            position.index_add_(1, share.points, world)
+        return PosedPoints(self, position, moved, rotations, world_rotations, world_joints)
+
+
+@dataclass(frozen=True)
+class CodeSizes:
+    """How a code vector splits: shape, expression, and two eyelids."""
+
+    shape: int
+    expression: int
+
+    @property
+    def total(self) -> int:
+        """K."""
+        return self.shape + self.expression + 2
+
+    def split(self, codes: Tensor) -> dict[str, Tensor]:
+        """Slices of the last dimension by name."""
+        parts = codes.split([self.shape, self.expression, 2], -1)
+        return dict(zip(("shape", "expression", "eyelids"), parts, strict=True))
+
+
+@dataclass(frozen=True)
+class CodeBasis:
+    """Orthonormal directions of shape and of expression: ``shape = shape_basis @ reduced``, likewise expression.
+
+    Because the columns are orthonormal, a unit Gaussian on the codes is a unit Gaussian on the reduced codes, and what
+    is left out stays at its mean.
+    """
+
+    shape: Tensor  # (S, s)
+    expression: Tensor  # (E, e)
+
+    @staticmethod
+    def of(points: FlamePoints, tolerance_m: float) -> CodeBasis:
+        """Directions that these points can see.
+
+        The principal directions are kept until the rest, at one standard deviation each, moves the points by less than
+        ``tolerance_m`` in root mean square.
+        """
+        parts = points.sizes.split(points.displacements())
+        return CodeBasis(*(_visible_directions(parts[name], tolerance_m) for name in ("shape", "expression")))
+
+    @property
+    def sizes(self) -> CodeSizes:
+        """Sizes of the reduced codes."""
+        return CodeSizes(self.shape.shape[1], self.expression.shape[1])
+
+    def matrix(self) -> Tensor:
+        """(K, k) the block-diagonal map from reduced codes to codes."""
+        return torch.block_diag(self.shape, self.expression, torch.eye(2).to(self.shape))
+
+
+def _visible_directions(displacements: Tensor, tolerance_m: float) -> Tensor:
+    """(P, 3, C) -> (C, c) orthonormal."""
+    flat = displacements.double().reshape(-1, displacements.shape[-1])
+    _, singular, vh = torch.linalg.svd(flat, full_matrices=False)
+    left_out = (singular**2).flip(0).cumsum(0).flip(0)  # energy of directions i, i+1, ...
+    kept = int((left_out > tolerance_m**2 * displacements.shape[0]).sum())
+    return vh[: max(kept, 1)].T.to(displacements)
+
+
+@dataclass(frozen=True)
+class PosedPoints:
+    """Posed points and what their derivatives need."""
+
+    _points: FlamePoints
+    position: Tensor  # (B, P, 3) world frame, metres
+    _moved: Mapping[int, Tensor]  # joint -> (B, Q, 3) its term of the sum
+    _rotations: Tensor  # (B, 5, 3, 3) local
+    _world_rotations: Tensor  # (B, 5, 3, 3)
+    _world_joints: Tensor  # (B, 5, 3)
+
+    def pull_back(self, rows: Tensor) -> dict[str, Tensor]:
+        """Chain rule: from derivatives by position to derivatives by variables.
+
+        Args:
+            rows: (B, P, R, 3) derivative of R quantities a point by the point's position; the identity gives the
+                Jacobian of the positions themselves.
+
+        Returns:
+            name -> (B, P, R, D): "codes" (K), "translation" (3), and each of `ROTATIONS` (3) as the left perturbation
+            ``R <- exp(delta) R`` of the joint's local rotation.
+        """
+        jacobian = {"codes": self._by_codes(rows), "translation": rows}
+        for joint, name in enumerate(ROTATIONS):
+            jacobian[name] = self._by_rotation(rows, joint)
+        return jacobian
+
+    def _by_codes(self, rows: Tensor) -> Tensor:
+        batch, n_points, n_rows, _ = rows.shape
+        points = self._points
+        # Layout (P, B R, K): one small matrix product a point, batched over the points.
+        total = self._offsets_by_codes(rows).permute(1, 0, 2, 3).reshape(n_points, batch * n_rows, -1)
+        for joint, share in points._shares.items():
+            rotated = rows[:, share.points] @ self._world_rotations[:, None, joint]  # (B, Q, R, 3)
+            left = rotated.permute(1, 0, 2, 3).reshape(len(share.points), batch * n_rows, 3)
+            if len(share.points) == n_points:
+                total.baddbmm_(left, share.dirs)
+            else:
+                total.index_add_(0, share.points, left @ share.dirs)
+        return total.reshape(n_points, batch, n_rows, -1).permute(1, 0, 2, 3)
+
+    def _offsets_by_codes(self, rows: Tensor) -> Tensor:
+        """The part through the joints: points follow their joints when these move with the codes."""
+        dirs = self._points._joint_dirs  # (5, 3, K)
+        by_joint = []
+        for joint, parent in enumerate(PARENTS):
+            if parent < 0:
+                posed = dirs[joint].expand(rows.shape[0], -1, -1)
+            else:
+                posed = by_joint[parent][0] + self._world_rotations[:, parent] @ (dirs[joint] - dirs[parent])
+            by_joint.append((posed, posed - self._world_rotations[:, joint] @ dirs[joint]))
+        offsets = torch.stack([offset for _, offset in by_joint], 1)  # (B, 5, 3, K)
+        weights = rows.new_zeros(self._points.n_points, len(PARENTS))
+        for joint, share in self._points._shares.items():
+            weights[share.points, joint] = share.weight
+        blended = torch.einsum("pj,bjkc->bpkc", weights, offsets)
+        return rows @ blended
+
+    def _by_rotation(self, rows: Tensor, joint: int) -> Tensor:
+        points = self._points
+        parent = PARENTS[joint]
+        lever = torch.zeros_like(self.position)  # what turns, seen from the joint
+        for below in _descendants(joint):
+            share = points._shares.get(below)
+            if share is not None:
+                pivot = share.weight[:, None] * self._world_joints[:, None, joint]
+                lever.index_add_(1, share.points, self._moved[below] - pivot)
+        turned = -(rows @ skew(lever))
+        if parent < 0:
+            return turned
+        turned = turned @ self._world_rotations[:, None, parent]
+        return turned + self._correctives(rows, joint)
+
+    def _correctives(self, rows: Tensor, joint: int) -> Tensor:
+        """The part through the pose blendshapes: feature = R - I of this joint."""
+        total = torch.zeros_like(rows)
+        generators = skew(torch.eye(3).to(rows))  # (3, 3, 3), one a direction
+        by_feature = (generators @ self._rotations[:, None, joint]).flatten(2)  # (B, 3, 9)
+        columns = slice(9 * (joint - 1), 9 * joint)
+        for owner, share in self._points._shares.items():
+            if share.posedirs is None:
+                continue
+            by_position = torch.einsum("qkf,bdf->bqkd", share.posedirs[..., columns], by_feature)
+            rotated = rows[:, share.points] @ self._world_rotations[:, None, owner]
+            total.index_add_(1, share.points, rotated @ by_position)
+        return total
+
+
+def axis_angle_jacobian(by_perturbation: Tensor, axis_angle: Tensor) -> Tensor:
+    """From a derivative by left perturbation (B, P, R, 3) to one by the axis-angle vector (B, 3) itself."""
+    return by_perturbation @ left_jacobian(axis_angle)[:, None]
+
+
+def stack_rotations(global_rot: Tensor, neck: Tensor, jaw: Tensor, left_eye: Tensor, right_eye: Tensor) -> Tensor:
+    """Five axis-angle vectors (B, 3) -> (B, 5, 3, 3)."""
+    return axis_angle_to_matrix(torch.stack([global_rot, neck, jaw, left_eye, right_eye], 1))
