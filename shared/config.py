@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 def option(default: Any, help: str) -> Any:
@@ -41,3 +41,89 @@ class FitConfig:
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
     basis_tolerance_m: float = option(2e-4, "codes that move the landmarks by less than this (rms, metres) stay zero")
     solver: SolverConfig = field(default_factory=SolverConfig)
+
+@dataclass(frozen=True)
+class ObserveConfig:
+    """From a picture to the evidence of a fit: which faces, which camera, which crop."""
+
+    faces: Literal["largest", "all"] = option("largest", "which faces of a picture to fit")
+    focal_35mm: float | None = option(None, "focal length of all pictures as 35 mm equivalent; wins over EXIF")
+    focal_px: float | None = option(None, "focal length of all pictures in their own pixels; wins over focal_35mm")
+    fov_deg: float = option(40.0, "view across the longer side where no focal length is known; 40 = a 50 mm lens")
+    crop_size: int = option(512, "side of the square crop in pixels")
+    crop_margin: float = option(1.7, "side of the crop / longer side of the landmarks; 1.7 keeps hair and chin")
+    frame_step: int = option(1, "use every n-th frame of a clip")
+
+    def __post_init__(self) -> None:
+        for name in ("focal_35mm", "focal_px"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if not 1 <= self.fov_deg <= 170:
+            raise ValueError(f"fov_deg must lie between 1 and 170 degrees, got {self.fov_deg}")
+        if self.crop_size < 64 or self.crop_margin < 1 or self.frame_step < 1:
+            raise ValueError("needed: crop_size >= 64, crop_margin >= 1, frame_step >= 1")
+
+
+@dataclass(frozen=True)
+class QualityConfig:
+    """Limits of the quality gate; what lies beyond one of them gets no label, and the report says which."""
+
+    landmark_error: float = option(0.08, "mean landmark distance / distance of the outer eye corners")
+    shape_rms: float = option(2.0, "rms of the shape codes; random heads have 1, fits less")
+    expression_rms: float = option(2.5, "rms of the expression codes; strong expressions exceed 1")
+    eye_distance_mm: tuple[float, float] = option((50.0, 80.0), "eyeball centres; beyond the range of children and men")
+    eye_distance_px: float = option(20.0, "outer eye corners at least so far apart in the picture")
+    inside: float = option(0.75, "share of the landmarks that lie inside the picture, at least")
+    distance_m: float = option(0.15, "eyes at least so far in front of the camera; lenses do not focus nearer")
+    jaw_deg: float = option(40.0, "rotation of the jaw; a wide open mouth is about 30 degrees")
+    neck_deg: float = option(60.0, "rotation of the neck; turned as far as it goes it is about 70, pictures show less")
+
+
+@dataclass(frozen=True)
+class FitInputConfig(ObserveConfig):
+    """`teacher/fit.py`: one picture or clip."""
+
+    input: str = option("???", "a picture or a clip")
+    out: str = option("???", "folder for the results")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
+    meshes: bool = option(False, "for a clip: write a mesh of every frame")
+    batch_size: int = option(32, "faces fitted together")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+
+@dataclass(frozen=True)
+class FitDatasetConfig(ObserveConfig):
+    """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
+
+    inputs: str = option("???", "folder (searched recursively), picture, clip, or a text file with one path a line")
+    out: str = option("???", "folder for labels, previews and report; a restart goes on where it stopped")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    shard_size: int = option(256, "inputs a shard; a finished shard is never redone")
+    batch_size: int = option(32, "faces fitted together")
+    seed: int = option(0, "seed of everything random; kept with the labels")
+    previews: bool = option(True, "write an overlay of every face for the report")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+    processes: int = option(1, "processes on this machine, unless a launcher started several")
+    threads: int = option(1, "threads a process that decode and detect while others are fitted")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("shard_size", "batch_size", "processes", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """`teacher/demo.py`."""
+
+    out: str = option("???", "folder for the demo's inputs and results")
+    heads: int = option(8, "rendered heads with known truth beside the photo")
+    seed: int = option(0, "which heads")
