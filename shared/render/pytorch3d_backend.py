@@ -1,0 +1,65 @@
+"""The rasteriser of pytorch3d: for CUDA, and the oracle of the tests.
+
+The only place that knows pytorch3d's axes: x left, y up, and a shorter image side that spans [-1, 1].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rasterize_pytorch3d(
+    verts_cam_m: Tensor,
+    faces: Tensor,
+    intrinsics: Tensor,
+    size: tuple[int, int],
+    near_m: float,
+    cull_backfaces: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rasterise (B, V, 3) with intrinsics (B, 4: fx, fy, cx, cy). See `rasterizer.rasterize`.
+
+    Returns face_index (B, H, W) int64, barycentric (B, H, W, 3) and depth_m (B, H, W) float32.
+    """
+    from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
+    from pytorch3d.structures import Meshes
+
+    n_images, n_verts = verts_cam_m.shape[:2]
+    n_faces = len(faces)
+    points = verts_cam_m.double()
+    seen = (points[..., 2] > near_m) & points.isfinite().all(-1)  # (B, V)
+    points = torch.where(seen[..., None], points, torch.ones_like(points))
+    screen = _to_screen(points, intrinsics.double(), size).float()
+    # A triangle to drop becomes a point, which keeps the numbering of the others.
+    kept = seen[:, faces].all(-1)  # (B, F)
+    triangles = torch.where(kept[..., None], faces.expand(n_images, -1, -1), torch.zeros_like(faces[:1, :1]))
+    if n_images == 0 or n_verts == 0 or n_faces == 0:
+        empty = torch.zeros(n_images, *size, device=points.device)
+        return torch.full_like(empty, -1, dtype=torch.int64), empty[..., None].repeat(1, 1, 1, 3), empty
+
+    face_index, depth_m, barycentric, _ = rasterize_meshes(
+        Meshes(list(screen), list(triangles)),
+        image_size=size,
+        blur_radius=0.0,
+        faces_per_pixel=1,
+        max_faces_per_bin=n_faces,  # a small head may lie in one bin
+        perspective_correct=True,
+        clip_barycentric_coords=False,
+        cull_backfaces=cull_backfaces,
+    )
+    face_index, depth_m, barycentric = face_index[..., 0], depth_m[..., 0], barycentric[..., 0, :]
+    empty = face_index < 0
+    # pytorch3d numbers the faces of the whole batch in one row.
+    offsets = torch.arange(n_images, device=faces.device)[:, None, None] * n_faces
+    return (
+        torch.where(empty, face_index, face_index - offsets),
+        barycentric.masked_fill(empty[..., None], 0.0),
+        depth_m.masked_fill(empty, 0.0),
+    )
+
+
+def _to_screen(points_cam: Tensor, intrinsics: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, V, 3) metres in OpenCV axes -> (B, V, 3) of pytorch3d's screen x, y and z in metres."""
+    pixels = points_cam[..., :2] / points_cam[..., 2:] * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
+    middle = pixels.new_tensor([size[1] / 2, size[0] / 2])
+    return torch.cat([(middle - pixels) * (2 / min(size)), points_cam[..., 2:]], -1)
