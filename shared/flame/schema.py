@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,12 +13,23 @@ JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 
 
+def compute_head_id(*defining: Tensor) -> str:
+    """First 16 hex digits of the SHA-256 of tensors' shapes and bytes, on any machine."""
+    digest = hashlib.sha256()
+    for tensor in defining:
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class LandmarkEmbedding:
     """Landmarks as points on the surface: a triangle and barycentric weights each."""
 
     face_index: Tensor  # (L,) int64, row of ``FlameAssets.faces``
     barycentric: Tensor  # (L, 3) weights of the triangle's corners, sum 1
+    index: Tensor | None = None  # (L,) int64 number of each point in its full set, where only a part is there
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,8 @@ class FlameAssets:
     uv: Tensor  # (T, 2) in [0, 1], origin at the top left of the texture
     uv_faces: Tensor  # (F, 3) int64, rows of ``uv``
     regions: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (V,) bool
-    landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)  # "mediapipe" (478), "ibug68" (68)
+    # "mediapipe" (478), "ibug68"; FLAME files may bring "mediapipe105" (with ``index``) or "ibug51" instead.
+    landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
 
