@@ -156,10 +156,10 @@ def _draw(face, a, b, c, rows, cull, inverse_depth, face_index):
     if a[2] == 0.0 or b[2] == 0.0 or c[2] == 0.0:
         return
     # Rows and columns whose centres lie in the bounding box; most triangles of a small picture have none.
-    row_low = max(math.ceil(min(a[1], b[1], c[1]) - 0.5), np.float64(rows[0]))
-    row_high = min(math.floor(max(a[1], b[1], c[1]) - 0.5), np.float64(rows[1] - 1))
-    column_low = max(math.ceil(min(a[0], b[0], c[0]) - 0.5), 0.0)
-    column_high = min(math.floor(max(a[0], b[0], c[0]) - 0.5), np.float64(face_index.shape[1] - 1))
+    row_low = max(np.ceil(min(a[1], b[1], c[1]) - 0.5), np.float64(rows[0]))
+    row_high = min(np.floor(max(a[1], b[1], c[1]) - 0.5), np.float64(rows[1] - 1))
+    column_low = max(np.ceil(min(a[0], b[0], c[0]) - 0.5), 0.0)
+    column_high = min(np.floor(max(a[0], b[0], c[0]) - 0.5), np.float64(face_index.shape[1] - 1))
     if row_low > row_high or column_low > column_high:
         return
     # Twice the area on the y-down screen; negative where the triangle is counter-clockwise, so facing the camera.
@@ -179,8 +179,10 @@ def _draw(face, a, b, c, rows, cull, inverse_depth, face_index):
         low, high = _narrow(low, high, a, b, slope_ab, area, y)
         low, high = _narrow(low, high, b, c, slope_bc, area, y)
         low, high = _narrow(low, high, c, a, slope_ca, area, y)
+        if not low <= high:  # also where a crossing is not a number
+            continue
         inverse_row = a[2] + (y - a[1]) * slope_y - a[0] * slope_x
-        for column in range(int(math.ceil(low - 0.5)), int(math.floor(high - 0.5)) + 1):
+        for column in range(int(np.ceil(low - 0.5)), int(np.floor(high - 0.5)) + 1):
             inverse = np.float32(inverse_row + (column + 0.5) * slope_x)
             if inverse > inverse_depth[row, column]:
                 inverse_depth[row, column] = inverse

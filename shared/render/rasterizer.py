@@ -94,8 +94,8 @@ def check_mesh(verts: Tensor, faces: Tensor) -> None:
         raise ValueError(f"vertices must have shape (..., V, 3), got {tuple(verts.shape)}")
     if faces.ndim != 2 or faces.shape[-1] != 3 or faces.is_floating_point():
         raise ValueError(f"faces must be integers of shape (F, 3), got {faces.dtype} {tuple(faces.shape)}")
-    # On a GPU the check would wait for the device at every call.
-    if faces.device.type == "cpu" and len(faces) and not (0 <= int(faces.min()) and int(faces.max()) < verts.shape[-2]):
-        raise ValueError(
-            f"faces name vertices {int(faces.min())} to {int(faces.max())}, but the mesh has {verts.shape[-2]} vertices"
-        )
+    if faces.device.type != "cpu" or len(faces) == 0:  # on a GPU the check would wait for the device at every call
+        return
+    first, last = int(faces.min()), int(faces.max())
+    if first < 0 or last >= verts.shape[-2]:
+        raise ValueError(f"faces name vertices {first} to {last}, but the mesh has {verts.shape[-2]} vertices")
