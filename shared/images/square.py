@@ -1,0 +1,66 @@
+"""Turned squares of a picture: what face networks look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of the picture, turned by ``angle_rad`` (clockwise as seen); it may leave the picture.
+
+    Unlike `shared.geometry.crop.Crop` it can turn: networks here want upright faces, cameras want upright crops.
+    """
+
+    center_px: tuple[float, float]
+    side_px: float
+    angle_rad: float = 0.0
+
+    def axes(self) -> np.ndarray:
+        """(2, 2): columns are the square's unit x and y in the picture."""
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        return np.array([[cos, -sin], [sin, cos]])
+
+    def to_picture(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 2) of the square's [0, 1] x [0, 1] in pixels of the picture, float64."""
+        return (np.asarray(points, np.float64) - 0.5) @ self.axes().T * self.side_px + np.array(self.center_px)
+
+    @staticmethod
+    def around(points_px: np.ndarray, angle_rad: float, margin: float) -> Square:
+        """The square turned by the angle around points (N, 2), their longer extent times ``margin``."""
+        axes = Square((0.0, 0.0), 1.0, angle_rad).axes()
+        turned = np.asarray(points_px, np.float64) @ axes
+        low, high = turned.min(0), turned.max(0)
+        x, y = axes @ ((low + high) / 2)
+        return Square((float(x), float(y)), float((high - low).max()) * margin, angle_rad)
+
+    def sample(self, image: np.ndarray, size: int) -> np.ndarray:
+        """Cut it from (H, W, 3) uint8, resized to ``size`` x ``size``, black outside; shrinking averages areas."""
+        window, corner, scale = self._shrunk_window(image, size)
+        inverse = np.empty((2, 3))
+        # Pixels of the result -> pixels of the window, both with corners at integers as everywhere here ...
+        inverse[:, :2] = self.axes() * (self.side_px / size) * scale[:, None]
+        inverse[:, 2] = (self.to_picture(np.zeros(2)) - corner) * scale
+        # ... but OpenCV puts the centres there.
+        inverse[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(window, inverse, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+
+    def _shrunk_window(self, image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The part of the picture that is needed, area-averaged to the result's scale; its corner and its scale."""
+        height, width = image.shape[:2]
+        corners = self.to_picture(np.array([[0, 0], [1, 0], [1, 1], [0, 1]]))
+        margin = self.side_px / size + 1
+        low = np.clip(np.floor(corners.min(0) - margin), 0, (width - 1, height - 1)).astype(int)
+        high = np.clip(np.ceil(corners.max(0) + margin), low + 1, (width, height)).astype(int)
+        window = image[low[1] : high[1], low[0] : high[0]]
+        ratio = min(1.0, size / self.side_px)
+        new = np.maximum(1, np.round((high - low) * ratio)).astype(int)
+        if ratio < 1:
+            window = cv2.resize(window, (int(new[0]), int(new[1])), interpolation=cv2.INTER_AREA)
+        else:
+            new = high - low
+        return window, low.astype(np.float64), new / (high - low)
