@@ -17,6 +17,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.head_variables import manifold_of, pose_points, to_params
 from teacher.initialise import pose_from_landmarks
+from teacher.residuals.codes import CodePrior, SizeFunctional
 from teacher.residuals.landmarks import BIAS, BiasModes, LandmarkTerm
 from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.robust import PseudoHuber
@@ -47,6 +48,7 @@ class LandmarkFitter:
         self.points = full.with_basis(self.basis)
         self._rest_m = full.rest_positions()
         self._rest_normals = _point_normals(model, embedding)
+        self._size = SizeFunctional.of(self.points)
         self._modes = BiasModes.of(self._rest_m, config.landmark_bias_std, config.landmark_bias_length_m)
         oval = torch.isin(self.landmarks, torch.tensor(FACE_OVAL))
         self._rigid = ~oval.to(self._rest_m.device)  # points that stay on the same spot of the head
@@ -86,14 +88,13 @@ class LandmarkFitter:
         }
         values = {**zero, "global_rot": global_rot, "translation": translation}
         std_px = scale_px[:, None] * self._relative_std(axis_angle_to_matrix(global_rot), translation)
+        kernel = PseudoHuber(config.robust_threshold)
+        code_std = torch.cat([const(config.shape_std, sizes.shape), const(config.expression_std, sizes.expression)], 1)
         terms: list[Term] = [
-            LandmarkTerm(
-                self.points, self._modes, PseudoHuber(config.robust_threshold), camera, target, std_px, scale_px
-            )
+            LandmarkTerm(self.points, self._modes, kernel, camera, target, std_px, scale_px),
+            CodePrior(self._size, code_std),
         ]
         stds = {
-            "shape": config.shape_std,
-            "expression": config.expression_std,
             "eyelids": config.eyelid_std,
             "neck": config.neck_std,
             "jaw": config.jaw_std,
