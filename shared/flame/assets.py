@@ -53,9 +53,7 @@ def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> Fl
         return load_open_head()
     given = Path(path).expanduser()
     if not given.exists():
-        raise FlameFileError(
-            given, "does not exist", "give a FLAME model file or its folder, or None for the open head"
-        )
+        raise FlameFileError(given, "does not exist", "give a FLAME model file or folder, or None for the open head")
     model = find_model(given) if given.is_dir() else given
     arrays = read_model(model)
     check_model(model, arrays)
@@ -68,12 +66,15 @@ def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> Fl
     v_template, blendshapes, posedirs, regressor, weights = (
         _float32(arrays[key]) for key in ("v_template", "shapedirs", "posedirs", "J_regressor", "weights")
     )
+    shapedirs, expressiondirs = (part.contiguous() for part in blendshapes.tensor_split([shape_columns], 2))
     return FlameAssets(
         name=model_name(model),
-        head_id=compute_head_id(v_template, blendshapes, posedirs, regressor, weights, torch.from_numpy(faces)),
+        head_id=compute_head_id(
+            v_template, shapedirs, expressiondirs, posedirs, regressor, weights, torch.from_numpy(faces)
+        ),
         v_template=v_template,
-        shapedirs=blendshapes[..., :shape_columns].contiguous(),
-        expressiondirs=blendshapes[..., shape_columns:].contiguous(),
+        shapedirs=shapedirs,
+        expressiondirs=expressiondirs,
         eyelid_dirs=load_eyelids(folders, template),
         posedirs=posedirs,
         joint_regressor=regressor,
@@ -120,7 +121,7 @@ def find_model(folder: Path) -> Path:
 def _side_folders(given: Path, model: Path) -> list[Path]:
     folders = [model.parent]
     if given.is_dir():
-        folders += [given, *sorted(entry for entry in given.rglob("*") if entry.is_dir())]
+        folders += [given, *sorted(entry for entry in [*given.glob("*"), *given.glob("*/*")] if entry.is_dir())]
     folders.append(model.parent.resolve().parent)
     return list(dict.fromkeys(folders))
 

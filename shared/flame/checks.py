@@ -31,11 +31,10 @@ def check_model(path: Path, arrays: Arrays) -> None:
     if faces.min() < 0 or faces.max() >= n_vertices:
         wrong = f"f: names vertices {faces.min()} to {faces.max()}, expected 0 to {n_vertices - 1}"
         raise FlameFileError(path, wrong, "faces count from 0")
-    for key in ("weights", "J_regressor"):
-        sums = arrays[key].sum(1)
-        worst = int(np.abs(sums - 1).argmax())
-        if abs(sums[worst] - 1) > WEIGHT_TOLERANCE:
-            raise FlameFileError(path, f"{key}: row {worst} sums to {sums[worst]:.4f}, expected 1")
+    sums = arrays["weights"].sum(1)
+    worst = int(np.abs(sums - 1).argmax())
+    if abs(sums[worst] - 1) > WEIGHT_TOLERANCE:
+        raise FlameFileError(path, f"weights: row {worst} sums to {sums[worst]:.4f}, expected 1")
     parents = [int(parent) for parent in arrays["kintree_table"][0]]
     root_ok = parents[0] in (-1, 2**32 - 1)  # FLAME writes -1 as an unsigned number
     if not root_ok or tuple(parents[1:]) != PARENTS[1:]:

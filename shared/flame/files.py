@@ -35,17 +35,16 @@ def read_model(path: Path) -> Arrays:
 
 
 def _convert(path: Path, data: bytes) -> Arrays:
+    hint = "is it a FLAME model?"
     contents = read_pickle(path, data) if path.suffix.lower() == ".pkl" else read_npz(path, data, MODEL_KEYS)
     if not isinstance(contents, dict):
-        raise FlameFileError(
-            path, f"expected a dict of arrays, got a {type(contents).__name__}", "is it a FLAME model?"
-        )
+        raise FlameFileError(path, f"expected a dict of arrays, got a {type(contents).__name__}", hint)
     arrays = {}
     for key in MODEL_KEYS:
         if key in contents:
             array = np.asarray(contents[key])
             if array.dtype.kind not in "biuf":
-                raise FlameFileError(path, f"{key}: expected numbers, got {array.dtype}", "is it a FLAME model?")
+                raise FlameFileError(path, f"{key}: expected numbers, got {array.dtype}", hint)
             arrays[key] = array.astype(array.dtype.newbyteorder("="), copy=False)
     return arrays
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 # FLAME_masks.pkl -> our names. All of FLAME's regions are kept; the eyeballs take the names of their joints.
 FLAME_NAMES = {"left_eyeball": "left_eye", "right_eyeball": "right_eye"}
-# Every distance below is of FLAME's own template; its two halves differ by less than half a millimetre.
-MIRROR_TOLERANCE_M = 2e-3
+MIRROR_TOLERANCE_M = 2e-3  # between a vertex and the mirror image of its partner
 
 
 def regions_from_masks(masks: Mapping[str, Any], n_vertices: int) -> dict[str, Tensor]:
@@ -42,7 +41,7 @@ def mirror_map(v_template: Tensor) -> Tensor | None:
     ``v_template`` (V, 3) metres in the head frame.
     """
     points = v_template.double().numpy()
-    distance, partner = cKDTree(points).query(points * [-1, 1, 1])
+    distance, partner = KDTree(points).query(points * [-1, 1, 1])
     pairs_up = (partner[partner] == np.arange(len(points))).all()
     if not pairs_up or distance.max() > MIRROR_TOLERANCE_M:
         return None

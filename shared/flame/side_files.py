@@ -16,6 +16,9 @@ from shared.flame.files import read_npy, read_npz, read_pickle
 from shared.flame.regions import regions_from_masks
 from shared.flame.schema import LandmarkEmbedding
 
+# DECA's, VHAP's (with two points for the eyes at its end), and the one that smplx reads.
+IBUG_FILES = ("landmark_embedding.npy", "landmark_embedding_with_eyes.npy", "flame_static_embedding.pkl")
+
 log = logging.getLogger(__name__)
 
 
@@ -51,9 +54,7 @@ def load_regions(folders: list[Path], n_vertices: int) -> dict[str, Tensor]:
 def load_landmarks(folders: list[Path], n_faces: int) -> dict[str, LandmarkEmbedding]:
     """The landmark embeddings that are there: "ibug68" or "ibug51", and "mediapipe105"."""
     found: dict[str, LandmarkEmbedding] = {}
-    path = find_file(
-        folders, "landmark_embedding.npy", "landmark_embedding_with_eyes.npy", "flame_static_embedding.pkl"
-    )
+    path = find_file(folders, *IBUG_FILES)
     if path is None:
         _missing("iBUG landmarks", "landmark_embedding.npy", "the data folder of DECA", folders[0])
     else:
@@ -82,7 +83,9 @@ def _ibug(path: Path) -> tuple[str, Any, Any]:
         raise FlameFileError(path, f"expected a dict of arrays, got a {type(contents).__name__}")
     if "full_lmk_faces_idx" in contents:
         _require(path, contents, "full_lmk_bary_coords")
-        return "ibug68", contents["full_lmk_faces_idx"], contents["full_lmk_bary_coords"]
+        faces = np.asarray(contents["full_lmk_faces_idx"]).reshape(-1)
+        weights = np.asarray(contents["full_lmk_bary_coords"]).reshape(-1, 3)
+        return "ibug68", faces[:68], weights[:68]
     if "static_lmk_faces_idx" in contents:
         _require(path, contents, "static_lmk_bary_coords")
         faces, weights = contents["static_lmk_faces_idx"], contents["static_lmk_bary_coords"]

@@ -149,11 +149,12 @@ class _WithTerms(Inert):
 
     __slots__ = ()
 
-    def term(self, name: str, resolve: Resolve, default: Any = None) -> Any:
-        """A value of the state, resolved."""
-        if not isinstance(self.state, dict):
-            raise UnsafePickleError(f"refused: a {type(self).__name__.strip('_')} without its state")
-        return resolve(self.state[name]) if name in self.state else default
+    def term(self, name: str, resolve: Resolve, *default: Any) -> Any:
+        """A value of the state, resolved; the default, if one is given, where the file leaves it out."""
+        state = self.state if isinstance(self.state, dict) else {}
+        if name not in state and not default:
+            raise UnsafePickleError(f"refused: a {type(self).__name__.strip('_')} without {name!r}")
+        return resolve(state[name]) if name in state else default[0]
 
 
 class _Chumpy(_WithTerms):
@@ -172,7 +173,7 @@ class _Select(_WithTerms):
 
     def build(self, resolve: Resolve) -> Any:
         chosen = np.asarray(self.term("a", resolve)).ravel()[np.asarray(self.term("idxs", resolve))]
-        shape = self.term("preferred_shape", resolve)
+        shape = self.term("preferred_shape", resolve, None)
         return chosen if shape is None else chosen.reshape(shape)
 
 
@@ -191,7 +192,7 @@ class _Transpose(_WithTerms):
     __slots__ = ()
 
     def build(self, resolve: Resolve) -> Any:
-        return np.transpose(np.asarray(self.term("a", resolve)), self.term("axes", resolve))
+        return np.transpose(np.asarray(self.term("a", resolve)), self.term("axes", resolve, None))
 
 
 class _SparseColumns(_WithTerms):
@@ -224,7 +225,7 @@ class _SparseCoordinates(_WithTerms):
         from scipy.sparse import coo_matrix
 
         shape = _checked_shape(self.term("_shape", resolve, ()))
-        row, col = self.term("coords", resolve) or (self.term("row", resolve), self.term("col", resolve))
+        row, col = self.term("coords", resolve, None) or (self.term("row", resolve), self.term("col", resolve))
         return coo_matrix((np.asarray(self.term("data", resolve)), (row, col)), shape=shape).toarray()
 
 
