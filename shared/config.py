@@ -42,6 +42,7 @@ class FitConfig:
     basis_tolerance_m: float = option(2e-4, "codes that move the landmarks by less than this (rms, metres) stay zero")
     solver: SolverConfig = field(default_factory=SolverConfig)
 
+
 @dataclass(frozen=True)
 class ObserveConfig:
     """From a picture to the evidence of a fit: which faces, which camera, which crop."""

@@ -27,7 +27,7 @@ class ConfigError(Exception):
     """The options cannot be used; the message says which one, what was expected, and what to type."""
 
 
-class UsageRequested(Exception):
+class UsageError(Exception):
     """The user should read the usage: nothing was given, ``help`` was, or a required option is missing."""
 
     def __init__(self, text: str, exit_code: int) -> None:
@@ -46,10 +46,10 @@ def load_config(config_class: type[Config], argv: Sequence[str], *, about: str =
 
     Raises:
         ConfigError: unknown option, wrong type, unreadable YAML.
-        UsageRequested: no arguments, ``help``, or a required option is missing.
+        UsageError: no arguments, ``help``, or a required option is missing.
     """
     if not argv or any(argument in ("help", "-h", "--help") for argument in argv):
-        raise UsageRequested(usage(config_class, about, example), 0)
+        raise UsageError(usage(config_class, about, example), 0)
     given: dict[str, Any] = {}
     arguments = list(argv)
     if _is_yaml_path(arguments[0]):
@@ -58,10 +58,12 @@ def load_config(config_class: type[Config], argv: Sequence[str], *, about: str =
     for argument in arguments:
         key, value = _parse_assignment(config_class, argument)
         _assign(given, key, value)
-    missing = [key for key, _, default, _ in options(config_class) if default == REQUIRED and _get(given, key) in (None, "")]
+    missing = [
+        key for key, _, default, _ in options(config_class) if default == REQUIRED and _get(given, key) in (None, "")
+    ]
     if missing:
         needs = ", ".join(f"{key}=" for key in missing)
-        raise UsageRequested(f"{usage(config_class, about, example)}\n\nmissing: {needs}", 2)
+        raise UsageError(f"{usage(config_class, about, example)}\n\nmissing: {needs}", 2)
     return _build(config_class, given)
 
 

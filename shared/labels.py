@@ -1,0 +1,184 @@
+"""Labels on disk: one safetensors file a shard, one row a face, where teacher and student meet.
+
+Every stored tensor is named as the field of `LabelShard`, `FlameParams` or `Camera` that it fills. The camera is that
+of the full picture. Equal labels give equal bytes: there is no time, path or process number in a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from shared.files import write_bytes
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.records import TensorRecord, concatenate
+
+SCHEMA = "pixel3dmm-distill/labels/1"
+CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
+SUFFIX = ".safetensors"
+
+_PARAMS = tuple(f.name for f in fields(FlameParams))
+_CAMERA = ("focal_px", "center_px", "T_cam_world", "size")
+_OTHERS = ("landmarks_px", "score", "landmark_error", "eye_distance_m", "code_rms")
+
+
+class LabelError(Exception):
+    """A label file that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Cameras(TensorRecord):
+    """`Camera` for N pictures of different sizes."""
+
+    focal_px: Tensor  # (N, 2)
+    center_px: Tensor  # (N, 2)
+    T_cam_world: Tensor  # (N, 4, 4)
+    size: Tensor  # (N, 2) int64, height and width in pixels
+
+    def camera(self, row: int) -> Camera:
+        """The camera of one face, without leading dimensions."""
+        height, width = self.size[row].tolist()
+        return Camera(self.focal_px[row], self.center_px[row], self.T_cam_world[row], (height, width))
+
+
+@dataclass(frozen=True)
+class LabelShard(TensorRecord):
+    """Labels of N faces. Float32, full-image pixels, metres, radians."""
+
+    ids: tuple[str, ...]  # N names: the picture's id, '#', and the face's number in it, 0 for the largest
+    params: FlameParams  # (N, ...)
+    cameras: Cameras  # (N, ...)
+    crop_affine: Tensor  # (N, 2, 3) image pixels -> pixels of the crop that was fitted; ``crop.affine`` in the file
+    crop_size: Tensor  # (N, 2) int64 height and width of that crop; ``crop.size`` in the file
+    landmarks_px: Tensor  # (N, 478, 2) MediaPipe's points
+    score: Tensor  # (N,) quality in [0, 1]
+    landmark_error: Tensor  # (N,) mean distance to the inner landmarks / distance of the outer eye corners
+    eye_distance_m: Tensor  # (N,) between the eyeball centres
+    code_rms: Tensor  # (N, 2) of shape and expression, in standard deviations
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # what `write_shard` was given, and schema, conventions
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def empty_shard(n_shape: int, n_expression: int, n_landmarks: int = 478) -> LabelShard:
+    """No rows, with all fields: the label shard of pictures without a usable face."""
+    zeros = torch.zeros
+    return LabelShard(
+        ids=(),
+        params=FlameParams.neutral(n_shape, n_expression, (0,)),
+        cameras=Cameras(zeros(0, 2), zeros(0, 2), zeros(0, 4, 4), zeros(0, 2, dtype=torch.int64)),
+        crop_affine=zeros(0, 2, 3),
+        crop_size=zeros(0, 2, dtype=torch.int64),
+        landmarks_px=zeros(0, n_landmarks, 2),
+        score=zeros(0),
+        landmark_error=zeros(0),
+        eye_distance_m=zeros(0),
+        code_rms=zeros(0, 2),
+    )
+
+
+def shard_name(index: int, count: int) -> str:
+    """File name of shard ``index`` of ``count``: sorted by name is sorted by number."""
+    return f"{index:0{max(5, len(str(count - 1)))}d}{SUFFIX}"
+
+
+def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) -> Path:
+    """Write one shard atomically.
+
+    Args:
+        path: the file.
+        shard: rows and ids; its own ``provenance`` is not used.
+        provenance: JSON values about where the labels come from: config hash, git sha, head id, ...
+
+    Raises:
+        ValueError: a field has another number of rows than there are ids, or holds NaN or infinity.
+        StorageError: the file cannot be written.
+    """
+    tensors = _tensors(shard)
+    for name, tensor in tensors.items():
+        if tensor.shape[0] != len(shard.ids):
+            raise ValueError(f"{name} has {tensor.shape[0]} rows, but there are {len(shard.ids)} ids")
+        if not bool(torch.isfinite(tensor).all()):
+            rows = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten().tolist()
+            raise ValueError(f"{name} is not finite for {', '.join(shard.ids[row] for row in rows[:5])}")
+    header = {"schema": SCHEMA, "conventions": CONVENTIONS, "ids": list(shard.ids), **provenance}
+    # Ours is one entry, as the order of several changes from run to run in safetensors.
+    metadata = {"pixel3dmm": json.dumps(header, sort_keys=True)}
+    return write_bytes(path, save(tensors, metadata))
+
+
+def read_shard(path: Path) -> LabelShard:
+    """Read one shard. LabelError if it is damaged or of another schema or convention."""
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("pixel3dmm", "{}"))
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LabelError(f"{path} cannot be read as labels: {error}") from error
+    for key, want in (("schema", SCHEMA), ("conventions", CONVENTIONS)):
+        if header.get(key) != want:
+            raise LabelError(f"{path} has {key} {header.get(key)!r}; this version reads {want!r}: write it anew")
+    try:
+        return LabelShard(
+            ids=tuple(header.pop("ids")),
+            params=FlameParams(**{name: tensors[name] for name in _PARAMS}),
+            cameras=Cameras(**{name: tensors[name] for name in _CAMERA}),
+            crop_affine=tensors["crop.affine"],
+            crop_size=tensors["crop.size"],
+            **{name: tensors[name] for name in _OTHERS},
+            provenance=header,
+        )
+    except KeyError as error:
+        raise LabelError(f"{path} lacks {error}") from error
+
+
+def label_files(folder: Path) -> list[Path]:
+    """The shard files of a run's folder, or of its ``labels`` folder, in order. LabelError if there is none."""
+    for place in (folder / "labels", folder):
+        found = sorted(path for path in place.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+        if found:
+            return found
+    raise LabelError(f"no label shards (*{SUFFIX}) in {folder}: run teacher/fit_dataset.py with out={folder} first")
+
+
+def read_labels(folder: Path) -> LabelShard:
+    """All labels of a run as one record; ``provenance`` is the first shard's.
+
+    Raises LabelError if there are none, or if shards come from different heads.
+    """
+    shards = [read_shard(path) for path in label_files(folder)]
+    heads = {str(shard.provenance.get("head_id")) for shard in shards}
+    if len(heads) > 1:
+        raise LabelError(
+            f"{folder} mixes labels of different heads ({', '.join(sorted(heads))}); codes do not carry over"
+        )
+    return join(shards)
+
+
+def join(shards: Sequence[LabelShard]) -> LabelShard:
+    """Shards below one another."""
+    joined = concatenate(shards)
+    ids = tuple(one for shard in shards for one in shard.ids)
+    return LabelShard(**{f.name: getattr(joined, f.name) for f in fields(joined)} | {"ids": ids})
+
+
+def _tensors(shard: LabelShard) -> dict[str, Tensor]:
+    """Named tensors, contiguous on the CPU, float32 or int64."""
+    found = {name: getattr(shard.params, name) for name in _PARAMS}
+    found |= {name: getattr(shard.cameras, name) for name in _CAMERA}
+    found |= {"crop.affine": shard.crop_affine, "crop.size": shard.crop_size}
+    found |= {name: getattr(shard, name) for name in _OTHERS}
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor.long()).detach().cpu().contiguous()
+        for name, tensor in found.items()
+    }

@@ -1,0 +1,205 @@
+"""Around every entry: exit codes and messages, processes, devices, threads, provenance."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared.files import StorageError
+from shared.options import ConfigError, UsageError
+
+_PARENT = "PIXEL3DMM_PARENT"
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+_STORE_TIMEOUT = timedelta(minutes=30)  # rank 0 lists the inputs meanwhile, which takes long on a network disk
+
+
+class UserError(Exception):
+    """Something the user can put right; the message says what and how. No traceback is shown."""
+
+
+def run_entry(main: Callable[[list[str]], int | None]) -> None:
+    """Run a command and exit: one clear line for what the user can put right, a traceback for what is our fault."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = main(sys.argv[1:]) or 0
+    except UsageError as error:
+        print(error, file=sys.stderr if error.exit_code else sys.stdout)
+        code = error.exit_code
+    except ConfigError as error:
+        code = _fail(str(error), EXIT_USAGE)
+    except (UserError, StorageError) as error:
+        code = _fail(str(error), EXIT_FAILURE)
+    except KeyboardInterrupt as error:
+        code = _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _interrupt(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}" if code != EXIT_INTERRUPTED else message, file=sys.stderr)
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        print("(below, accelerate reports the exit code; it adds nothing)", file=sys.stderr)
+    return code
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of the processes of this job we are. The processes share a disk and nothing else."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    launched: bool = False  # started by torchrun, accelerate, or `Helpers`
+    parent: int | None = None  # the process that `Helpers` started us for
+
+    @staticmethod
+    def from_environment() -> Ranks:
+        """As the launcher says."""
+        get = os.environ.get
+        if "RANK" not in os.environ:
+            return Ranks()
+        parent = int(get(_PARENT, "0")) or None
+        return Ranks(int(get("RANK", "0")), int(get("WORLD_SIZE", "1")), int(get("LOCAL_RANK", "0")), True, parent)
+
+    def check_parent(self) -> None:
+        """Stop if we are a helper and whoever started us is gone."""
+        if self.parent is not None and os.getppid() != self.parent:
+            raise KeyboardInterrupt("the process that started this one is gone")
+
+    def after_first(self, prepare: Callable[[], None]) -> None:
+        """Run ``prepare`` on rank 0 only; the others wait for it, and stop with a UserError if it failed."""
+        if not self.launched or self.world == 1 or "MASTER_ADDR" not in os.environ:
+            if self.rank == 0:
+                prepare()
+            return
+        store, _, _ = next(torch.distributed.rendezvous("env://", timeout=_STORE_TIMEOUT))
+        key = f"prepared-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+        if self.rank:
+            if store.get(key) != b"yes":
+                raise UserError("rank 0 could not prepare the run; its message says why")
+            return
+        try:
+            prepare()
+        except BaseException:
+            store.set(key, "no")
+            raise
+        store.set(key, "yes")
+
+
+class Helpers:
+    """Further processes with our own command line, where no launcher started them. Use as a context."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start ranks 1 to count."""
+        for rank in range(1, self.count + 1):
+            environment = {
+                **os.environ,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(self.count + 1),
+                _PARENT: str(os.getpid()),
+            }
+            environment.pop("MASTER_ADDR", None)  # they start after rank 0 has prepared, and wait for nobody
+            self._children.append(subprocess.Popen([sys.executable, *sys.argv], env=environment))
+
+    def wait(self) -> int:
+        """Wait for all; the number of those that failed."""
+        return sum(child.wait() != 0 for child in self._children)
+
+    def __enter__(self) -> Helpers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for child in self._children:
+            if child.poll() is None:
+                child.terminate()
+        for child in self._children:
+            child.wait()
+
+
+def missing_processes(configured: int, ranks: Ranks) -> int:
+    """How many processes we have to start ourselves.
+
+    ``accelerate launch --cpu --num_processes 2`` starts a single process unless it is given MPI, and says nothing; the
+    number is then only in its command line.
+    """
+    if ranks.launched:
+        return 0
+    if configured == 1 and "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ:
+        configured = _accelerate_processes() or configured
+    return configured - 1
+
+
+def _accelerate_processes() -> int | None:
+    import psutil  # accelerate depends on it
+
+    try:
+        words = psutil.Process(os.getppid()).cmdline()
+    except psutil.Error:
+        return None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, _, value = word.partition("=")
+        if name.replace("-", "_") == "__num_processes" and (value or following).isdigit():
+            return int(value or following)
+    return None
+
+
+def choose_device(name: str, ranks: Ranks | None = None) -> torch.device:
+    """The device of an option: "auto" is this process's GPU if there is one. UserError if it is not there."""
+    if name == "auto":
+        if not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+            return torch.device("cpu")
+        return torch.device("cuda", (ranks.local_rank if ranks else 0) % torch.cuda.device_count())
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device={name} cannot be used here ({reason}); leave it out to choose by itself") from error
+    return device
+
+
+def one_thread() -> None:
+    """Compute with one thread: the split of a sum over threads changes its last bits, and so would the labels."""
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the random numbers of Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that draw from it
+    torch.manual_seed(seed)
+
+
+def git_sha() -> str | None:
+    """The commit of this source tree, with "-dirty" for changed files; None outside a repository."""
+    folder = Path(__file__).parent.parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        if not (folder / ".git").exists():  # installed: a repository around the environment is not ours
+            return None
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
