@@ -42,6 +42,7 @@ def mirror_map(v_template: Tensor) -> Tensor | None:
     """
     points = v_template.double().numpy()
     distance, partner = KDTree(points).query(points * [-1, 1, 1])
+    distance, partner = np.asarray(distance), np.asarray(partner)
     pairs_up = (partner[partner] == np.arange(len(points))).all()
     if not pairs_up or distance.max() > MIRROR_TOLERANCE_M:
         return None

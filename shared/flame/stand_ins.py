@@ -206,7 +206,7 @@ class _SparseColumns(_WithTerms):
 
         shape = _checked_shape(self.term("_shape", resolve, self.term("shape", resolve, ())))
         parts = tuple(np.asarray(self.term(name, resolve)) for name in ("data", "indices", "indptr"))
-        matrix = (csc_matrix if self.by_column else csr_matrix)(parts, shape=shape)
+        matrix: Any = (csc_matrix if self.by_column else csr_matrix)(parts, shape=shape)
         matrix.check_format(full_check=True)  # indices inside the matrix, before compiled code follows them
         return matrix.toarray()
 
