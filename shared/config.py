@@ -80,6 +80,17 @@ class QualityConfig:
     jaw_deg: float = option(40.0, "rotation of the jaw; a wide open mouth is about 30 degrees")
     neck_deg: float = option(60.0, "rotation of the neck; turned as far as it goes it is about 70, pictures show less")
 
+    def __post_init__(self) -> None:
+        for name in ("landmark_error", "eye_distance_px", "distance_m", "jaw_deg", "neck_deg"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"quality.{name} must be positive, got {getattr(self, name)}")
+        if not (self.shape_rms > 1 and self.expression_rms > 1):
+            raise ValueError("quality.shape_rms and quality.expression_rms must be above 1, which every head may have")
+        if not 0 <= self.inside < 1:
+            raise ValueError(f"quality.inside must lie in [0, 1), got {self.inside}")
+        if not self.eye_distance_mm[0] < self.eye_distance_mm[1]:
+            raise ValueError(f"quality.eye_distance_mm must be [low,high], got {list(self.eye_distance_mm)}")
+
 
 @dataclass(frozen=True)
 class FitInputConfig(ObserveConfig):

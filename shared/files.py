@@ -106,7 +106,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """What a failed write means to the user."""
     advice = {
         errno.ENOSPC: "the disk is full; free some space and run the same command again, finished work is kept",
-        errno.EDQUOT: "the disk quota is used up; free some space and run the same command again, finished work is kept",
+        errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
         errno.EACCES: "no permission to write there; choose another out=",
         errno.EPERM: "no permission to write there; choose another out=",
         errno.EROFS: "the file system is read-only; choose another out=",

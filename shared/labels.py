@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +167,7 @@ def read_labels(folder: Path) -> LabelShard:
 
 def join(shards: Sequence[LabelShard]) -> LabelShard:
     """Shards below one another."""
-    joined = concatenate(shards)
-    ids = tuple(one for shard in shards for one in shard.ids)
-    return LabelShard(**{f.name: getattr(joined, f.name) for f in fields(joined)} | {"ids": ids})
+    return replace(concatenate(shards), ids=tuple(one for shard in shards for one in shard.ids))
 
 
 def _tensors(shard: LabelShard) -> dict[str, Tensor]:

@@ -171,7 +171,7 @@ def _parse_assignment(config_class: type, argument: str) -> tuple[str, Any]:
         if not hints:
             raise ConfigError(f"{'.'.join(parts[:depth])} is a value and has no option {part!r}")
         if part not in hints:
-            raise _unknown(hint, ".".join(parts[: depth + 1]))
+            raise _unknown(typing.cast(type, hint), ".".join(parts[: depth + 1]))
         hint = hints[part]
     if is_dataclass(hint):
         names = ", ".join(f"{key}.{option}" for option, *_ in options(typing.cast(type, hint)))

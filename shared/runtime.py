@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.distributed.rendezvous import rendezvous
 
 from shared.files import StorageError
 from shared.options import ConfigError, UsageError
@@ -87,7 +88,7 @@ class Ranks:
             if self.rank == 0:
                 prepare()
             return
-        store, _, _ = next(torch.distributed.rendezvous("env://", timeout=_STORE_TIMEOUT))
+        store, _, _ = next(rendezvous("env://", timeout=_STORE_TIMEOUT))
         key = f"prepared-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
         if self.rank:
             if store.get(key) != b"yes":

@@ -1,0 +1,82 @@
+"""From a picture to the evidence of its faces: detection, the camera, the crop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import ObserveConfig
+from shared.geometry.camera import Camera, focal_from_fov
+from shared.geometry.crop import Crop
+from shared.images.decode import Frame
+from shared.images.faces import FaceDetector, select
+from shared.records import stack
+from teacher.evidence import FaceEvidence
+
+FocalSource = Literal["given", "exif", "assumed"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedFace:
+    """One face of one picture, ready to be fitted."""
+
+    id: str  # the picture's id, '#', and the face's number in it, 0 for the largest
+    path: str
+    landmarks_px: Tensor  # (478, 2) full-image pixels
+    camera: Camera  # of the full image
+    crop: Crop
+    crop_image: np.ndarray  # (crop size, crop size, 3) uint8 RGB
+    focal_source: FocalSource
+    detector_score: float
+
+    def evidence(self) -> FaceEvidence:
+        """What the fit sees of it, without leading dimensions."""
+        return FaceEvidence(
+            landmarks_px=self.crop.apply(self.landmarks_px),
+            camera=self.camera.warped(self.crop.affine, self.crop.size),
+        )
+
+
+def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list[ObservedFace]:
+    """The faces of a picture that ``config`` asks for, the largest first; empty if there is none."""
+    focal_px, source = focal_of(frame, config)
+    camera = Camera.at_origin(torch.tensor(focal_px), frame.size)
+    found = []
+    for number, face in enumerate(select(detector.detect(frame.image), config.faces)):
+        landmarks = torch.from_numpy(np.asarray(face.landmarks_px, np.float32).copy())
+        crop = Crop.around(landmarks, config.crop_size, config.crop_margin)
+        found.append(
+            ObservedFace(
+                id=f"{frame.id}#{number}",
+                path=frame.path,
+                landmarks_px=landmarks,
+                camera=camera,
+                crop=crop,
+                crop_image=crop.sample(frame.image),
+                focal_source=source,
+                detector_score=float(face.score),
+            )
+        )
+    return found
+
+
+def focal_of(frame: Frame, config: ObserveConfig) -> tuple[float, FocalSource]:
+    """Focal length in pixels and where it comes from: the options, else EXIF, else the assumed field of view."""
+    if config.focal_px is not None:
+        return config.focal_px, "given"
+    if config.focal_35mm is not None:
+        frame = replace(frame, focal_35mm=config.focal_35mm)
+    if frame.focal_px is not None:
+        return frame.focal_px, "exif" if config.focal_35mm is None else "given"
+    return focal_from_fov(math.radians(config.fov_deg), max(frame.size)), "assumed"
+
+
+def batch_evidence(faces: Sequence[ObservedFace], device: torch.device | str = "cpu") -> FaceEvidence:
+    """Evidence of several faces, one a row."""
+    return stack([face.evidence() for face in faces]).to(device)
