@@ -156,7 +156,7 @@ def solve(terms: Sequence[Term], variables: Mapping[str, Variable], config: Solv
     growth = torch.full_like(energy, 2.0)
     steps = torch.zeros(batch, dtype=torch.int64, device=device)
     converged = torch.zeros(batch, dtype=torch.bool, device=device)
-    trace = [energy]
+    trace = [energy.clone()]
     active = torch.arange(batch, device=device)
     for _ in range(config.max_steps):
         current = {name: value[active] for name, value in state.items()}

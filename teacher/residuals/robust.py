@@ -18,8 +18,8 @@ class PseudoHuber:
 
     def energy(self, squared: Tensor) -> Tensor:
         """rho / 2 of the squared norms."""
-        d2 = self.threshold**2
-        return d2 * ((1 + squared / d2).sqrt() - 1)
+        # The same as d^2 (sqrt(1 + s / d^2) - 1), without its cancellation at small s.
+        return squared / (1 + (1 + squared / self.threshold**2).sqrt())
 
     def weight(self, squared: Tensor) -> Tensor:
         """rho', the weight of a squared norm in the normal equations."""

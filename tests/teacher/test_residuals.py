@@ -1,0 +1,129 @@
+"""Every term's Jacobian against automatic differentiation, in float64 and through the manifold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.func import jacfwd, vmap
+
+from shared.config import FitConfig
+from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
+from teacher.evidence import FaceEvidence
+from teacher.fitter import LandmarkFitter, Problem
+from teacher.residuals.codes import CodePrior
+from teacher.residuals.landmarks import BIAS, LandmarkTerm
+from teacher.residuals.robust import PseudoHuber
+from teacher.solver import Values
+from tests.tiny_head import tiny_head
+
+BATCH = 3
+
+
+def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]:
+    """The energy of random landmarks, at random values."""
+    generator = torch.Generator().manual_seed(1)
+    fitter = LandmarkFitter(FlameModel(tiny_head()).double(), config)
+    camera = Camera.at_origin(torch.full((BATCH,), 900.0).double(), (512, 400))
+    rest = fitter.points.rest_positions() - torch.tensor([0.0, 0.0, 0.8]).double()
+    landmarks = camera.project(rest) + 8 * torch.randn(BATCH, 478, 2, generator=generator).double()
+    problem = fitter.problem(FaceEvidence(landmarks, camera))
+    values = {n: v + 0.2 * torch.randn(v.shape, generator=generator).double() for n, v in problem.values().items()}
+    values["translation"] = torch.tensor([[0.01, -0.02, -0.8]]).double().expand(BATCH, 3)
+    return problem, values
+
+
+def differentiate(term, problem: Problem, values: Values, function) -> dict[str, torch.Tensor]:
+    """jacfwd of ``function(term, values)`` by a tangent step of each variable."""
+
+    def at(index, steps):
+        moved = {
+            name: problem.variables[name].manifold.retract(values[name][index][None], steps[name][None])
+            for name in values
+        }
+        return function(term[index : index + 1], moved)[0]
+
+    rows = []
+    for index in range(BATCH):
+        zero = {name: torch.zeros_like(value[index]) for name, value in values.items()}
+        rows.append(jacfwd(lambda steps, i=index: at(i, steps))(zero))
+    return {name: torch.stack([row[name] for row in rows]) for name in values}
+
+
+@pytest.mark.parametrize("threshold", [1e9, 2.0])
+def test_landmark_jacobian(threshold: float) -> None:
+    problem, values = random_problem(FitConfig(robust_threshold=threshold))
+    term = problem.terms[0]
+    assert isinstance(term, LandmarkTerm)
+    linearised = term.linearise(values)
+    if threshold > 1e3:  # the robust weight is 1: the Jacobian is that of the plain residual
+        plain = differentiate(term, problem, values, lambda t, v: t.linearise(v).residual)
+        for name in values:
+            got = linearised.jacobian[name]
+            assert got.abs().max() > 0
+            torch.testing.assert_close(got, plain[name], atol=1e-8 * float(got.abs().max()), rtol=1e-7)
+    gradient = differentiate(term, problem, values, lambda t, v: t.energy(v))
+    for name in values:
+        got = (linearised.residual[:, None] @ linearised.jacobian[name])[:, 0]
+        torch.testing.assert_close(got, gradient[name], atol=1e-8 * float(got.abs().max()), rtol=1e-7)
+
+
+def test_code_prior_jacobian() -> None:
+    problem, values = random_problem(FitConfig())
+    term = problem.terms[1]
+    assert isinstance(term, CodePrior)
+    linearised = term.linearise(values)
+    expected = differentiate(term, problem, values, lambda t, v: t.residual(v))
+    for name in ("shape", "expression"):
+        torch.testing.assert_close(linearised.jacobian[name], expected[name], atol=1e-10, rtol=0)
+    torch.testing.assert_close(term.energy(values), 0.5 * (linearised.residual**2).sum(1))
+
+
+def test_bias_gives_the_correlated_likelihood() -> None:
+    """Minimising over the bias is weighing by the full covariance."""
+    problem, values = random_problem(FitConfig(robust_threshold=1e9, landmark_bias_std=0.05))
+    term = problem.terms[0]
+    assert isinstance(term, LandmarkTerm)
+    zero_bias = {**values, BIAS: torch.zeros_like(values[BIAS])}
+    linear = term.linearise(zero_bias)
+    jacobian = linear.jacobian[BIAS]
+    eye = torch.eye(jacobian.shape[2]).double()
+    hessian = jacobian.transpose(1, 2) @ jacobian + eye
+    best = torch.linalg.solve(hessian, -(jacobian.transpose(1, 2) @ linear.residual[..., None]))[..., 0]
+    with_bias = {**values, BIAS: best}
+    minimised = term.energy(with_bias) + 0.5 * (best**2).sum(1)
+
+    projected = linear.residual.unflatten(1, (-1, 2)) * term.std_px[..., None]  # pixels
+    modes = term.scale_px[:, None, None] * term.modes.matrix
+    covariance = torch.diag_embed(term.std_px**2) + modes @ modes.transpose(1, 2)
+    mahalanobis = 0.5 * (projected * torch.linalg.solve(covariance, projected)).sum((1, 2))
+    torch.testing.assert_close(minimised, mahalanobis, atol=0, rtol=1e-6)
+
+
+def test_pseudo_huber_is_quadratic_then_linear_and_its_weight_is_its_slope() -> None:
+    kernel = PseudoHuber(3.0)
+    squared = torch.logspace(-3, 6, 60).double().requires_grad_()
+    slope = torch.autograd.grad(kernel.energy(squared).sum(), squared)[0]
+    torch.testing.assert_close(slope, 0.5 * kernel.weight(squared))
+    assert kernel.energy(torch.tensor(1e-2)) == pytest.approx(0.5e-2, rel=1e-3)
+    assert kernel.energy(torch.tensor(300.0**2)) == pytest.approx(3 * 300, rel=0.02)
+
+
+def test_terms_can_be_indexed() -> None:
+    problem, values = random_problem(FitConfig())
+    keep = torch.tensor([2, 0])
+    some = {name: value[keep] for name, value in values.items()}
+    for term in problem.terms:
+        torch.testing.assert_close(term[keep].energy(some), term.energy(values)[keep])
+
+
+def test_robust_weight_bounds_an_outlier() -> None:
+    problem, values = random_problem(FitConfig())
+    term = problem.terms[0]
+    assert isinstance(term, LandmarkTerm)
+    far = replace(term, target_px=term.target_px + torch.tensor([1e5, 0.0]))
+    linearised = far.linearise(values)
+    assert linearised.residual.abs().max() < (1e5 / float(term.std_px.min()))
+    assert vmap(torch.isfinite)(linearised.residual).all()
