@@ -17,6 +17,7 @@ SURE_SCORE, SURE_ROLL = 0.8, np.deg2rad(50)
 SECOND_LOOK = 1.2  # window of the second look over the first crop: the short-range detector's favourite size of face
 UPRIGHT_SCORE = 0.88  # the short-range detector reaches it only with upright faces ...
 TURNED_SCORE, TURNED_LEAD = 0.83, 0.03  # ... and another turn must be as good as this and better than the first
+SECOND_LOOK_EXCESS = 0.1  # it gives things that are no face up to 0.76, where the full-range detector gives 0.67
 DETECTOR_SCORE = 0.5  # below, detectors do not report
 MIN_MESH_SCORE = 0.5
 SAME_FACE_IOU = 0.4
@@ -121,7 +122,7 @@ class MediaPipeFaces:
         whole = Square(center, side)
         found = self._look(self._full, image, whole)
         if not any(candidate.sure for candidate in found):
-            found += self._look(self._short, image, whole)
+            found += [_doubted(candidate) for candidate in self._look(self._short, image, whole)]
         yield found
         # Close-ups larger than the picture, and faces that lie on their side or upside down.
         found = self._look(self._short, image, whole) + self._look(self._short, image, Square(center, 2 * side))
@@ -149,12 +150,12 @@ class MediaPipeFaces:
             ]
             looks.append(max(seen, key=lambda look: look.score, default=Candidate(square, 0.0)))
             if quarter == 0 and looks[0].score >= UPRIGHT_SCORE:
-                return looks[0]
+                break
         best = max(looks, key=lambda look: look.score)
         if best.score < TURNED_SCORE or best.score < looks[0].score + TURNED_LEAD:
             best = looks[0]
         own = first.score if first.trusted else 0.0
-        return Candidate(best.square, max(best.score, own))
+        return Candidate(best.square, max(best.score - SECOND_LOOK_EXCESS, own))
 
     def _look(self, detector: DetectorGraph, image: np.ndarray, window: Square) -> list[Candidate]:
         candidates = []
