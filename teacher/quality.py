@@ -11,7 +11,6 @@ from torch import Tensor
 
 from shared.config import QualityConfig
 from shared.flame.landmarks import OUTER_EYE_CORNERS
-from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.evidence import FitResult
@@ -104,11 +103,6 @@ def yaw_deg(result: FitResult) -> float:
     rotation = axis_angle_to_matrix(params.global_rot) @ axis_angle_to_matrix(params.neck)
     forward = result.camera.T_cam_world[:3, :3] @ rotation[:, 2]  # the head's z in the camera frame
     return math.degrees(math.atan2(float(forward[0]), -float(forward[2])))
-
-
-def posed_joints(model: FlameModel, params: FlameParams) -> Tensor:
-    """(..., 5, 3) joints in the world frame, metres."""
-    return model(params).joints_m
 
 
 def _checks(m: Measures, limit: QualityConfig) -> Iterator[tuple[str, float, str]]:

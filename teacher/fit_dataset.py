@@ -1,0 +1,29 @@
+"""Label a dataset: photos and clips become FLAME parameters and cameras, in shards, with a report."""
+
+from __future__ import annotations
+
+from shared.config import FitDatasetConfig
+from shared.options import load_config
+from shared.runtime import Ranks, run_entry
+
+EXAMPLE = """
+accelerate launch teacher/fit_dataset.py configs/teacher/fit_dataset.yaml inputs=photos out=runs/labels
+accelerate launch --cpu --num_processes 2 teacher/fit_dataset.py inputs=photos out=runs/labels faces=all
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, run, tell."""
+    config = load_config(FitDatasetConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from teacher.dataset import run_dataset  # after the options, as it takes seconds to import
+
+    ranks = Ranks.from_environment()
+    outcome = run_dataset(config, ranks)
+    if outcome.summary and ranks.parent is None:
+        print("\n".join(outcome.summary.lines()))
+        print(f"labels: {config.out}/labels   report: {config.out}/report.html")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,244 @@
+"""The folder of a dataset run: what is in it, whether it belongs to this job, and what is finished.
+
+manifest.json    the inputs in order, and hashes of what the labels depend on
+config.yaml      every option;  run.json: versions, seed, commit
+labels/          00000.safetensors ... : a file that is there is complete, and so is everything else of its shard
+reports/         00000.json ... : one entry a face, also for those without a label
+previews/        00000/000012-0.jpg ... : the 12th input of the shard, its largest face
+locks/           who works on what, dropped by the system with the process
+run_log.jsonl    one line an event
+report.html      and report.json, from the reports
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shared.config import FitDatasetConfig
+from shared.files import append_line, write_json, write_text
+from shared.images.decode import InputError
+from shared.images.source import InputRef, find_inputs
+from shared.labels import CONVENTIONS, SCHEMA, shard_name
+from shared.options import config_hash, to_yaml
+from shared.runtime import UserError, git_sha
+
+# Options on which no label depends: a run may go on with others.
+WHERE_AND_HOW_FAST = ("inputs", "out", "overwrite", "processes", "threads", "device", "previews")
+MANIFEST_SCHEMA = "pixel3dmm-distill/run/1"
+_OURS = ("labels", "reports", "previews", "locks", "config.yaml", "run.json", "run_log.jsonl", "report.html",
+         "report.json", "manifest.json")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and the manifest of one run; made by `prepare` or `open_run`."""
+
+    root: Path
+    inputs: tuple[InputRef, ...]
+    shard_size: int
+    provenance: dict[str, Any]  # goes into every shard
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards the inputs make."""
+        return -(-len(self.inputs) // self.shard_size)
+
+    def shard_inputs(self, shard: int) -> tuple[InputRef, ...]:
+        """The inputs of one shard: it depends on the sorted list alone."""
+        return self.inputs[shard * self.shard_size : (shard + 1) * self.shard_size]
+
+    def label_path(self, shard: int) -> Path:
+        """Moved into place last."""
+        return self.root / "labels" / shard_name(shard, self.n_shards)
+
+    def report_path(self, shard: int) -> Path:
+        """JSON entries of one shard."""
+        return self.root / "reports" / f"{self.label_path(shard).stem}.json"
+
+    def preview_folder(self, shard: int) -> Path:
+        """Overlays of one shard."""
+        return self.root / "previews" / self.label_path(shard).stem
+
+    def lock_path(self, shard: int) -> Path:
+        """Held while the shard is worked on."""
+        return self.root / "locks" / f"{self.label_path(shard).stem}.lock"
+
+    def is_finished(self, shard: int) -> bool:
+        """Whether there is nothing left to do for a shard."""
+        return self.label_path(shard).is_file()
+
+    def unfinished(self) -> list[int]:
+        """Shards still to do, in order."""
+        return [shard for shard in range(self.n_shards) if not self.is_finished(shard)]
+
+    @cached_property
+    def log_path(self) -> Path:
+        """Events, one JSON object a line."""
+        return self.root / "run_log.jsonl"
+
+    def log(self, event: str, **values: Any) -> None:
+        """Append an event."""
+        append_line(self.log_path, json.dumps({"event": event, "time": round(time.time(), 3), **values}))
+
+
+def prepare(config: FitDatasetConfig, head_id: str) -> RunFolder:
+    """List the inputs and make the folder ready, or find that it holds the beginning of this very run.
+
+    Raises:
+        UserError: no inputs, ``out`` inside ``inputs``, or a folder that belongs to another job.
+        StorageError: it cannot be written.
+    """
+    root = Path(config.out)
+    inputs, ignored = _find(config)
+    _check_apart(config)
+    manifest = _manifest(config, head_id, inputs)
+    old = _read_manifest(root)
+    if old is not None and config.overwrite:
+        _remove(root)
+    elif old is not None:
+        _check_same(root, old, manifest)
+    # The manifest comes first: whatever is there without one was not made by us, and is never deleted.
+    write_json(root / "manifest.json", manifest)
+    write_text(root / "config.yaml", to_yaml(config))
+    write_json(root / "run.json", _run_facts(config, head_id, len(inputs), ignored))
+    return open_run(config)
+
+
+def open_run(config: FitDatasetConfig) -> RunFolder:
+    """A folder that `prepare` has made. UserError if it has not."""
+    manifest = _read_manifest(Path(config.out))
+    if manifest is None:
+        raise UserError(f"{config.out} holds no run")
+    inputs = tuple(
+        InputRef(entry["kind"], entry["path"], entry["id"], index) for index, entry in enumerate(manifest["inputs"])
+    )
+    provenance = {
+        "config": manifest["config"],
+        "config_hash": manifest["config_hash"],
+        "head_id": manifest["head_id"],
+        "seed": config.seed,
+        "git_sha": git_sha(),
+    }
+    return RunFolder(Path(config.out), inputs, config.shard_size, provenance)
+
+
+def _find(config: FitDatasetConfig) -> tuple[list[InputRef], int]:
+    try:
+        found = find_inputs(config.inputs)
+    except InputError as error:
+        raise UserError(f"inputs={config.inputs}: {error.reason}") from error
+    if not found:
+        passed = f"; {found.ignored} files there have other suffixes" if found.ignored else ""
+        raise UserError(f"inputs={config.inputs}: no photos or clips{passed}")
+    if found[0].kind == "camera":
+        raise UserError(f"inputs={config.inputs} is a camera; a dataset is made from files")
+    return list(found), found.ignored
+
+
+def _check_apart(config: FitDatasetConfig) -> None:
+    source, out = Path(config.inputs).resolve(), Path(config.out).resolve()
+    if source.is_dir() and (out == source or source in out.parents):
+        raise UserError(
+            f"out={config.out} lies inside inputs={config.inputs}, where the previews would become inputs: "
+            "choose another out="
+        )
+
+
+def _manifest(config: FitDatasetConfig, head_id: str, inputs: Sequence[InputRef]) -> dict[str, Any]:
+    names = json.dumps([[ref.kind, ref.id] for ref in inputs])
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "labels": SCHEMA,
+        "conventions": CONVENTIONS,
+        "head_id": head_id,
+        "config": {key: value for key, value in asdict(config).items() if key not in WHERE_AND_HOW_FAST},
+        "config_hash": config_hash(config, WHERE_AND_HOW_FAST),
+        "inputs_hash": hashlib.sha256(names.encode()).hexdigest()[:16],
+        "inputs": [{"kind": ref.kind, "path": ref.path, "id": ref.id} for ref in inputs],
+    }
+
+
+def _read_manifest(root: Path) -> dict[str, Any] | None:
+    path = root / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); choose another out=") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
+        raise UserError(f"{path} is not of this program or version; choose another out=")
+    return manifest
+
+
+def _check_same(root: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    changes = [
+        f"{name} was {old[key]} and is {new[key]}"
+        for key, name in (("head_id", "the head model"), ("labels", "the label format"), ("conventions", "conventions"))
+        if old[key] != new[key]
+    ]
+    before, now = _flat(old["config"]), _flat(new["config"])
+    changes += [
+        f"{key} was {before.get(key)} and is {now.get(key)}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if old["inputs_hash"] != new["inputs_hash"]:
+        had, has = ({entry["id"] for entry in manifest["inputs"]} for manifest in (old, new))
+        example = next(iter(sorted(had ^ has)), None)
+        changes.append(
+            f"the inputs changed: {len(has - had)} new, {len(had - has)} gone"
+            + (f", such as {example}" if example else "")
+        )
+    if changes:
+        listed = "\n".join(f"  - {change}" for change in changes)
+        raise UserError(
+            f"{root} holds another run:\n{listed}\n"
+            "Choose another out=, or overwrite=true to delete that run's labels and start anew."
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, (list, tuple)) else value
+    return flat
+
+
+def _remove(root: Path) -> None:
+    for name in _OURS:  # the manifest last: until then the folder is known as ours
+        path = root / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _run_facts(config: FitDatasetConfig, head_id: str, n_inputs: int, ignored: int) -> dict[str, Any]:
+    return {
+        "command": sys.argv,
+        "git_sha": git_sha(),
+        "seed": config.seed,
+        "head_id": head_id,
+        "n_inputs": n_inputs,
+        "n_ignored_files": ignored,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpus": os.cpu_count(),
+    }

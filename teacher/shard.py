@@ -1,0 +1,144 @@
+"""One shard from pictures to the label file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shared.config import FitDatasetConfig
+from shared.files import remove_partial_files, write_json
+from shared.labels import Cameras, LabelShard, empty_shard, join, write_shard
+from shared.records import stack
+from teacher.previews import write_preview
+from teacher.run_folder import RunFolder
+from teacher.stream import Observation, ObservationStream
+from teacher.tools import FittedFace, Tools, fit_faces
+
+LABELLED, REJECTED, NO_FACE, UNREADABLE = "labelled", "rejected", "no face", "unreadable"  # states of report entries
+
+Entry = dict[str, Any]
+
+
+def label_shard(
+    index: int,
+    folder: RunFolder,
+    config: FitDatasetConfig,
+    tools: Tools,
+    stream: ObservationStream,
+    tick: Callable[[], None],
+) -> None:
+    """Do all of one shard; the label file appears last. ``tick`` is called after each input, and may raise to stop."""
+    path, report_path = folder.label_path(index), folder.report_path(index)
+    for leftover in (path, report_path):
+        remove_partial_files(leftover.parent, leftover.stem)
+    inputs, start = folder.shard_inputs(index), time.monotonic()
+    folder.log("shard started", shard=index, inputs=len(inputs))
+    entries: list[Entry] = []
+    labels = [empty_shard(tools.model.n_shape, tools.model.n_expression)]
+    for number, batch in enumerate(_batches(stream(inputs), config.batch_size, tick)):
+        faces = [face for observation in batch for face in observation.faces]
+        folder.log("fit", shard=index, batch=number, ids=[face.id for face in faces])
+        fitted = fit_faces(faces, tools, config.quality)
+        labels.append(to_labels([one for one in fitted if not one.failures], tools))
+        new_entries = _entries(batch, fitted)
+        if config.previews:
+            _write_previews(new_entries, len(entries), fitted, folder.preview_folder(index), tools)
+        entries += new_entries
+    write_json(report_path, entries)
+    write_shard(path, join(labels), folder.provenance)
+    folder.log("shard finished", shard=index, inputs=len(inputs), seconds=round(time.monotonic() - start, 3))
+
+
+def to_labels(fitted: Sequence[FittedFace], tools: Tools) -> LabelShard:
+    """Labels of faces that have passed the gate; the camera is that of the full picture."""
+    if not fitted:
+        return empty_shard(tools.model.n_shape, tools.model.n_expression)
+    results = stack([one.result for one in fitted if one.result is not None])
+    crops = stack([one.face.crop for one in fitted])
+    sizes = [one.face.camera.size for one in fitted]
+    # The fit may have changed the crop's camera, so the picture's is derived from it and not taken as it was.
+    full = results.camera.warped(crops.inverse_affine(), sizes[0])
+    return LabelShard(
+        ids=tuple(one.face.id for one in fitted),
+        params=results.params,
+        cameras=Cameras(full.focal_px, full.center_px, full.T_cam_world, torch.tensor(sizes)),
+        crop_affine=crops.affine,
+        crop_size=torch.tensor([crops.size] * len(fitted)),
+        landmarks_px=torch.stack([one.face.landmarks_px for one in fitted]),
+        score=torch.tensor([one.verdict.score if one.verdict else 0.0 for one in fitted]),
+        landmark_error=results.landmark_error,
+        eye_distance_m=results.eye_distance_m,
+        code_rms=results.code_rms,
+    )
+
+
+def _batches(
+    observations: Iterator[Observation], batch_size: int, tick: Callable[[], None]
+) -> Iterator[list[Observation]]:
+    """Frames whose faces together make a batch; the cut depends on the inputs only."""
+    batch: list[Observation] = []
+    for observation in observations:
+        if observation.last:
+            tick()
+            continue
+        batch.append(observation)
+        if sum(len(one.faces) for one in batch) >= batch_size or len(batch) >= 4 * batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _entries(batch: Sequence[Observation], fitted: Sequence[FittedFace]) -> list[Entry]:
+    """What the report says of each face, and of each picture without one."""
+    entries, results = [], iter(fitted)
+    for observation in batch:
+        if observation.problem is not None:
+            reason = {"name": UNREADABLE, "reason": observation.problem}
+            entries.append({"id": observation.id, "state": UNREADABLE, "reasons": [reason]})
+        elif not observation.faces:
+            reason = {"name": NO_FACE, "reason": "no face was found in the picture"}
+            entries.append({"id": observation.id, "state": NO_FACE, "reasons": [reason]})
+        entries += [face_entry(next(results)) for _ in observation.faces]
+    return entries
+
+
+def face_entry(fitted: FittedFace) -> Entry:
+    """JSON values of one fitted face; a number that is not finite becomes None."""
+    face, verdict = fitted.face, fitted.verdict
+    measures = asdict(verdict.measures) if verdict else {}
+    numbers = {key: _number(value) for key, value in measures.items()}
+    return {
+        "id": face.id,
+        "state": REJECTED if fitted.failures else LABELLED,
+        "reasons": [asdict(failure) for failure in fitted.failures],
+        "score": _number(verdict.score) if verdict else 0.0,
+        "focal_source": face.focal_source,
+        "detector_score": _number(face.detector_score),
+        **numbers,
+    }
+
+
+def _number(value: float | bool) -> float | bool | None:
+    """Six digits: enough for a report, and the same text whatever the last bit."""
+    if isinstance(value, bool):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _write_previews(
+    entries: Sequence[Entry], first: int, fitted: Sequence[FittedFace], folder: Path, tools: Tools
+) -> None:
+    """Overlays of the faces of one batch, numbered as the entries from ``first``; these learn their names."""
+    faces = {one.face.id: one for one in fitted}
+    for number, entry in enumerate(entries, first):
+        if entry["id"] in faces:
+            name = f"{number:06d}.jpg"
+            write_preview(folder / name, faces[entry["id"]], tools.model)
+            entry["preview"] = f"{folder.parent.name}/{folder.name}/{name}"

@@ -1,0 +1,97 @@
+"""The heavy objects of a fit: head model, fitter, detector. Built once a process, replaced in tests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from shared.config import FitConfig, QualityConfig
+from shared.flame.assets import load_flame
+from shared.flame.errors import FlameFileError
+from shared.flame.model import FlameModel
+from shared.images.faces import FaceDetector
+from shared.runtime import UserError
+from teacher.evidence import FaceEvidence, FitResult
+from teacher.observe import ObservedFace, batch_evidence
+from teacher.quality import Failure, Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+
+class Fitter(Protocol):
+    """Anything that fits a batch of faces."""
+
+    def fit(self, evidence: FaceEvidence) -> FitResult:
+        """One row a face."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What turns pictures into fits."""
+
+    model: FlameModel
+    fitter: Fitter
+    detector: Callable[[], FaceDetector]  # a new one, for one thread
+    device: torch.device
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFace:
+    """A face, its fit and what the gate says; on the CPU."""
+
+    face: ObservedFace
+    result: FitResult | None  # one row, no leading dimension; None where the fit broke down
+    verts_m: Tensor | None  # (V, 3) world frame
+    verdict: Verdict | None
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why there is no label; empty if there is one."""
+        if self.verdict is None:
+            return (Failure("fit broke down", "the solver could not work with this face"),)
+        return self.verdict.failures
+
+
+def build_tools(flame: str | None, fit: FitConfig, device: torch.device) -> Tools:
+    """Load the head and prepare the fitter. UserError if the head cannot be used."""
+    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from teacher.fitter import LandmarkFitter
+
+    try:
+        model = FlameModel(load_flame(flame)).to(device)
+        return Tools(model, LandmarkFitter(model, fit), MediaPipeFaces, device)
+    except FlameFileError as error:
+        raise UserError(str(error)) from error
+    except ValueError as error:
+        raise UserError(f"flame={flame}: {error}") from error
+
+
+def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+    """Fit a batch and judge each face. A face that breaks the solver breaks no other."""
+    if not faces:
+        return []
+    try:
+        return _fit_batch(faces, tools, limits)
+    except (RuntimeError, ValueError) as error:  # torch's linear algebra raises RuntimeError
+        if len(faces) == 1:
+            logger.warning("%s: the fit broke down: %s", faces[0].id, error)
+            return [FittedFace(faces[0], None, None, None)]
+        return [fitted for face in faces for fitted in fit_faces([face], tools, limits)]
+
+
+def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+    result = tools.fitter.fit(batch_evidence(faces, tools.device)).detach()
+    with torch.no_grad():
+        posed = tools.model(result.params)
+    result, posed = result.to("cpu"), posed.to("cpu")
+    fitted = []
+    for row, face in enumerate(faces):
+        verdict = judge(face, result[row], posed.joints_m[row], limits)
+        fitted.append(FittedFace(face, result[row], posed.verts_m[row], verdict))
+    return fitted

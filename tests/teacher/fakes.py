@@ -1,0 +1,92 @@
+"""Stand-ins for detector and fitter: quick, and a function of the picture alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from shared.config import FitDatasetConfig
+from shared.flame.landmarks import N_MEDIAPIPE
+from shared.flame.model import FlameModel
+from shared.images.faces import DetectedFace
+from shared.options import load_config
+from shared.runtime import run_entry
+from teacher.dataset import run_dataset
+from teacher.evidence import FaceEvidence, FitResult
+from teacher.tools import Tools
+from tests.tiny_head import tiny_head
+
+
+class FakeDetector:
+    """A face in the middle of every picture that is not black, a little elsewhere by the picture's colour."""
+
+    def detect(self, image: np.ndarray) -> list[DetectedFace]:
+        """One face or none."""
+        if image.max() < 20:
+            return []
+        height, width = image.shape[:2]
+        points = np.random.default_rng(0).uniform(0.3, 0.7, (N_MEDIAPIPE, 2)) * (width, height)
+        points[33], points[263] = (0.4 * width, 0.5 * height), (0.6 * width, 0.5 * height)
+        points = (points + image.mean((0, 1))[:2] / 50).astype(np.float32)
+        box = np.concatenate([points.min(0), points.max(0)])
+        return [DetectedFace(points, np.zeros(N_MEDIAPIPE, np.float32), box, 0.9, 0.9, (height, width))]
+
+
+class FakeFitter:
+    """Codes from the landmarks; a red picture breaks it, a blue one does not converge."""
+
+    def __init__(self, model: FlameModel, seconds: float = 0.0) -> None:
+        self.model, self.seconds = model, seconds
+
+    def fit(self, evidence: FaceEvidence) -> FitResult:
+        """As `LandmarkFitter.fit`."""
+        time.sleep(self.seconds * len(evidence.landmarks_px))
+        batch = len(evidence.landmarks_px)
+        params = self.model.neutral_params(batch)
+        params.translation[:, 2] = -0.5
+        params.shape[:, 0] = evidence.camera.center_px[:, 0].sin()  # differs from picture to picture
+        return FitResult(
+            params=params,
+            camera=evidence.camera,
+            landmark_error=torch.full((batch,), 0.02),
+            eye_distance_m=torch.full((batch,), 0.062),
+            code_rms=torch.ones(batch, 2),
+            energy=torch.ones(batch),
+            steps=torch.ones(batch, dtype=torch.int64),
+            converged=torch.ones(batch, dtype=torch.bool),
+        )
+
+
+def fake_tools(seconds: float = 0.0) -> Tools:
+    """Tools on the tiny head."""
+    model = FlameModel(tiny_head())
+    return Tools(model, FakeFitter(model, seconds), FakeDetector, torch.device("cpu"))
+
+
+def make_photos(folder: Path, count: int, size: tuple[int, int] = (64, 96)) -> list[str]:
+    """Small pictures of different colours, (height, width) ``size``; their names in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number in range(count):
+        colour = np.random.default_rng(number).integers(40, 250, 3)
+        image = np.broadcast_to(colour.astype(np.uint8), (*size, 3))
+        names.append(f"{number:04d}.png")
+        Image.fromarray(np.ascontiguousarray(image)).save(folder / names[-1])
+    return names
+
+
+def main(argv: list[str]) -> int:
+    """`teacher/fit_dataset.py` with the fakes; ``seconds=`` comes first and is the time a face takes."""
+    seconds = float(argv.pop(0).removeprefix("seconds="))
+    run_dataset(load_config(FitDatasetConfig, argv), tools=fake_tools(seconds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    run_entry(main)
