@@ -47,23 +47,33 @@ class TensorRecord:
 
 
 def _combine(records: Sequence[Record], function: Callable[[list[Tensor]], Tensor]) -> Record:
+    if not records:
+        raise ValueError("no records to join")
     first = records[0]
     assert is_dataclass(first)
     changed: dict[str, Any] = {}
     for field in fields(first):
         values = [getattr(record, field.name) for record in records]
-        if isinstance(values[0], Tensor):
+        kinds = (Tensor, TensorRecord)
+        kind = next((kind for kind in kinds if isinstance(values[0], kind)), None)
+        if any(not isinstance(value, kind) if kind else isinstance(value, kinds) for value in values):
+            raise ValueError(f"{type(first).__name__}.{field.name} is a tensor in some records and none in others")
+        if kind is Tensor:
             changed[field.name] = function(values)
-        elif isinstance(values[0], TensorRecord):
+        elif kind is TensorRecord:
             changed[field.name] = _combine(values, function)
+        else:
+            other = next((value for value in values if value != values[0]), values[0])
+            if other != values[0]:
+                raise ValueError(f"{type(first).__name__}.{field.name} differs: {values[0]!r} and {other!r}")
     return replace(first, **changed)  # type: ignore[type-var]
 
 
 def stack(records: Sequence[Record], dim: int = 0) -> Record:
-    """Stack records of equal shapes along a new leading dimension."""
+    """Stack records of equal shapes along a new leading dimension. ValueError where their plain values differ."""
     return _combine(records, lambda tensors: torch.stack(tensors, dim))
 
 
 def concatenate(records: Sequence[Record], dim: int = 0) -> Record:
-    """Join records along an existing leading dimension."""
+    """Join records along an existing leading dimension. ValueError where their plain values differ."""
     return _combine(records, lambda tensors: torch.cat(tensors, dim))

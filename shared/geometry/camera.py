@@ -26,7 +26,8 @@ class Camera(TensorRecord):
     def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
         """The camera of the fits: at the world's origin, looking along -z of a y-up world.
 
-        A head with zero rotation faces it. ``focal_px`` (...) or (..., 2); the centre defaults to the middle.
+        A head with zero rotation faces it. ``focal_px`` (...) or (..., 2), where a last dimension of 2 always means
+        fx, fy; the centre defaults to the middle.
         """
         if focal_px.ndim == 0 or focal_px.shape[-1] != 2:
             focal_px = focal_px[..., None].expand(*focal_px.shape, 2)

@@ -49,7 +49,7 @@ class Crop(TensorRecord):
         return points_px @ inverse[..., :2].transpose(-1, -2) + inverse[..., None, :, 2]
 
     def sample(self, image: np.ndarray) -> np.ndarray:
-        """Cut the crop from one image (H, W, C), any dtype that OpenCV takes; black outside the image.
+        """Cut the crop from one image (H, W) or (H, W, C), any dtype that OpenCV takes; black outside the image.
 
         Shrinking averages over the source pixels (area filter), enlarging is bilinear. Not batched.
         """
@@ -58,27 +58,16 @@ class Crop(TensorRecord):
                 f"sample takes one crop; this record holds {tuple(self.affine.shape[:-2])}: index it first"
             )
         height, width = self.size
-        inverse = self.inverse_affine().double().numpy()
-        shrink = float(inverse[0, 0])
-        if shrink > 1:
-            return self._sample_area(image, inverse)
+        inverse = self.inverse_affine().detach().cpu().double().numpy()
+        factor = int(np.floor(inverse[0, 0]))
+        reduced = image
+        if factor > 1:  # so far that the rest is a bilinear step of less than two source pixels
+            rows, columns = (max(1, round(side / factor)) for side in image.shape[:2])
+            reduced = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+            inverse = inverse * np.array([[columns / image.shape[1]], [rows / image.shape[0]]])
         # OpenCV puts pixel centres at integers; ours are at +0.5.
         shifted = inverse.copy()
         shifted[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(image, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-
-    def _sample_area(self, image: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-        """Reduce the image so far that the rest is a bilinear step of less than two source pixels."""
-        factor = int(np.floor(inverse[0, 0]))
-        if factor > 1:
-            height, width = (max(1, round(side / factor)) for side in image.shape[:2])
-            reduced = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-            scale = np.array([width / image.shape[1], height / image.shape[0]])
-            inverse = inverse * scale[:, None]
-            image = reduced if reduced.ndim == image.ndim else reduced[..., None]
-        height, width = self.size
-        shifted = inverse.copy()
-        shifted[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(image, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+        crop = cv2.warpAffine(reduced, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+        return crop.reshape(height, width, *image.shape[2:])  # OpenCV drops a single channel

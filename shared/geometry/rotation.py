@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 # Below this squared angle the trigonometric factors are replaced by their series, whose first left-out term is under
-# 1e-16 of the value; it keeps gradients finite at exactly zero.
-_SMALL_ANGLE_SQ = 1e-4
+# 1e-16 of the value. It keeps gradients finite at exactly zero, and float32 exact where 1 - cos cancels.
+_SMALL_ANGLE_SQ = 1e-2
 
 
 def skew(vector: Tensor) -> Tensor:
@@ -28,9 +28,9 @@ def _trigonometric_factors(angle_sq: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     angle = torch.where(small, torch.ones_like(s), s).sqrt()
     sine, cosine = angle.sin(), angle.cos()
     series = (
-        1 - s / 6 * (1 - s / 20 * (1 - s / 42)),
-        0.5 - s / 24 * (1 - s / 30 * (1 - s / 56)),
-        1 / 6 - s / 120 * (1 - s / 42 * (1 - s / 72)),
+        1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72))),
+        0.5 - s / 24 * (1 - s / 30 * (1 - s / 56 * (1 - s / 90))),
+        1 / 6 - s / 120 * (1 - s / 42 * (1 - s / 72 * (1 - s / 110))),
     )
     exact = (sine / angle, (1 - cosine) / angle**2, (angle - sine) / angle**3)
     return tuple(torch.where(small, a, b) for a, b in zip(series, exact, strict=True))  # type: ignore[return-value]
@@ -92,7 +92,8 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     small = sine_sq < 1e-8
     sine = torch.where(small, torch.ones_like(sine_sq), sine_sq).sqrt()
     exact = 2 * torch.atan2(sine, w) / sine
-    return xyz * torch.where(small, 2 / w * (1 - sine_sq / (3 * w**2)), exact)
+    cosine = torch.where(small, w, torch.ones_like(w))  # w is 0 at a half turn, and a gradient of 1 / 0 spreads NaN
+    return xyz * torch.where(small, 2 / cosine * (1 - sine_sq / (3 * cosine**2)), exact)
 
 
 def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
