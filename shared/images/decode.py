@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from shared.images.exif import DIAGONAL_35MM, focal_35mm
 from shared.images.sniff import describe_unreadable
 
 # An explicit list: Pillow would otherwise start Ghostscript for an EPS file that is called face.jpg.
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "AVIF", "PPM")
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "AVIF", "PPM")
 # fmt: off
 IMAGE_SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".avif",
@@ -94,7 +95,7 @@ def load_image(
         raise ImageError(path, f"the file has {bytes_count / 2**30:.1f} GiB, more than a photo can have")
     data = Path(path).read_bytes()
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with Image.open(io.BytesIO(data), formats=_formats()) as picture:
             width, height = picture.size
             if width * height > max_pixels:
                 raise ImageError(
@@ -131,7 +132,10 @@ def check_readable(path: str | os.PathLike[str], error_type: type[InputError]) -
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise error_type(path, "is a directory")
+            denied = not os.access(path, os.R_OK | os.X_OK)
+            raise error_type(
+                path, "permission denied: this user may not list the folder" if denied else "is a directory"
+            )
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
             raise error_type(path, "not a regular file but a pipe, socket or device")
         if status.st_size == 0:
@@ -149,6 +153,12 @@ def check_readable(path: str | os.PathLike[str], error_type: type[InputError]) -
     except OSError as error:
         reason = "symlinks that point in a circle" if error.errno == errno.ELOOP else (error.strerror or str(error))
         raise error_type(path, f"cannot be read: {reason}") from error
+
+
+@lru_cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF is new in Pillow 11.3
 
 
 def _damage(data: bytes, error: Exception) -> str:
@@ -198,15 +208,14 @@ def _floats_to_8bit(values: np.ndarray, path: str | os.PathLike[str]) -> np.ndar
 
 def _through_profile(picture: Image.Image) -> Image.Image:
     """CMYK or Lab to sRGB by the file's own profile; without one, CMYK by Pillow's plain rule."""
-    srgb = ImageCms.createProfile("sRGB")
-    if picture.mode == "LAB":
-        profile = ImageCms.createProfile("LAB")
-    elif picture.info.get("icc_profile"):
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
-    else:
+    if picture.mode == "CMYK" and not picture.info.get("icc_profile"):
         return picture
     try:
-        converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # a damaged or mismatched profile beside good pixels
+        if picture.mode == "LAB":
+            profile = ImageCms.createProfile("LAB")
+        else:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+        converted = ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):  # a damaged or mismatched profile beside good pixels
         return picture
     return converted or picture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -42,9 +44,10 @@ class Candidate:
 
 
 class MediaPipeFaces:
-    """A `FaceDetector` with MediaPipe 0.10.21; one instance a process, not for several threads at once.
+    """A `FaceDetector` with MediaPipe 0.10.21; make one a process, after any fork, and share it.
 
-    The same picture gives bitwise the same faces, whatever came before it. Use as a context manager or call `close`.
+    The same picture gives bitwise the same faces, whatever came before it. Threads take turns; torch may work in
+    another thread meanwhile. Use as a context manager or call `close`.
     """
 
     def __init__(
@@ -75,6 +78,8 @@ class MediaPipeFaces:
         self.max_faces = max_faces
         self.passes = passes
         self.thorough = thorough
+        self._turn = threading.Lock()
+        self._process: int | None = os.getpid()
         with quiet_stderr():
             self._full = DetectorGraph(True, DETECTOR_SCORE, threads)
             self._short = DetectorGraph(False, DETECTOR_SCORE, threads)
@@ -91,7 +96,10 @@ class MediaPipeFaces:
         self.close()
 
     def close(self) -> None:
-        """Free the networks."""
+        """Free the networks; closing twice does nothing."""
+        if self._process != os.getpid():
+            return
+        self._process = None
         for network in (self._full, self._short, self._mesh):
             network.close()
 
@@ -103,6 +111,13 @@ class MediaPipeFaces:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"a picture must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+        if self._process != os.getpid():
+            state = "is closed" if self._process is None else "belongs to the process that forked this one"
+            raise RuntimeError(f"this face detector {state}: make a new MediaPipeFaces()")
+        with self._turn:
+            return self._search(np.ascontiguousarray(image))
+
+    def _search(self, image: np.ndarray) -> list[DetectedFace]:
         faces: list[DetectedFace] = []
         for candidates in self._levels(image):
             for first in _without_overlaps(candidates):

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import chelsea, coffee
+
+from shared.images.faces import DetectedFace, select
+from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.images.square import Square
+
+# Landmarks that anatomy ties to places in the astronaut, read off an enlarged picture: right and left pupil, nose tip,
+# right and left mouth corner.
+LANDMARKS = [468, 473, 1, 61, 291]
+PLACES_PX = np.array([[207.5, 100.0], [242.5, 102.0], [222.5, 119.5], [205.5, 131.5], [239.0, 131.5]])
+
+
+def error_percent(found: np.ndarray, face: DetectedFace) -> float:
+    """Mean distance in % of the outer-eye-corner distance."""
+    return float(np.linalg.norm(found - face.landmarks_px, axis=1).mean()) / face.size_px * 100
+
+
+@pytest.fixture(scope="module")
+def face(detector: MediaPipeFaces) -> DetectedFace:
+    from skimage.data import astronaut
+
+    (found,) = detector.detect(astronaut())
+    return found
+
+
+def test_landmarks_lie_on_the_face(face: DetectedFace) -> None:
+    assert face.landmarks_px.shape == (478, 2)
+    assert face.landmarks_px.dtype == np.float32
+    assert face.z.shape == (478,)
+    np.testing.assert_allclose(face.landmarks_px[LANDMARKS], PLACES_PX, atol=3)
+    np.testing.assert_array_equal(face.box_px[:2], face.landmarks_px.min(0))
+    np.testing.assert_array_equal(face.box_px[2:], face.landmarks_px.max(0))
+    assert face.z[1] < face.z[[234, 454]].min()  # the nose is nearer than the temples
+    assert face.score > 0.8
+    assert face.mesh_score > 0.99
+    assert face.inside_share == 1
+    assert 55 < face.size_px < 67
+    assert abs(face.roll_rad) < 0.15
+
+
+def test_no_half_pixel_is_lost(photo: np.ndarray, detector: MediaPipeFaces) -> None:
+    # Mirrored, x goes to W - x by our convention; an offset by half a pixel of the network's 192 would show twofold.
+    # The network is not symmetric itself: hence the mean over all points and some sizes, and the tolerance.
+    offsets = []
+    for scale in (0.8, 0.9, 1.0, 1.1, 1.2, 1.3):
+        image = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        (plain,), (mirrored,) = detector.detect(image), detector.detect(image[:, ::-1])
+        back = image.shape[1] - mirrored.landmarks_px[:468, 0]
+        crop_px = 1.5 * (plain.box_px[3] - plain.box_px[1]) / 192
+        offsets.append(float((back.mean() - plain.landmarks_px[:468, 0].mean()) / crop_px))
+    assert abs(np.mean(offsets)) < 0.7  # 1.0 if the network's pixel centres were taken for corners
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, (37, 21)), (0.5, (0, 0)), (2.0, (11, 60)), (4.0, (0, 0))])
+def test_landmarks_follow_scale_and_shift(
+    photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, scale: float, shift: tuple[int, int]
+) -> None:
+    scaled = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    image = np.zeros((scaled.shape[0] + shift[1], scaled.shape[1] + shift[0], 3), np.uint8)
+    image[shift[1] :, shift[0] :] = scaled
+    (found,) = detector.detect(image)
+    back = (found.landmarks_px - shift) / scale
+    assert error_percent(back, face) < 2.5
+    assert np.abs((back - face.landmarks_px).mean(0)).max() < 0.01 * face.size_px  # no common offset
+
+
+@pytest.mark.parametrize("degrees", [45, 90, 135, 180, 270])
+def test_turned_faces(photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, degrees: float) -> None:
+    square = Square((256.0, 256.0), 725.0, np.deg2rad(degrees))
+    found = detector.detect(square.sample(photo, 725))
+    assert len(found) == 1
+    assert error_percent(square.to_picture(found[0].landmarks_px / 725), face) < 2.5
+    turn = found[0].roll_rad + np.deg2rad(degrees) - face.roll_rad
+    assert abs(np.angle(np.exp(1j * turn))) < 0.1
+
+
+@pytest.mark.parametrize("width", [1000, 2400])
+def test_a_face_of_40_pixels(photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, width: int) -> None:
+    scale = 40 / float(face.box_px[3] - face.box_px[1])
+    small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    image = cv2.resize(coffee(), (width, width * 2 // 3))
+    corner = np.array([width // 2 + 33, width // 3 - 5])
+    image[corner[1] :, corner[0] :][: small.shape[0], : small.shape[1]] = small
+    (found,) = detector.detect(image)
+    back = (found.landmarks_px - corner) * [512 / small.shape[1], 512 / small.shape[0]]
+    assert error_percent(back, face) < 5
+
+
+def test_several_faces_come_largest_first(photo: np.ndarray, detector: MediaPipeFaces) -> None:
+    image = np.zeros((700, 1200, 3), np.uint8)
+    image[:400, :400] = cv2.resize(photo, (400, 400), interpolation=cv2.INTER_AREA)
+    image[50:690, 450:1090] = cv2.resize(photo, (640, 640), interpolation=cv2.INTER_CUBIC)
+    faces = detector.detect(image)
+    assert len(faces) == 2
+    assert faces[0].box_px[0] > 450 > faces[1].box_px[2]
+    assert faces[0].size_px == pytest.approx(faces[1].size_px * 640 / 400, rel=0.05)
+    assert select(faces, "all") == faces
+    assert select(faces[::-1], "largest") == faces[:1]
+    assert select([], "largest") == []
+    with pytest.raises(ValueError, match="'largest' or 'all', got 'best'"):
+        select(faces, "best")  # type: ignore[arg-type]
+
+
+def test_thorough_finds_small_faces_beside_large_ones(photo: np.ndarray) -> None:
+    image = np.zeros((900, 1400, 3), np.uint8)
+    image[:800, :800] = cv2.resize(photo, (800, 800), interpolation=cv2.INTER_CUBIC)
+    image[400:600, 1000:1200] = cv2.resize(photo, (200, 200), interpolation=cv2.INTER_AREA)
+    with MediaPipeFaces(thorough=True) as thorough:
+        assert [face.size_px > 50 for face in thorough.detect(image)] == [True, False]
+    with MediaPipeFaces(thorough=True, max_faces=1) as thorough:
+        assert len(thorough.detect(image)) == 1
+
+
+def test_half_faces_know_it(photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces) -> None:
+    (found,) = detector.detect(photo[:123])
+    assert 0.3 < found.inside_share < 0.7
+    above = face.landmarks_px[:, 1] < 115  # what can be seen must still be right
+    error = np.linalg.norm((found.landmarks_px - face.landmarks_px)[above], axis=1).mean() / face.size_px
+    assert error < 0.1
+
+
+def test_what_is_no_face_gives_an_empty_list(detector: MediaPipeFaces) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3)).astype(np.uint8)
+    for image in (coffee(), chelsea(), noise, np.zeros((16, 16, 3), np.uint8), np.zeros((20, 3000, 3), np.uint8)):
+        assert detector.detect(image) == []
+
+
+def test_same_picture_same_bits_whatever_came_before(photo: np.ndarray, detector: MediaPipeFaces) -> None:
+    pictures = {"photo": photo, "turned": photo[::-1], "small": cv2.resize(photo, (200, 200)), "cup": coffee()}
+    first = {name: detector.detect(image) for name, image in pictures.items()}
+    second = {name: detector.detect(pictures[name]) for name in reversed(pictures)}
+    with MediaPipeFaces() as fresh:
+        third = {name: fresh.detect(image) for name, image in pictures.items()}
+    for name in pictures:
+        for other in (second, third):
+            assert len(first[name]) == len(other[name])
+            for one, two in zip(first[name], other[name], strict=True):
+                assert one.landmarks_px.tobytes() == two.landmarks_px.tobytes()
+                assert (one.z.tobytes(), one.score) == (two.z.tobytes(), two.score)
+
+
+def test_threads_take_turns(photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces) -> None:
+    same: list[bool] = []
+
+    def work() -> None:
+        found = [detector.detect(photo)[0] for _ in range(5)]
+        same.extend(one.landmarks_px.tobytes() == face.landmarks_px.tobytes() for one in found)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert same == [True] * 15
+
+
+def test_misuse_is_explained(photo: np.ndarray, detector: MediaPipeFaces) -> None:
+    with pytest.raises(ValueError, match=r"\(H, W, 3\) uint8 RGB, got \(512, 512, 3\) float64"):
+        detector.detect(photo / 255)
+    with pytest.raises(ValueError, match="min_score must be between 0 and 1, got 7"):
+        MediaPipeFaces(min_score=7)
+    closed = MediaPipeFaces()
+    closed.close()
+    closed.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        closed.detect(photo)
+
+
+def test_users_see_no_log_lines_and_importing_is_light() -> None:
+    script = (
+        "import sys, shared.images.mediapipe_faces as m\n"
+        "assert 'mediapipe' not in sys.modules\n"
+        "from skimage.data import astronaut\n"
+        "with m.MediaPipeFaces() as faces: print(len(faces.detect(astronaut())))\n"
+        "print('still here', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=dict(os.environ))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "still here\n")
