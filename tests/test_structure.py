@@ -1,0 +1,171 @@
+"""The rules of the tree: who may import whom, how long a file may be, and what no file may contain."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("shared", "teacher", "student")
+FORBIDDEN = {
+    "shared": {"teacher", "student", "tests"},
+    "teacher": {"student", "tests"},
+    "student": {"teacher", "tests"},
+}
+MAX_LINES = 400
+# Paths of a machine, and hosts that are not a place a reader can go to.
+MACHINE_PATH = re.compile(r"""(?<![\w.])/(?:tmp|work|root|home|mnt|Users)/""")
+HOST = re.compile(r"https?://([\w.-]+)|\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)\b")
+PUBLIC_HOSTS = {
+    "arxiv.org",
+    "github.com",
+    "doi.org",
+    "flame.is.tue.mpg.de",
+    "www.apache.org",
+    "creativecommons.org",
+    "git-lfs",
+}
+
+
+def _tracked() -> list[Path]:
+    """Files of the repository: those git knows, or all of them in a copy without git."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+    skipped = {".venv", "runs", "build", "dist", "__pycache__"}
+    return [path for path in ROOT.rglob("*") if path.is_file() and not skipped & set(path.relative_to(ROOT).parts)]
+
+
+def _modules() -> list[Path]:
+    return [path for path in _tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Full names of all modules a file imports, at its top or inside functions."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _entries() -> set[str]:
+    """Modules that run something when started as a script."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in _modules()
+        if any(
+            isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+            for node in ast.parse(path.read_text()).body
+        )
+    }
+
+
+def test_the_tree_is_there() -> None:
+    """The other tests here would pass on an empty list."""
+    modules = {str(path.relative_to(ROOT)) for path in _modules()}
+    assert {"shared/records.py", "shared/flame/assets.py", "teacher/solver.py"} <= modules
+    assert "shared.flame.schema" in set(_imports(ROOT / "shared" / "flame" / "assets.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_layers(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in _modules()
+        if path.relative_to(ROOT).parts[0] == package
+        for name in _imports(path)
+        if name.split(".")[0] in FORBIDDEN[package]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_imports_an_entry_script() -> None:
+    entries = _entries()
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}" for path in _modules() for name in _imports(path) if name in entries
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_hides_one_of_the_standard_library() -> None:
+    """`accelerate launch teacher/x.py` puts teacher/ first on sys.path."""
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in _modules()
+        if path.parent in (ROOT / "teacher", ROOT / "student") and path.stem in sys.stdlib_module_names
+    ]
+    assert not wrong, "rename: " + ", ".join(wrong)
+
+
+def test_files_are_short() -> None:
+    long = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in _tracked() if path.suffix == ".py"}
+    wrong = [f"{name}: {lines} lines" for name, lines in long.items() if lines > MAX_LINES]
+    assert not wrong, "\n".join(wrong)
+
+
+def _texts() -> Iterator[tuple[Path, int, str]]:
+    for path in _tracked():
+        if path.relative_to(ROOT).parts[0] == "tests" or path.name == "LICENSE":
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # weights and pictures
+        for number, line in enumerate(text.splitlines(), 1):
+            yield path.relative_to(ROOT), number, line
+
+
+def test_no_machine_paths() -> None:
+    wrong = [f"{path}:{number}: {line.strip()[:90]}" for path, number, line in _texts() if MACHINE_PATH.search(line)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_network_hosts() -> None:
+    wrong = [
+        f"{path}:{number}: {match.group(0)}"
+        for path, number, line in _texts()
+        for match in HOST.finditer(line)
+        if match.group(1) not in PUBLIC_HOSTS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "line", ['open("/tmp/x")', "path = '/work/main'", "see http://mirror.local/simple", "1.2.3.4:80"]
+)
+def test_the_patterns_bite(line: str) -> None:
+    host = HOST.search(line)
+    assert MACHINE_PATH.search(line) or (host and host.group(1) not in PUBLIC_HOSTS)
+
+
+def test_both_opencv_flavours_are_of_one_version() -> None:
+    """MediaPipe and albumentations install one each, into the same folder."""
+    from importlib import metadata
+
+    import cv2
+
+    versions = {metadata.version(name) for name in ("opencv-contrib-python", "opencv-python-headless")}
+    assert len(versions) == 1
+    assert next(iter(versions)).startswith(cv2.__version__)
+
+
+def test_importing_has_no_side_effects() -> None:
+    """No threads changed, no seed set, no CUDA touched, nothing written by importing the core."""
+    code = (
+        "import torch; state, threads = torch.random.get_rng_state(), torch.get_num_threads()\n"
+        "import shared.flame.assets, shared.flame.model, shared.geometry.crop\n"
+        "assert torch.equal(state, torch.random.get_rng_state()) and threads == torch.get_num_threads()\n"
+        "assert not torch.cuda.is_initialized()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
