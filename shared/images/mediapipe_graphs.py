@@ -166,7 +166,8 @@ def quiet_stderr() -> Iterator[None]:
     MediaPipe logs through absl before absl reads any setting, so no variable silences it.
     """
     try:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         saved = os.dup(2)
     except OSError:  # no stderr at all: nothing to hold back
         yield

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from shared.images.decode import IMAGE_SUFFIXES, Frame, ImageError, InputError, load_image, printable
+from shared.images.decode import IMAGE_SUFFIXES, Frame, InputError, load_image, printable
 from shared.images.video import VIDEO_SUFFIXES, iter_camera, iter_video
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".list"))
@@ -39,8 +39,8 @@ def find_inputs(inputs: str | os.PathLike[str] | int) -> InputList:
     - a folder: its photos and videos by suffix in any case, recursively, sorted by id; symlinked folders are followed
       once each; hidden files and macOS's ``._`` files are skipped. Unreadable folders, broken links and folders called
       ``x.jpg`` stay in the list, so that reading them reports them.
-    - a ``.txt``, ``.lst`` or ``.list`` file: one path a line, relative to the file's own folder, ``#`` starts a
-      comment line; the order is kept, repeated lines count once, and ids are relative to the entries' common folder.
+    - a ``.txt``, ``.lst`` or ``.list`` file: one photo, video or folder a line, relative to the file's own folder;
+      ``#`` starts a comment line. The order is kept, repeats count once, ids are relative to the common folder.
     - any other file: a video by its suffix, else a photo.
     - a number: a camera.
 
@@ -136,7 +136,15 @@ def _listed(list_path: Path) -> InputList:
     if not paths:
         raise InputError(list_path, "the list names no file: one path a line is expected")
     common = Path(os.path.commonpath([path.parent for path in paths]))
-    return InputList([_below(common, path) for path in paths])
-
-
-__all__ = ["Frame", "ImageError", "InputError", "InputList", "InputRef", "find_inputs", "iter_frames"]
+    refs: list[InputRef] = []
+    ignored = 0
+    for path in paths:
+        ref = _below(common, path)
+        if _is_folder(path):
+            inside = _folder(path)
+            refs += [replace(found, id=f"{ref.id}/{found.id}") for found in inside]
+            ignored += inside.ignored
+        else:
+            refs.append(ref)
+    unique = {ref.path: ref for ref in reversed(refs)}  # the first of each path
+    return InputList([ref for ref in refs if unique[ref.path] is ref], ignored)

@@ -99,6 +99,14 @@ def test_lists_keep_their_order(tmp_path: Path) -> None:
         next(iter_frames(found[3]))
 
 
+def test_lists_may_name_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "in/b/2.jpg", "in/b/1.jpg", "in/b/notes.md", "in/a.jpg")
+    (tmp_path / "list.txt").write_text("in/b/2.jpg\nin/b\nin/a.jpg\n")
+    found = find_inputs(tmp_path / "list.txt")
+    assert [ref.id for ref in found] == ["b/2.jpg", "b/1.jpg", "a.jpg"]
+    assert found.ignored == 1
+
+
 def test_single_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.JPG", "b.MOV", "7")
     assert find_inputs(str(tmp_path / "a.JPG")) == [InputRef("photo", str(tmp_path / "a.JPG"), "a.JPG")]
