@@ -33,17 +33,21 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
     """Run a command and exit: one clear line for what the user can put right, a traceback for what is our fault."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = main(sys.argv[1:]) or 0
-    except UsageError as error:
-        print(error, file=sys.stderr if error.exit_code else sys.stdout)
-        code = error.exit_code
+        try:
+            code = main(sys.argv[1:]) or 0
+        except UsageError as error:
+            print(error, file=sys.stderr if error.exit_code else sys.stdout)
+            code = error.exit_code
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILURE
     except ConfigError as error:
         code = _fail(str(error), EXIT_USAGE)
     except (UserError, StorageError) as error:
         code = _fail(str(error), EXIT_FAILURE)
     except KeyboardInterrupt as error:
         code = _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
-    sys.stdout.flush()
     sys.exit(code)
 
 
@@ -197,7 +201,17 @@ def seed_everything(seed: int) -> None:
 def git_sha() -> str | None:
     """The commit of this source tree, with "-dirty" for changed files; None outside a repository."""
     folder = Path(__file__).parent.parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = [
+        "git",
+        "--no-optional-locks",
+        "-C",
+        str(folder),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     try:
         if not (folder / ".git").exists():  # installed: a repository around the environment is not ours
             return None

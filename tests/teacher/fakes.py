@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -10,13 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.config import FitDatasetConfig
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.images.faces import DetectedFace
-from shared.options import load_config
-from shared.runtime import run_entry
-from teacher.dataset import run_dataset
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.tools import Tools
 from tests.tiny_head import tiny_head
@@ -68,25 +63,13 @@ def fake_tools(seconds: float = 0.0) -> Tools:
     return Tools(model, FakeFitter(model, seconds), FakeDetector, torch.device("cpu"))
 
 
-def make_photos(folder: Path, count: int, size: tuple[int, int] = (64, 96)) -> list[str]:
+def make_photos(folder: Path, count: int, size: tuple[int, int] = (120, 160)) -> list[str]:
     """Small pictures of different colours, (height, width) ``size``; their names in order."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for number in range(count):
         colour = np.random.default_rng(number).integers(40, 250, 3)
         image = np.broadcast_to(colour.astype(np.uint8), (*size, 3))
-        names.append(f"{number:04d}.png")
+        names.append(f"{number:04d}.jpg")
         Image.fromarray(np.ascontiguousarray(image)).save(folder / names[-1])
     return names
-
-
-def main(argv: list[str]) -> int:
-    """`teacher/fit_dataset.py` with the fakes; ``seconds=`` comes first and is the time a face takes."""
-    seconds = float(argv.pop(0).removeprefix("seconds="))
-    run_dataset(load_config(FitDatasetConfig, argv), tools=fake_tools(seconds))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    run_entry(main)
