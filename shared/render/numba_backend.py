@@ -17,6 +17,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from shared.render.rasterizer import FARTHEST_PX
+
 _MIN_BAND_PIXELS = 1 << 15  # below this, a second walk over the triangles costs more than it saves
 _MIN_AREA_PX = 1e-9  # a triangle seen edge-on covers nothing
 
@@ -121,10 +123,10 @@ def _project(verts, intrinsics, near):
     projected = np.zeros((verts.shape[0], 3), np.float64)
     for v in range(verts.shape[0]):
         x, y, z = np.float64(verts[v, 0]), np.float64(verts[v, 1]), np.float64(verts[v, 2])
-        if z > near and math.isfinite(x) and math.isfinite(y) and math.isfinite(z):
-            projected[v, 0] = x / z * intrinsics[0] + intrinsics[2]
-            projected[v, 1] = y / z * intrinsics[1] + intrinsics[3]
-            projected[v, 2] = 1.0 / z
+        if z > near and math.isfinite(z):
+            column, row = x / z * intrinsics[0] + intrinsics[2], y / z * intrinsics[1] + intrinsics[3]
+            if abs(column) < FARTHEST_PX and abs(row) < FARTHEST_PX:  # False for NaN
+                projected[v, 0], projected[v, 1], projected[v, 2] = column, row, 1.0 / z
     return projected
 
 

@@ -16,7 +16,7 @@ _REGIONS: Mapping[str, tuple[str, ...]] = {
     "eyes": ("left_eye", "right_eye"),
     "teeth": ("teeth", "upper_teeth", "lower_teeth"),
     "tongue": ("tongue",),
-    "cavity": ("mouth_cavity", "left_socket", "right_socket"),
+    "cavity": ("mouth_interior", "sockets"),
 }
 # Cosine of the angle between a point of the eyeball and its axis, seen from the centre: a 12 mm iris and a 4 mm pupil
 # on a 24 mm eye.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from shared.render.rasterizer import FARTHEST_PX
+
 
 def rasterize_pytorch3d(
     verts_cam_m: Tensor,
@@ -28,8 +30,9 @@ def rasterize_pytorch3d(
     n_faces = len(faces)
     points = verts_cam_m.double()
     seen = (points[..., 2] > near_m) & points.isfinite().all(-1)  # (B, V)
-    points = torch.where(seen[..., None], points, torch.ones_like(points))
-    screen = _to_screen(points, intrinsics.double(), size).float()
+    pixels = points[..., :2] / points[..., 2:] * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
+    seen &= (pixels.abs() < FARTHEST_PX).all(-1)
+    screen = torch.where(seen[..., None], _to_screen(pixels, points[..., 2:], size), torch.ones_like(points)).float()
     # A triangle to drop becomes a point, which keeps the numbering of the others.
     kept = seen[:, faces].all(-1)  # (B, F)
     triangles = torch.where(kept[..., None], faces.expand(n_images, -1, -1), torch.zeros_like(faces[:1, :1]))
@@ -58,8 +61,7 @@ def rasterize_pytorch3d(
     )
 
 
-def _to_screen(points_cam: Tensor, intrinsics: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, V, 3) metres in OpenCV axes -> (B, V, 3) of pytorch3d's screen x, y and z in metres."""
-    pixels = points_cam[..., :2] / points_cam[..., 2:] * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
+def _to_screen(pixels: Tensor, depth_m: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pixels (B, V, 2) at depths (B, V, 1) -> (B, V, 3) of pytorch3d's screen x and y, and the depth."""
     middle = pixels.new_tensor([size[1] / 2, size[0] / 2])
-    return torch.cat([(middle - pixels) * (2 / min(size)), points_cam[..., 2:]], -1)
+    return torch.cat([(middle - pixels) * (2 / min(size)), depth_m], -1)

@@ -4,8 +4,9 @@ Both backends follow the same rules:
 
 - a pixel is its centre, at +0.5; a triangle covers it if the centre lies inside, seen from either side;
 - the nearest triangle wins, and of equally near ones the one with the lower index;
-- a triangle with a corner nearer than ``near_m``, behind the camera, or not finite is **dropped**, not clipped: a head
-  reaches the near plane only when a fit has gone astray, and a dropped triangle cannot blow up;
+- a triangle with a corner that is nearer than ``near_m``, behind the camera, farther than ``FARTHEST_PX`` on the screen
+  or not finite is **dropped**, not clipped: a head reaches the near plane only when a fit has gone astray, and a
+  dropped triangle cannot blow up;
 - a centre exactly on an edge belongs to the triangle (numba) or to neither side (pytorch3d): the one known difference.
 """
 
@@ -21,6 +22,7 @@ from shared.records import TensorRecord
 
 BACKENDS = ("numba", "pytorch3d")
 NEAR_M = 0.01
+FARTHEST_PX = 1e7
 
 
 @dataclass(frozen=True)

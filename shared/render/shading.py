@@ -76,7 +76,7 @@ def irradiance(normals: Tensor, light: Tensor) -> Tensor:
 
 
 def shade(albedo: Tensor, normal: Tensor, light: Tensor) -> Tensor:
-    """Lambertian radiance (..., C, H, W) of the maps albedo (..., C, H, W) and normal (..., 3, H, W) under (..., 9, C)."""
+    """Lambertian radiance of maps: albedo (..., C, H, W) and normal (..., 3, H, W) under light (..., 9, C)."""
     height, width = normal.shape[-2:]
     light_per_pixel = irradiance(normal.flatten(-2).transpose(-1, -2), light)
     return albedo * light_per_pixel.transpose(-1, -2).unflatten(-1, (height, width)) / math.pi
