@@ -166,8 +166,10 @@ def read_labels(folder: Path) -> LabelShard:
 
 
 def join(shards: Sequence[LabelShard]) -> LabelShard:
-    """Shards below one another."""
-    return replace(concatenate(shards), ids=tuple(one for shard in shards for one in shard.ids))
+    """Shards below one another, with the provenance of the first."""
+    ids = tuple(one for shard in shards for one in shard.ids)
+    rows = concatenate([replace(shard, ids=(), provenance={}) for shard in shards])
+    return replace(rows, ids=ids, provenance=shards[0].provenance)
 
 
 def _tensors(shard: LabelShard) -> dict[str, Tensor]:

@@ -1,0 +1,36 @@
+"""Fit a FLAME head to one picture or clip: an overlay to look at, meshes, and parameters."""
+
+from __future__ import annotations
+
+from shared.config import FitInputConfig
+from shared.options import load_config
+from shared.runtime import choose_device, one_thread, run_entry
+
+EXAMPLE = """
+python teacher/fit.py input=face.jpg out=runs/face
+python teacher/fit.py input=group.jpg out=runs/group faces=all focal_35mm=26 morph_targets=true
+python teacher/fit.py configs/teacher/fit.yaml input=clip.mp4 out=runs/clip meshes=true
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, fit, tell."""
+    config = load_config(FitInputConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from teacher.clip import fit_clip  # after the options, as these take seconds to import
+    from teacher.single import find_input, fit_photo
+    from teacher.tools import build_tools
+
+    one_thread()
+    ref = find_input(config.input)
+    tools = build_tools(config.flame, config.fit, choose_device(config.device))
+    files = fit_clip(ref, config, tools) if ref.kind == "video" else fit_photo(ref, config, tools)
+    print("files:")
+    for path in files[:8]:
+        print(f"  {path}  ({path.stat().st_size / 1000:.0f} kB)")
+    if len(files) > 8:
+        print(f"  and {len(files) - 8} more")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
