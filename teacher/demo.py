@@ -1,0 +1,29 @@
+"""A first look: fit a photo and rendered heads whose truth is known, and show how close the fits come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.config import DemoConfig
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = "python teacher/demo.py out=runs/demo"
+
+
+def main(argv: list[str]) -> int:
+    """Write the inputs, label them, compare."""
+    config = load_config(DemoConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from teacher.demo_data import compare, demo_tools, write_inputs  # after the options, as it takes seconds to import
+
+    out = Path(config.out)
+    tools, run_config = demo_tools(config)
+    write_inputs(out, config, tools.model)
+    print(compare(out, run_config, tools))
+    print(f"\nlook at  {out}/report.html, {out}/previews")
+    print(f"labels   {out}/labels (read them with shared.labels.read_labels), truth in {out}/truth")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
