@@ -112,6 +112,8 @@ def rotation_6d_to_matrix(rotation_6d: Tensor) -> Tensor:
 def nearest_rotation(matrix: Tensor) -> Tensor:
     """The rotation nearest in Frobenius norm (orthogonal Procrustes). (..., 3, 3) -> (..., 3, 3)."""
     u, _, vh = torch.linalg.svd(matrix)
-    sign = torch.ones(matrix.shape[:-1], dtype=matrix.dtype, device=matrix.device)
-    sign[..., 2] = torch.linalg.det(u @ vh)
-    return (u * sign[..., None, :]) @ vh
+    orthogonal = u @ vh
+    # The determinant as a triple product: torch's LU is avoided, see tests/teacher/test_residuals.py.
+    determinant = (torch.linalg.cross(orthogonal[..., 0], orthogonal[..., 1]) * orthogonal[..., 2]).sum(-1)
+    one = torch.ones_like(determinant)
+    return (u * torch.stack([one, one, determinant.sign()], -1)[..., None, :]) @ vh
