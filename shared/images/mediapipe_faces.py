@@ -18,6 +18,7 @@ CROP_MARGIN = 1.5  # crop side over the face's box, as the landmark network was 
 SURE_SCORE, SURE_ROLL = 0.8, np.deg2rad(50)
 SECOND_LOOK = 1.2  # window of the second look over the first crop: the short-range detector's favourite size of face
 UPRIGHT_SCORE = 0.88  # the short-range detector reaches it only with upright faces ...
+UPRIGHT_TRUSTED_SCORE = 0.84  # ... and this is enough where the full-range detector agrees,
 TURNED_SCORE, TURNED_LEAD = 0.83, 0.03  # ... and another turn must be as good as this and better than the first
 SECOND_LOOK_EXCESS = 0.1  # it gives things that are no face up to 0.76, where the full-range detector gives 0.67
 DETECTOR_SCORE = 0.5  # below, detectors do not report
@@ -137,7 +138,8 @@ class MediaPipeFaces:
         whole = Square(center, side)
         found = self._look(self._full, image, whole)
         if not any(candidate.sure for candidate in found):
-            found += [_doubted(candidate) for candidate in self._look(self._short, image, whole)]
+            near = self._look(self._short, image, whole)
+            found += [one if one.score >= UPRIGHT_SCORE else _doubted(one) for one in near]
         yield found
         # Close-ups larger than the picture, and faces that lie on their side or upside down.
         found = self._look(self._short, image, whole) + self._look(self._short, image, Square(center, 2 * side))
@@ -164,7 +166,8 @@ class MediaPipeFaces:
                 look for look in self._look(self._short, image, window) if _iou_squares(look, first) > MIN_FOUND_IOU
             ]
             looks.append(max(seen, key=lambda look: look.score, default=Candidate(square, 0.0)))
-            if quarter == 0 and looks[0].score >= UPRIGHT_SCORE:
+            enough = UPRIGHT_TRUSTED_SCORE if first.trusted and abs(square.angle_rad) < SURE_ROLL else UPRIGHT_SCORE
+            if quarter == 0 and looks[0].score >= enough:
                 break
         best = max(looks, key=lambda look: look.score)
         if best.score < TURNED_SCORE or best.score < looks[0].score + TURNED_LEAD:

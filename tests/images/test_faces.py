@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from skimage.data import chelsea, coffee
 
 from shared.images.faces import DetectedFace, select
-from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.images.mediapipe_faces import Candidate, MediaPipeFaces
 from shared.images.square import Square
 
 # Right and left pupil, right and left mouth corner: read off an enlarged picture with a grid, by eye.
@@ -73,14 +74,30 @@ def test_landmarks_follow_scale_and_shift(
     assert np.abs((back - face.landmarks_px).mean(0)).max() < 0.01 * face.size_px  # no common offset
 
 
-@pytest.mark.parametrize("degrees", [45, 90, 135, 180, 270])
-def test_turned_faces(photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, degrees: float) -> None:
-    square = Square((256.0, 256.0), 725.0, np.deg2rad(degrees))
+@pytest.mark.parametrize("side", [270.0, 725.0])  # a portrait, and the whole picture with its corners
+@pytest.mark.parametrize("degrees", [45, 90, 120, 150, 180, 210, 270])
+def test_turned_faces(
+    photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, side: float, degrees: float
+) -> None:
+    center = (256.0, 256.0) if side > 512 else (225.0, 130.0)
+    square = Square(center, side, np.deg2rad(degrees))
     found = detector.detect(square.sample(photo, 725))
     assert len(found) == 1
     assert error_percent(square.to_picture(found[0].landmarks_px / 725), face) < 2.5
     turn = found[0].roll_rad + np.deg2rad(degrees) - face.roll_rad
     assert abs(np.angle(np.exp(1j * turn))) < 0.1
+
+
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_the_second_look_puts_faces_right_side_up(
+    photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, quarter: int
+) -> None:
+    # Detectors find turned faces but guess their eyes; in photos where that goes wrong, this saves them.
+    upright = Square.around(face.landmarks_px, face.roll_rad, 1.5)
+    wrong = replace(upright, angle_rad=face.roll_rad + quarter * np.pi / 2)
+    found = detector._second_look(photo, Candidate(wrong, 0.6, trusted=False))
+    assert abs(np.angle(np.exp(1j * (found.square.angle_rad - face.roll_rad)))) < 0.3
+    assert found.score > 0.7
 
 
 @pytest.mark.parametrize("width", [1000, 2400])
