@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -119,16 +120,18 @@ class NormalEquations:
                 self.gradient[:, part] += diagonal * linearisation.residual
         if not dense:
             return
-        order = torch.cat([torch.arange(self.slices[n].start, self.slices[n].stop) for n in dense])
-        order = order.to(self.gradient.device)
-        stacked = torch.cat(list(dense.values()), -1)  # (B, M, d)
+        names = sorted(dense, key=lambda name: self.slices[name].start)
+        stacked = torch.cat([dense[name] for name in names], -1)  # (B, M, d)
         product = stacked.transpose(1, 2) @ stacked
-        if len(order) == self.gradient.shape[1] and bool((order == torch.arange(len(order)).to(order)).all()):
-            self.hessian += product
-            self.gradient += (linearisation.residual[:, None] @ stacked)[:, 0]
-            return
-        self.hessian[:, order[:, None], order] += product
-        self.gradient[:, order] += (linearisation.residual[:, None] @ stacked)[:, 0]
+        slope = (linearisation.residual[:, None] @ stacked)[:, 0]
+        if all(self.slices[a].stop == self.slices[b].start for a, b in pairwise(names)):
+            part = slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
+            self.hessian[:, part, part] += product
+            self.gradient[:, part] += slope
+        else:
+            order = torch.cat([torch.arange(self.slices[n].start, self.slices[n].stop) for n in names]).to(slope.device)
+            self.hessian[:, order[:, None], order] += product
+            self.gradient[:, order] += slope
 
     def solve(self, damping: Tensor) -> Tensor:
         """(B, D) the step of ``(H + damping diag(H)) step = -gradient``; NaN where H is not positive definite."""

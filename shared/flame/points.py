@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -42,6 +43,14 @@ class _JointShare:
     base: Tensor  # (Q, 3) share of the template
     dirs: Tensor  # (Q, 3, K) share of the blendshapes
     posedirs: Tensor | None  # (Q, 3, 36) share of the pose correctives, None where they are all zero
+
+    @cached_property
+    def moves(self) -> list[bool]:
+        """Which joints' rotations have correctives here."""
+        if self.posedirs is None:
+            return [False] * len(JOINTS)
+        by_joint = self.posedirs.unflatten(2, (len(JOINTS) - 1, 9)).abs().amax((0, 1, 3)) > 0
+        return [False, *by_joint.tolist()]
 
 
 class FlamePoints:
@@ -233,33 +242,31 @@ class PosedPoints:
     def _by_codes(self, rows: Tensor) -> Tensor:
         batch, n_points, n_rows, _ = rows.shape
         points = self._points
-        # Layout (P, B R, K): one small matrix product a point, batched over the points.
-        total = self._offsets_by_codes(rows).permute(1, 0, 2, 3).reshape(n_points, batch * n_rows, -1)
+        total = self._offsets_by_codes(rows)
         for joint, share in points._shares.items():
-            rotated = rows[:, share.points] @ self._world_rotations[:, None, joint]  # (B, Q, R, 3)
-            left = rotated.permute(1, 0, 2, 3).reshape(len(share.points), batch * n_rows, 3)
+            rotated = _times(rows[:, share.points], self._world_rotations[:, joint])
+            # One small matrix product a point, batched over the points: (Q, B R, 3) (Q, 3, K).
+            left = rotated.transpose(0, 1).reshape(len(share.points), batch * n_rows, 3)
+            added = (left @ share.dirs).unflatten(1, (batch, n_rows)).transpose(0, 1)
             if len(share.points) == n_points:
-                total.baddbmm_(left, share.dirs)
+                total += added
             else:
-                total.index_add_(0, share.points, left @ share.dirs)
-        return total.reshape(n_points, batch, n_rows, -1).permute(1, 0, 2, 3)
+                total.index_add_(1, share.points, added)
+        return total
 
     def _offsets_by_codes(self, rows: Tensor) -> Tensor:
         """The part through the joints: points follow their joints when these move with the codes."""
-        dirs = self._points._joint_dirs  # (5, 3, K)
-        by_joint = []
-        for joint, parent in enumerate(PARENTS):
-            if parent < 0:
-                posed = dirs[joint].expand(rows.shape[0], -1, -1)
-            else:
-                posed = by_joint[parent][0] + self._world_rotations[:, parent] @ (dirs[joint] - dirs[parent])
-            by_joint.append((posed, posed - self._world_rotations[:, joint] @ dirs[joint]))
-        offsets = torch.stack([offset for _, offset in by_joint], 1)  # (B, 5, 3, K)
-        weights = rows.new_zeros(self._points.n_points, len(PARENTS))
-        for joint, share in self._points._shares.items():
-            weights[share.points, joint] = share.weight
-        blended = torch.einsum("pj,bjkc->bpkc", weights, offsets)
-        return rows @ blended
+        points = self._points
+        dirs = points._joint_dirs  # (5, 3, K)
+        posed = [dirs[0].expand(rows.shape[0], -1, -1)]  # how each posed joint moves, (B, 3, K)
+        for joint in range(1, len(PARENTS)):
+            parent = PARENTS[joint]
+            posed.append(posed[parent] + self._world_rotations[:, parent] @ (dirs[joint] - dirs[parent]))
+        offsets = [posed[joint] - self._world_rotations[:, joint] @ dirs[joint] for joint in points._shares]
+        weights = [_spread(share.weight, share.points, points.n_points) for share in points._shares.values()]
+        weighted = rows[:, :, :, None, :] * torch.stack(weights, -1)[:, None, :, None]  # (B, P, R, J, 3)
+        product = weighted.flatten(3).flatten(1, 2) @ torch.cat(offsets, 1)
+        return product.unflatten(1, rows.shape[1:3])
 
     def _by_rotation(self, rows: Tensor, joint: int) -> Tensor:
         points = self._points
@@ -270,11 +277,10 @@ class PosedPoints:
             if share is not None:
                 pivot = share.weight[:, None] * self._world_joints[:, None, joint]
                 lever.index_add_(1, share.points, self._moved[below] - pivot)
-        turned = -(rows @ skew(lever))
+        turned = torch.linalg.cross(lever[:, :, None].expand_as(rows), rows)  # row . (w x lever) = (lever x row) . w
         if parent < 0:
             return turned
-        turned = turned @ self._world_rotations[:, None, parent]
-        return turned + self._correctives(rows, joint)
+        return _times(turned, self._world_rotations[:, parent]) + self._correctives(rows, joint)
 
     def _correctives(self, rows: Tensor, joint: int) -> Tensor:
         """The part through the pose blendshapes: feature = R - I of this joint."""
@@ -283,17 +289,28 @@ class PosedPoints:
         by_feature = (generators @ self._rotations[:, None, joint]).flatten(2)  # (B, 3, 9)
         columns = slice(9 * (joint - 1), 9 * joint)
         for owner, share in self._points._shares.items():
-            if share.posedirs is None:
+            if share.posedirs is None or not share.moves[joint]:
                 continue
-            by_position = torch.einsum("qkf,bdf->bqkd", share.posedirs[..., columns], by_feature)
-            rotated = rows[:, share.points] @ self._world_rotations[:, None, owner]
-            total.index_add_(1, share.points, rotated @ by_position)
+            # Contract with the row first: 9 feature derivatives a row, then their 3 rotation derivatives.
+            rotated = _times(rows[:, share.points], self._world_rotations[:, owner])
+            by_entry = torch.einsum("bqri,qif->bqrf", rotated, share.posedirs[..., columns])
+            total.index_add_(1, share.points, _times(by_entry, by_feature.transpose(1, 2)))
         return total
+
+
+def _times(rows: Tensor, matrix: Tensor) -> Tensor:
+    """(B, P, R, N) times (B, N, M): one product a problem; a broadcast matmul would make one a point."""
+    return (rows.flatten(1, 2) @ matrix).unflatten(1, rows.shape[1:3])
+
+
+def _spread(values: Tensor, index: Tensor, size: int) -> Tensor:
+    """(Q,) to their places among (size,) zeros."""
+    return values.new_zeros(size).index_copy_(0, index, values)
 
 
 def axis_angle_jacobian(by_perturbation: Tensor, axis_angle: Tensor) -> Tensor:
     """From a derivative by left perturbation (B, P, R, 3) to one by the axis-angle vector (B, 3) itself."""
-    return by_perturbation @ left_jacobian(axis_angle)[:, None]
+    return _times(by_perturbation, left_jacobian(axis_angle))
 
 
 def stack_rotations(global_rot: Tensor, neck: Tensor, jaw: Tensor, left_eye: Tensor, right_eye: Tensor) -> Tensor:
