@@ -28,9 +28,8 @@ def read_options(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         key, separator, value = argument.partition("=")
         if not separator or key not in options:
-            raise SystemExit(
-                f"unknown option {argument!r}: the options are {' '.join(f'{k}={v}' for k, v in DEFAULTS.items())}"
-            )
+            known = " ".join(f"{name}={default}" for name, default in DEFAULTS.items())
+            raise SystemExit(f"unknown option {argument!r}; the options and their defaults: {known}")
         options[key] = value
     return options
 

@@ -25,7 +25,8 @@ def drawn(painter: HeadPainter) -> list[RenderedHead]:
 
 
 def assert_same(one: object, other: object) -> None:
-    assert dataclasses.is_dataclass(one) and not isinstance(one, type)
+    assert dataclasses.is_dataclass(one)
+    assert not isinstance(one, type)
     for field in dataclasses.fields(one):
         a, b = getattr(one, field.name), getattr(other, field.name)
         if isinstance(a, TensorRecord):
@@ -93,7 +94,7 @@ def test_mediapipe_finds_nearly_all_faces(head_model: FlameModel) -> None:
     painter = HeadPainter(head_model, HeadRanges(size=(256, 256)))
     found, errors = 0, []
     with face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True, max_num_faces=1) as detector:
-        for index in range(20):
+        for index in range(12):
             picture = painter(7, index)
             faces = detector.process(picture.image).multi_face_landmarks
             if faces:
@@ -101,5 +102,5 @@ def test_mediapipe_finds_nearly_all_faces(head_model: FlameModel) -> None:
                 marks = np.array([(mark.x, mark.y) for mark in faces[0].landmark]) * 256
                 scale = float((picture.landmarks_px[10] - picture.landmarks_px[152]).norm())
                 errors.append(np.median(np.linalg.norm(marks - picture.landmarks_px.numpy(), axis=1)) / scale)
-    assert found >= 19
+    assert found >= 11
     assert np.median(errors) < 0.05  # of the face's height
