@@ -95,7 +95,7 @@ class HeadPainter:
         points = surface_points(rasterize(verts_cam, assets.faces, fine), verts_cam, assets.faces, fine)
         normals = vertex_normals(verts_cam, assets.faces)
         normal = unit(at_vertices(points, assets.faces, normals))
-        drawn = at_vertices(points, assets.faces, self.chart.attributes).double().numpy()
+        drawn = at_vertices(points, assets.faces, self.chart.attributes).numpy()
         colour = albedo(self.chart, look, drawn, rng)
         lit = _light(colour, normal, drawn[:, -2] > 0, rng)
         background = cv2.resize(_background(verts_m, camera, rng), fine.size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -26,6 +26,9 @@ BROWS = (
 _SKIN = ((250, 218, 196), (236, 188, 158), (214, 160, 122), (180, 122, 84), (132, 82, 54), (88, 54, 38), (58, 37, 29))
 _HAIR = ((22, 17, 15), (48, 32, 22), (86, 56, 34), (140, 98, 56), (188, 150, 96), (120, 52, 26), (150, 148, 146))
 _IRIS = ((62, 38, 22), (96, 64, 34), (92, 110, 62), (72, 110, 140), (110, 128, 140), (40, 26, 18))
+# Linear RGB of what is the same on every head.
+_FIXED = {"teeth": (0.72, 0.68, 0.58), "tongue": (0.36, 0.14, 0.13), "cavity": (0.09, 0.03, 0.03)}
+_SCLERA, _PUPIL = (0.70, 0.67, 0.64), 0.012
 
 _CHART_PX_PER_M = 4000
 _CHART_LOW_M, _CHART_HIGH_M = (-0.1, -0.14), (0.1, 0.14)  # x and y of the template
@@ -89,14 +92,14 @@ class Look:
         iris = to_linear(np.array(_IRIS[rng.integers(len(_IRIS))]) / 255) * rng.uniform(0.8, 1.3)
         waves = np.concatenate([rng.normal(0, 60, (6, 3)), rng.uniform(0, 2 * np.pi, (6, 1))], 1)
         return Look(
-            skin,
-            lips,
-            hair,
-            iris,
-            rng.uniform(0.55, 0.95),
-            bool(rng.random() < 0.15),
-            rng.uniform(0.004, 0.02),
-            waves,
+            skin=skin.astype(np.float32),
+            lips=lips.astype(np.float32),
+            hair=hair.astype(np.float32),
+            iris=iris.astype(np.float32),
+            brow_strength=rng.uniform(0.55, 0.95),
+            bald=bool(rng.random() < 0.15),
+            hair_m=rng.uniform(0.004, 0.02),
+            waves=waves.astype(np.float32),
         )
 
 
@@ -106,30 +109,29 @@ def albedo(chart: PaintChart, look: Look, drawn: np.ndarray, rng: np.random.Gene
     cosine, hair = drawn[:, -2], drawn[:, -1]
     lips, brows, lashes = _sample_chart(chart.frontal, position).T
     blotches = np.sin(position @ look.waves[:, :3].T + look.waves[:, 3]).mean(1)
-    skin = look.skin * (1 + np.array([0.10, 0.16, 0.16]) * blotches[:, None])
+    skin = look.skin * (1 + np.array([0.10, 0.16, 0.16], np.float32) * blotches[:, None])
     skin = _mix(skin, look.lips, 0.85 * lips)
-    grain = rng.normal(1, 0.25, (len(drawn), 1))
+    grain = 1 + 0.25 * rng.standard_normal((len(drawn), 1), np.float32)
     skin = _mix(skin, look.hair * 0.8 * grain, look.brow_strength * brows)
     skin = _mix(skin, look.hair * 0.3, 0.75 * lashes)
     if not look.bald:
         strands = np.sin(1100 * position[:, 0] + 6 * np.sin(45 * position[:, 1] + 5 * blotches))
         edge = _step(0.35, 0.65, hair + 0.1 * blotches)
         skin = _mix(skin, look.hair * (1 + 0.12 * strands[:, None]) * grain.clip(0.6, 1.4), edge)
-    out = skin * (parts[:, :1] + parts[:, 1:2])
-    fixed = {"teeth": (0.72, 0.68, 0.58), "tongue": (0.36, 0.14, 0.13), "cavity": (0.09, 0.03, 0.03)}
-    for name, colour in fixed.items():
-        out += parts[:, PARTS.index(name), None] * np.array(colour)
-    return out + parts[:, PARTS.index("eyes"), None] * _eye(cosine, look)
+    fixed = np.array([_FIXED.get(name, (0, 0, 0)) for name in PARTS], np.float32)
+    out = skin * (parts[:, :1] + parts[:, 1:2]) + parts @ fixed
+    eyes = parts[:, PARTS.index("eyes")] > 0
+    out[eyes] += parts[eyes, PARTS.index("eyes"), None] * _eye(cosine[eyes], look)
+    return out
 
 
 def _eye(cosine: np.ndarray, look: Look) -> np.ndarray:
     """Sclera, an iris with a dark rim, and the pupil."""
-    white = np.array([0.70, 0.67, 0.64])
     # From the rim (0) to the centre (1).
     inward = (cosine - IRIS_COSINE) / (1 - IRIS_COSINE)
     iris = look.iris * (0.35 + 0.9 * _step(0.0, 0.45, inward))[:, None]
-    eye = _mix(np.broadcast_to(white, iris.shape), iris, _step(-0.06, 0.06, inward))
-    return _mix(eye, np.full(3, 0.012), _step(PUPIL_COSINE - 0.006, PUPIL_COSINE + 0.002, cosine))
+    eye = _mix(np.broadcast_to(np.array(_SCLERA, np.float32), iris.shape), iris, _step(-0.06, 0.06, inward))
+    return _mix(eye, np.full(3, _PUPIL, np.float32), _step(PUPIL_COSINE - 0.006, PUPIL_COSINE + 0.002, cosine))
 
 
 def _mix(under: np.ndarray, over: np.ndarray, share: np.ndarray) -> np.ndarray:
