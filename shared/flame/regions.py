@@ -16,7 +16,7 @@ MIRROR_TOLERANCE_M = 2e-3  # between a vertex and the mirror image of its partne
 
 
 def regions_from_masks(masks: Mapping[str, Any], n_vertices: int) -> dict[str, Tensor]:
-    """FLAME's lists of vertex ids -> (V,) bool masks under our names, with "eyes" as both eyeballs.
+    """FLAME's lists of vertex ids -> (V,) bool masks under our names, with "eyes" and "ears" as the pairs.
 
     ValueError on ids outside the head.
     """
@@ -30,8 +30,9 @@ def regions_from_masks(masks: Mapping[str, Any], n_vertices: int) -> dict[str, T
         mask = torch.zeros(n_vertices, dtype=torch.bool)
         mask[torch.from_numpy(index)] = True
         regions[FLAME_NAMES.get(str(flame_name), str(flame_name))] = mask
-    if "left_eye" in regions and "right_eye" in regions:
-        regions["eyes"] = regions["left_eye"] | regions["right_eye"]
+    for pair in ("eye", "ear"):
+        if f"left_{pair}" in regions and f"right_{pair}" in regions:
+            regions[f"{pair}s"] = regions[f"left_{pair}"] | regions[f"right_{pair}"]
     return regions
 
 
