@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from shared.config import ObserveConfig, QualityConfig
+from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
+from shared.images.decode import Frame
+from teacher.evidence import FitResult
+from teacher.observe import ObservedFace, batch_evidence, focal_of, observe
+from teacher.quality import Verdict, judge
+from tests.teacher.fakes import FakeDetector, FakeFitter
+from tests.tiny_head import tiny_head
+
+SIZE = (480, 640)
+JOINTS = torch.tensor([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0.03, 0.05, 0.08], [-0.03, 0.05, 0.08]]) + torch.tensor(
+    [0, 0, -0.6]
+)
+
+
+def a_face(size: tuple[int, int] = SIZE, config: ObserveConfig | None = None) -> ObservedFace:
+    frame = Frame(np.full((*size, 3), 99, np.uint8), "a.jpg", "a.jpg")
+    return observe(frame, FakeDetector(), config or ObserveConfig())[0]
+
+
+def a_result(face: ObservedFace) -> FitResult:
+    return FakeFitter(FlameModel(tiny_head())).fit(batch_evidence([face]))[0]
+
+
+def verdict(change: Callable[[FitResult], FitResult] = lambda r: r, face: ObservedFace | None = None) -> Verdict:
+    face = face or a_face()
+    return judge(face, change(a_result(face)), JOINTS, QualityConfig())
+
+
+def test_a_good_fit_passes() -> None:
+    good = verdict()
+    assert good.failures == ()
+    assert 0.5 < good.score <= 1
+    assert good.measures.distance_m == pytest.approx(0.52)
+    assert good.measures.eye_distance_px == pytest.approx(0.2 * SIZE[1], rel=1e-4)
+
+
+CASES: dict[str, Callable[[FitResult], FitResult]] = {
+    "landmark error": lambda r: replace(r, landmark_error=torch.tensor(0.2)),
+    "shape code": lambda r: replace(r, code_rms=torch.tensor([2.5, 0.5])),
+    "expression code": lambda r: replace(r, code_rms=torch.tensor([0.5, 3.5])),
+    "eye distance": lambda r: replace(r, eye_distance_m=torch.tensor(0.042)),
+    "not converged": lambda r: replace(r, converged=torch.tensor(False)),
+    "jaw": lambda r: replace(r, params=replace(r.params, jaw=torch.tensor([0.9, 0.0, 0.0]))),
+    "neck": lambda r: replace(r, params=replace(r.params, neck=torch.tensor([0.0, 1.4, 0.0]))),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_check_fails_by_its_name_alone(name: str) -> None:
+    bad = verdict(CASES[name])
+    assert [failure.name for failure in bad.failures] == [name]
+    assert bad.score == 0
+    assert bad.failures[0].reason
+
+
+@pytest.mark.parametrize("name", ["landmark error", "eye distance"])
+def test_nan_fails(name: str) -> None:
+    nan = torch.tensor(float("nan"))
+    change = {"landmark error": "landmark_error", "eye distance": "eye_distance_m"}[name]
+    bad = verdict(lambda r: replace(r, **{change: nan}))
+    assert [failure.name for failure in bad.failures] == [name]
+
+
+def test_parameters_that_are_not_finite_fail() -> None:
+    bad = verdict(lambda r: replace(r, params=replace(r.params, shape=r.params.shape * float("inf"))))
+    assert "not finite" in [failure.name for failure in bad.failures]
+
+
+def test_small_faces_and_faces_off_the_picture_fail() -> None:
+    assert [f.name for f in verdict(face=a_face((60, 80))).failures] == ["face too small"]
+    face = a_face()
+    moved = replace(face, landmarks_px=face.landmarks_px + torch.tensor([300.0, 0.0]))
+    assert [f.name for f in verdict(face=moved).failures] == ["outside the picture"]
+
+
+@pytest.mark.parametrize(("depth", "words"), [(0.3, "behind"), (-0.15, "7 cm before")])
+def test_heads_behind_and_too_near_fail(depth: float, words: str) -> None:
+    face = a_face()
+    joints = JOINTS + torch.tensor([0.0, 0.0, 0.6 + depth])
+    bad = judge(face, a_result(face), joints, QualityConfig())
+    assert [failure.name for failure in bad.failures] == ["distance"]
+    assert words in bad.failures[0].reason
+
+
+def test_yaw_is_positive_towards_the_subjects_left() -> None:
+    turned = verdict(lambda r: replace(r, params=replace(r.params, global_rot=torch.tensor([0.0, 0.5, 0.0]))))
+    assert turned.measures.yaw_deg == pytest.approx(np.degrees(0.5), abs=1e-3)
+
+
+def test_the_score_falls_towards_a_limit() -> None:
+    errors = [0.01, 0.03, 0.05, 0.079]
+    scores = [verdict(lambda r, e=e: replace(r, landmark_error=torch.tensor(e))).score for e in errors]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] < 0.02
+
+
+def test_focal_length_given_exif_assumed() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    plain, exif = Frame(image, "a", "a"), Frame(image, "a", "a", focal_35mm=28.0)
+    assert focal_of(plain, ObserveConfig(fov_deg=90)) == (pytest.approx(320), "assumed")
+    focal, source = focal_of(exif, ObserveConfig())
+    assert (focal, source) == (pytest.approx(28 / 43.2666 * 800, rel=1e-4), "exif")
+    assert focal_of(exif, ObserveConfig(focal_35mm=56.0)) == (pytest.approx(2 * focal), "given")
+    assert focal_of(exif, ObserveConfig(focal_35mm=56.0, focal_px=700.0)) == (700.0, "given")
+
+
+def test_evidence_is_the_picture_seen_through_the_crop() -> None:
+    face = a_face()
+    evidence = batch_evidence([face])
+    points = torch.tensor([[0.01, 0.02, -0.5], [-0.05, 0.0, -0.7]])
+    full: Camera = face.camera
+    assert torch.allclose(evidence.camera[0].project(points), face.crop.apply(full.project(points)), atol=1e-2)
+    assert torch.allclose(face.crop.invert(evidence.landmarks_px[0]), face.landmarks_px, atol=1e-2)
+    assert face.crop_image.shape == (512, 512, 3)
