@@ -21,7 +21,7 @@ from shared.flame.open_head.makehuman import (
 
 N_SAMPLES = 20000
 LOCAL_SIGMA = 0.21  # of a feature's slider; more looks like caricature
-FOLDER_GAIN = {"neck": 0.6, "ears": 0.8, "head": 0.5, "forehead": 0.8}
+FOLDER_GAIN = {"neck": 0.6, "ears": 0.8, "head": 0.5, "forehead": 0.8, "nose": 0.8}
 SIDE_SIGMA = 0.2  # left-right difference, as a share of the common part
 ASYMMETRY_SIGMA = 0.12
 SHAPE_SIGMA = 0.8  # of one-sided targets

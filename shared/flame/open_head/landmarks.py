@@ -17,6 +17,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
 from shared.flame.open_head import eyes
+from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.masks import SkinMask, contour_points
 from shared.flame.open_head.shape import ShapeSpace
@@ -40,6 +41,8 @@ IBUG68 = (
     *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
 )
+LIP_CORNERS = (61, 291)
+DENSE = 400  # points on a line where the nearest is looked up
 SMOOTHING = (2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
 NEIGHBOURS = 40  # triangles tried for a closest point
 
@@ -70,7 +73,7 @@ class Surface:
 
     def closest(self, points: Array) -> tuple[Array, Array]:
         """(P, 3) -> closest points (P, 3) and their rows of the topology's faces (P,)."""
-        _, near = self._tree.query(points, NEIGHBOURS)
+        near = np.asarray(self._tree.query(points, NEIGHBOURS)[1])
         repeated = np.repeat(points, NEIGHBOURS, 0)
         candidates = trimesh.triangles.closest_point(self._triangles[near].reshape(-1, 3, 3), repeated)
         candidates = candidates.reshape(len(points), NEIGHBOURS, 3)
@@ -130,6 +133,44 @@ def pinned_targets(shape: ShapeSpace, lips: SkinMask, topology: Topology, warped
     return pins
 
 
+def refinement() -> Array:
+    """(468, 3) metres: where MediaPipe's network sees the landmarks, less where the warp put them."""
+    data = json.loads((DATA / "landmark_refinement.json").read_text())
+    return np.array(data["offsets_mm"]) * 1e-3
+
+
+def border_lines(loops: HeadLoops) -> list[tuple[tuple[int, ...], Array]]:
+    """Landmarks that lie on a run of vertices."""
+    return [
+        (LID_RUNS["right_upper"], loops.right_lid.upper),
+        (LID_RUNS["right_lower"], loops.right_lid.lower),
+        (LID_RUNS["left_upper"], loops.left_lid.upper),
+        (LID_RUNS["left_lower"], loops.left_lid.lower),
+        (LIP_LINE_UPPER, loops.lips.upper),
+        (LIP_LINE_LOWER, loops.lips.lower),
+    ]
+
+
+def _member(topology: Topology, vertices: Array) -> Array:
+    mask = np.zeros(topology.n_vertices, bool)
+    mask[vertices] = True
+    return mask
+
+
+def onto_borders(topology: Topology, shape: ShapeSpace, lips: SkinMask, points: Array) -> Array:
+    """Put landmarks (468, 3) of the lid rims, the lip line and the vermilion border back on these."""
+    positions, loops = shape.template, shape.loops
+    out = points.copy()
+    for indices, run in border_lines(loops):
+        line = positions[run]
+        dense = np.concatenate([polyline_points(line, np.linspace(line[0], line[-1], DENSE)), line])
+        out[list(indices)] = dense[KDTree(dense).query(points[list(indices)])[1]]
+    border = contour_points(topology, positions, lips)
+    inner = [index for index in LIP_BORDER if index not in LIP_CORNERS]
+    out[inner] = border[KDTree(border).query(points[inner])[1]]
+    return out
+
+
 def similarity(source: Array, target: Array) -> tuple[Array, Array]:
     """Least-squares scaled rotation (3, 3) and shift (3,): target = source @ matrix.T + shift."""
     a, b = source - source.mean(0), target - target.mean(0)
@@ -164,16 +205,30 @@ def embed_mediapipe(topology: Topology, shape: ShapeSpace, lips: SkinMask) -> Em
             target[index] = point
         target = (target + target[mirror] * [-1, 1, 1]) / 2
         points = RBFInterpolator(points, target, kernel="thin_plate_spline", smoothing=smoothing)(points)
-    return symmetric_embedding(topology, positions, surface, points)
+    points = surface.closest(points + refinement())[0]
+    points = onto_borders(topology, shape, lips, points)
+    return symmetric_embedding(topology, positions, loops, surface, points)
 
 
-def symmetric_embedding(topology: Topology, positions: Array, surface: Surface, points: Array) -> Embedding:
-    """Embed the right half and the mid-line of (468, 3), mirror the rest, add the irises."""
+def symmetric_embedding(
+    topology: Topology, positions: Array, loops: HeadLoops, surface: Surface, points: Array
+) -> Embedding:
+    """Embed the right half and the mid-line of (468, 3), mirror the rest, add the irises.
+
+    Mid-line landmarks go on the plane's edges, those of lids and lips on their own run: the shut lips touch, and the
+    nearest triangle may be the other lip's.
+    """
     mirror = mirrored_landmarks()
     points = (points + points[mirror[:N_MESH]] * [-1, 1, 1]) / 2
     found = surface.embed(points, topology, positions)
     face = np.concatenate([found.face_index, np.zeros(10, int)])
     weight = np.concatenate([found.barycentric, np.zeros((10, 3))])
+    middle = np.flatnonzero(mirror[:N_MESH] == np.arange(N_MESH))
+    on_plane = topology.mirror == np.arange(topology.n_vertices)
+    lines = [(list(indices), _member(topology, run)) for indices, run in border_lines(loops)]
+    for indices, member in [(middle, on_plane), *lines]:
+        exact = Edges(topology, positions, surface, member).embed(points[indices])
+        face[indices], weight[indices] = exact.face_index, exact.barycentric
     lookup = {tuple(sorted(corners)): row for row, corners in enumerate(topology.faces.tolist())}
     for index in range(N_MESH):
         other = mirror[index]
@@ -192,3 +247,27 @@ def symmetric_embedding(topology: Topology, positions: Array, surface: Surface, 
             row = int(np.flatnonzero((topology.faces == vertex).any(1))[0])
             face[index], weight[index] = row, topology.faces[row] == vertex
     return Embedding(face, weight)
+
+
+class Edges:
+    """Edges of skin triangles to embed landmarks on."""
+
+    def __init__(self, topology: Topology, positions: Array, surface: Surface, member: Array) -> None:
+        """Edges with both ends in ``member`` (V,) bool."""
+        rows, corner = np.repeat(surface.rows, 3), np.tile([0, 1, 2], len(surface.rows))
+        start, stop = topology.faces[rows, corner], topology.faces[rows, (corner + 1) % 3]
+        inside = member[start] & member[stop]
+        self._rows, self._corner = rows[inside], corner[inside]
+        self._start = positions[start[inside]]
+        self._along = positions[stop[inside]] - self._start
+
+    def embed(self, points: Array) -> Embedding:
+        """Closest points on the edges."""
+        t = np.einsum("pek,ek->pe", points[:, None] - self._start, self._along) / (self._along**2).sum(1)
+        t = np.clip(t, 0, 1)
+        best = np.linalg.norm(self._start + t[..., None] * self._along - points[:, None], axis=-1).argmin(1)
+        index = np.arange(len(points))
+        weight = np.zeros((len(points), 3))
+        weight[index, self._corner[best]] = 1 - t[index, best]
+        weight[index, (self._corner[best] + 1) % 3] = t[index, best]
+        return Embedding(self._rows[best], weight)

@@ -10,11 +10,11 @@ import numpy as np
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.topology import Topology
 
-TONGUE_SCALE = np.array([0.92, 0.62, 0.92])
-TONGUE_SHIFT = np.array([0.0, -0.0085, -0.0035])  # metres
+TONGUE_SCALE = np.array([0.92, 0.5, 0.92])
+TONGUE_SHIFT = np.array([0.0, -0.0125, -0.0045])  # metres
 TEETH_HEIGHT = 0.7  # of the sculpted strips, which reach far into the gums
-UPPER_SHIFT = np.array([0.0, -0.003, -0.0005])
-LOWER_SHIFT = np.array([0.0, -0.002, -0.003])  # behind the upper ones
+UPPER_SHIFT = np.array([0.0, -0.0045, -0.001])
+LOWER_SHIFT = np.array([0.0, -0.0025, -0.0035])  # behind the upper ones
 
 
 def inside_shift(topology: Topology, template: Array) -> Array:

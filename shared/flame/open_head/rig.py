@@ -91,7 +91,7 @@ def skinning_weights(topology: Topology, parents: dict[str, str], bones: dict[st
     upper = {"head"}
     while grown := {bone for bone, parent in parents.items() if parent in upper} - upper:
         upper |= grown
-    raw = sum(bones[bone] for bone in upper | {"neck03"}) + 0.5 * bones["neck02"]
+    raw = sum(bones[bone] for bone in sorted(upper | {"neck03"})) + 0.5 * bones["neck02"]
     raw = raw[topology.raw][:, None]
     neck = np.ones(topology.n_vertices)
     neck[: topology.n_solid] = np.clip(topology.solid(raw)[:, 0], 0, 1)

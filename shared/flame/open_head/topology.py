@@ -118,6 +118,9 @@ def build_topology(base: BaseMesh, raw: Array, raw_mean: Array, raw_mirror: Arra
     faces = faces.reshape(-1, 3)
     edge, edge_t = clipped.edge[used], clipped.edge_t[used]
     solid_mirror = _edge_mirror(edge, edge_t, mirror)
+    # The head's faces last: where charts meet, `FlameAssets.vertex_uv` then gives the head's own.
+    order = np.argsort(label == LABELS.index("head"), kind="stable")
+    faces, texture, label = faces[order], texture[order], label[order]
     _, sphere, chart = eyes.unit_sphere()
     n, rows = len(edge), len(clipped.atlas)
     eye_mirror = eyes.mirror_index()
@@ -127,11 +130,11 @@ def build_topology(base: BaseMesh, raw: Array, raw_mean: Array, raw_mirror: Arra
         edge_t=edge_t,
         left_eye_raw=left_eye,
         right_eye_raw=right_eye,
-        faces=np.concatenate([faces, sphere + n, sphere + n + eyes.N_VERTICES]),
+        faces=np.concatenate([sphere + n, sphere + n + eyes.N_VERTICES, faces]),
         face_label=np.concatenate(
-            [label, np.repeat([LABELS.index("left_eye"), LABELS.index("right_eye")], len(sphere))]
+            [np.repeat([LABELS.index("left_eye"), LABELS.index("right_eye")], len(sphere)), label]
         ),
-        texture=np.concatenate([texture, sphere + rows, sphere + rows + eyes.N_VERTICES]),
+        texture=np.concatenate([sphere + rows, sphere + rows + eyes.N_VERTICES, texture]),
         atlas=np.concatenate([clipped.atlas, chart, chart]),
         mirror=np.concatenate([solid_mirror, eye_mirror + n + eyes.N_VERTICES, eye_mirror + n]),
     )

