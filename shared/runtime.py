@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from torch.distributed.rendezvous import rendezvous
+from typing import TYPE_CHECKING, Any
 
 from shared.files import StorageError
 from shared.options import ConfigError, UsageError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and the usage should appear at once
+    import torch
 
 _PARENT = "PIXEL3DMM_PARENT"
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -92,6 +91,8 @@ class Ranks:
             if self.rank == 0:
                 prepare()
             return
+        from torch.distributed.rendezvous import rendezvous
+
         store, _, _ = next(rendezvous("env://", timeout=_STORE_TIMEOUT))
         key = f"prepared-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
         if self.rank:
@@ -170,6 +171,8 @@ def _accelerate_processes() -> int | None:
 
 def choose_device(name: str, ranks: Ranks | None = None) -> torch.device:
     """The device of an option: "auto" is this process's GPU if there is one. UserError if it is not there."""
+    import torch
+
     if name == "auto":
         if not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
             return torch.device("cpu")
@@ -186,6 +189,7 @@ def choose_device(name: str, ranks: Ranks | None = None) -> torch.device:
 def one_thread() -> None:
     """Compute with one thread: the split of a sum over threads changes its last bits, and so would the labels."""
     import cv2
+    import torch
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -193,6 +197,9 @@ def one_thread() -> None:
 
 def seed_everything(seed: int) -> None:
     """Seed the random numbers of Python, numpy and torch."""
+    import numpy as np
+    import torch
+
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that draw from it
     torch.manual_seed(seed)

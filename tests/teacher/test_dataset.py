@@ -225,6 +225,21 @@ def test_a_face_that_breaks_the_solver_breaks_no_other(photos: Path, tmp_path: P
     assert (entry["state"], entry["reasons"][0]["name"]) == ("rejected", "fit broke down")
 
 
+def test_the_label_file_comes_last(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a shard that is there needs no other look."""
+    config, seen = config_of(photos, tmp_path / "out", shard_size=COUNT, previews=True), []
+
+    def stop(path: Path, *_: object) -> None:
+        seen.append(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("teacher.shard.write_shard", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(config)
+    assert not seen[0].exists()
+    assert len(list((tmp_path / "out" / "previews").rglob("*.jpg"))) == len(entries_of(config)) == COUNT
+
+
 def test_useless_requests_say_what_to_do(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
