@@ -27,12 +27,12 @@ class FitConfig:
     Landmark deviations are in units of the distance of the outer eye corners.
     """
 
-    landmark_std: float = option(0.01, "landmark noise that is independent from point to point")
-    landmark_bias_std: float = option(0.03, "landmark noise that whole patches of the face share")
-    landmark_bias_length_m: float = option(0.03, "distance over which that shared noise is correlated, metres")
-    contour_factor: float = option(2.0, "the noise of points on the face's silhouette is this many times larger")
+    landmark_std: float = option(0.02, "landmark noise that is independent from point to point")
+    landmark_bias_std: float = option(0.04, "landmark noise that whole patches of the face share")
+    landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
+    landmark_bias_modes: int = option(32, "displacement fields that stand for the shared noise")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
-    robust_threshold: float = option(3.0, "deviations beyond this many standard deviations count linearly")
+    robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
     expression_std: float = option(1.0, "prior on each expression code")
     eyelid_std: float = option(0.3, "prior on the eyelids")

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from shared.config import FitConfig
-from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS
+from shared.flame.detector import DetectorModel
+from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, outward
 from shared.flame.model import FlameModel
 from shared.flame.points import ROTATIONS, CodeBasis, FlamePoints
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
@@ -39,21 +40,27 @@ class Problem:
 class LandmarkFitter:
     """Fits one head model; build it once, use it for any number of batches."""
 
-    def __init__(self, model: FlameModel, config: FitConfig) -> None:
+    def __init__(self, model: FlameModel, config: FitConfig, detector: DetectorModel | None = None) -> None:
+        """``detector`` defaults to MediaPipe as measured on this head."""
         self.model = model
         self.config = config
         self.landmarks, embedding = mediapipe_embedding(model.assets)
-        full = FlamePoints.from_embedding(model, embedding)
+        detector = detector or DetectorModel.of(model.assets, self.landmarks)
+        full = FlamePoints.from_embedding(model, embedding, detector.offset_m)
         self.basis = CodeBasis.of(full, config.basis_tolerance_m)
         self.points = full.with_basis(self.basis)
         self._rest_m = full.rest_positions()
-        self._rest_normals = _point_normals(model, embedding)
         self._size = SizeFunctional.of(self.points)
-        self._modes = BiasModes.of(self._rest_m, config.landmark_bias_std, config.landmark_bias_length_m)
+        # A point that is noisier on its own is noisier together with its neighbours, too.
+        self._noise = detector.relative_std.to(self._rest_m)
+        self._modes = BiasModes.of(
+            self._rest_m, config.landmark_bias_std, config.landmark_bias_length_m, config.landmark_bias_modes
+        ).scaled(self._noise)
         oval = torch.isin(self.landmarks, torch.tensor(FACE_OVAL))
         self._rigid = ~oval.to(self._rest_m.device)  # points that stay on the same spot of the head
         corners = [int((self.landmarks == corner).nonzero()) for corner in OUTER_EYE_CORNERS]
         self._corners = corners
+        self._outward = outward(self._rest_m, corners)
         self._corner_distance_m = float((self._rest_m[corners[0]] - self._rest_m[corners[1]]).norm())
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
@@ -137,31 +144,32 @@ class LandmarkFitter:
         return camera.focal_px[:, 0] / head[:, 2].clamp(min=1e-3)
 
     def _relative_std(self, rotation: Tensor, translation: Tensor) -> Tensor:
-        """(B, P) independent noise: larger on the silhouette, and where the surface faces away at the first pose."""
+        """(B, P) independent noise: each point's own, larger where the face is turned away at the first pose."""
         config = self.config
         root = self.model.joints_template[0]
         position = (self._rest_m - root) @ rotation.transpose(1, 2) + root + translation[:, None]
         towards_camera = -torch.nn.functional.normalize(position, dim=-1)
-        facing = ((self._rest_normals @ rotation.transpose(1, 2)) * towards_camera).sum(-1)
+        facing = ((self._outward @ rotation.transpose(1, 2)) * towards_camera).sum(-1)
         # From full trust at 60 degrees off the view to none beyond 90.
         hidden = (1 - facing / 0.5).clamp(0, 1)
-        contour = torch.where(self._rigid, 1.0, config.contour_factor).to(position)
-        return config.landmark_std * contour * (1 + (config.hidden_factor - 1) * hidden)
+        independent = ((config.landmark_std * self._noise) ** 2 + self._modes.remainder**2).sqrt()
+        return independent * (1 + (config.hidden_factor - 1) * hidden)
 
 
 def mediapipe_embedding(assets: FlameAssets) -> tuple[Tensor, LandmarkEmbedding]:
-    """Which of MediaPipe's 478 points the head knows (P,), and where they are. ValueError if it knows none."""
-    embedding = assets.landmarks.get("mediapipe")
-    if embedding is not None:
-        return torch.arange(N_MEDIAPIPE), embedding
-    raise ValueError(f"head {assets.name!r} has no MediaPipe landmarks; it has: {sorted(assets.landmarks) or 'none'}")
+    """Which of MediaPipe's 478 points the head knows (P,), and where they are. ValueError if it knows none.
 
-
-def _point_normals(model: FlameModel, embedding: LandmarkEmbedding) -> Tensor:
-    """(P, 3) normals of the mean head at its landmarks."""
-    corners = model.v_template[model.faces[embedding.face_index.to(model.faces.device)]]
-    normals = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return torch.nn.functional.normalize(normals, dim=-1)
+    FLAME's own files know 105 of them, without irises and silhouette.
+    """
+    for name in ("mediapipe", "mediapipe105"):
+        embedding = assets.landmarks.get(name)
+        if embedding is not None:
+            whole = torch.arange(N_MEDIAPIPE)
+            return whole if embedding.index is None else embedding.index, embedding
+    raise ValueError(
+        f"head {assets.name!r} has no MediaPipe landmarks (it has: {', '.join(assets.landmarks) or 'none'}); "
+        "put mediapipe_landmark_embedding.npz, which comes with FLAME, beside the model file"
+    )
 
 
 def _check(evidence: FaceEvidence) -> None:

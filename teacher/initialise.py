@@ -27,18 +27,25 @@ def pose_from_landmarks(
     relative = rest_m - centre
     pseudo_inverse = torch.linalg.pinv(torch.cat([relative, torch.ones_like(relative[:, :1])], 1))  # (4, P)
     image = (target_px - camera.center_px[:, None]) / camera.focal_px[:, None]
-    perspective = torch.ones_like(image[..., 0])  # depth of each point / depth of the centre
+    rotation_cam, inverse_depth, shift = _scaled_orthography(pseudo_inverse, image)
     for _ in range(refinements):
-        affine = pseudo_inverse @ (image * perspective[..., None])  # (B, 4, 2)
-        scale = affine[:, :3].norm(dim=1).mean(1)  # one over the depth
-        first, second = (affine[:, :3] / scale[:, None, None]).unbind(-1)
-        rotation_cam = nearest_rotation(torch.stack([first, second, torch.linalg.cross(first, second)], 1))
-        perspective = 1 + (relative @ rotation_cam[:, 2, :, None])[..., 0] * scale[:, None]
-    depth = 1 / scale
-    centre_cam = torch.cat([affine[:, 3] * depth[:, None], depth[:, None]], 1)
+        # Depth of each point over that of the centre, from the pose so far; with it the projection is affine.
+        perspective = 1 + (relative @ rotation_cam[:, 2, :, None])[..., 0] * inverse_depth[:, None]
+        rotation_cam, inverse_depth, shift = _scaled_orthography(pseudo_inverse, image * perspective[..., None])
+    depth = 1 / inverse_depth[:, None]
+    centre_cam = torch.cat([shift * depth, depth], 1)
 
     rotation_cam_world = camera.T_cam_world[:, :3, :3]
     rotation = rotation_cam_world.transpose(1, 2) @ rotation_cam
     centre_world = (rotation_cam_world.transpose(1, 2) @ (centre_cam - camera.T_cam_world[:, :3, 3])[..., None])[..., 0]
     translation = centre_world - (rotation @ (centre - root_m)) - root_m
     return matrix_to_axis_angle(rotation), translation
+
+
+def _scaled_orthography(pseudo_inverse: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Least-squares affine camera, made a rotation (B, 3, 3), a scale (B,) and a shift (B, 2)."""
+    affine = pseudo_inverse @ image  # (B, 4, 2)
+    scale = affine[:, :3].norm(dim=1).mean(1)
+    first, second = (affine[:, :3] / scale[:, None, None]).unbind(-1)
+    rotation = nearest_rotation(torch.stack([first, second, torch.linalg.cross(first, second)], 1))
+    return rotation, scale, affine[:, 3]

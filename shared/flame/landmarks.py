@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
 N_MEDIAPIPE = 478
 OUTER_EYE_CORNERS = (33, 263)  # right, left; their distance is the unit of 2D landmark errors
 RIGHT_IRIS = (468, 469, 470, 471, 472)  # centre, then the rim
@@ -23,3 +28,18 @@ IBUG68 = (
     33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
 )  # fmt: skip
+
+
+def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Tensor:
+    """Unit directions out of the face (..., P, 3), from a point 6 cm behind and 2 cm below the eyes.
+
+    They tell which side of the head a landmark is on. Surface normals would not do: those of lips and lids point into
+    the mouth or up.
+
+    Args:
+        places_m: (..., P, 3) landmarks of the unposed head.
+        corners: rows of the outer eye corners in ``places_m``.
+    """
+    middle = places_m[..., list(corners), :].mean(-2, keepdim=True)
+    centre = middle + places_m.new_tensor([0.0, -0.02, -0.06])
+    return torch.nn.functional.normalize(places_m - centre, dim=-1)

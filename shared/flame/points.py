@@ -70,11 +70,14 @@ class FlamePoints:
         self.sizes = sizes
 
     @staticmethod
-    def from_embedding(model: FlameModel, embedding: LandmarkEmbedding) -> FlamePoints:
-        """The points of a landmark embedding."""
+    def from_embedding(model: FlameModel, embedding: LandmarkEmbedding, offset_m: Tensor | None = None) -> FlamePoints:
+        """The points of a landmark embedding, moved by a constant offset (P, 3) of the unposed head where given."""
         corners = model.faces[embedding.face_index.to(model.faces.device)]  # (P, 3)
         barycentric = embedding.barycentric.to(model.v_template)
         weights = barycentric[..., None] * model.lbs_weights[corners]  # (P, 3, 5)
+        rest = model.v_template[corners]  # (P, 3, 3)
+        if offset_m is not None:
+            rest = rest + offset_m.to(rest)[:, None]
         shares: dict[int, _JointShare] = {}
         for joint in range(len(JOINTS)):
             share = weights[..., joint]  # (P, 3)
@@ -86,7 +89,7 @@ class FlamePoints:
             shares[joint] = _JointShare(
                 points,
                 share.sum(-1),
-                torch.einsum("qc,qck->qk", share, model.v_template[index]),
+                torch.einsum("qc,qck->qk", share, rest[points]),
                 torch.einsum("qc,qckd->qkd", share, model.blendshapes[index]),
                 posedirs if bool(posedirs.any()) else None,
             )

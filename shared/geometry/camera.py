@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from shared.records import TensorRecord
 
-SENSOR_WIDTH_35MM = 36.0  # width of the frame that "35 mm equivalent" focal lengths refer to
+DIAGONAL_35MM = math.hypot(36.0, 24.0)  # of the frame that "35 mm equivalent" focal lengths refer to, in mm
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,10 @@ class Camera(TensorRecord):
     def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
         """The camera of the fits: at the world's origin, looking along -z of a y-up world.
 
-        A head with zero rotation faces it. ``focal_px`` (...) or (..., 2), where a last dimension of 2 always means
-        fx, fy; the centre defaults to the middle.
+        A head with zero rotation faces it. ``focal_px`` (...) holds for x and y; the centre (..., 2) defaults to the
+        middle.
         """
-        if focal_px.ndim == 0 or focal_px.shape[-1] != 2:
-            focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
+        focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
         if center_px is None:
             center_px = focal_px.new_tensor([size[1] / 2, size[0] / 2]).expand_as(focal_px)
         T_cam_world = torch.diag(focal_px.new_tensor([1.0, -1.0, -1.0, 1.0]))
@@ -70,12 +70,12 @@ class Camera(TensorRecord):
 
 def focal_from_fov(fov_rad: float, extent_px: float) -> float:
     """Focal length in pixels that sees ``extent_px`` under the angle ``fov_rad``."""
-    return extent_px / (2 * float(torch.tan(torch.tensor(fov_rad / 2, dtype=torch.float64))))
+    return extent_px / (2 * math.tan(fov_rad / 2))
 
 
 def focal_from_35mm(focal_35mm: float, size: Sequence[int]) -> float:
     """Focal length in pixels from its 35 mm equivalent, for an image of (height, width).
 
-    The equivalent is read against the longer side, as cameras do for landscape and portrait pictures alike.
+    Equivalents compare diagonals, as EXIF (CIPA DCG-001) defines them.
     """
-    return focal_35mm / SENSOR_WIDTH_35MM * max(size)
+    return focal_35mm / DIAGONAL_35MM * math.hypot(*size)

@@ -68,17 +68,22 @@ class BiasModes:
     """Smooth displacement fields over the landmarks, shared by all problems."""
 
     matrix: Tensor  # (P, k)
+    remainder: Tensor  # (P,) standard deviation of what the modes leave out
 
     @staticmethod
-    def of(positions_m: Tensor, std: float, length_m: float, captured: float = 0.98) -> BiasModes:
-        """Principal modes of a Gaussian process over the landmarks' places (P, 3) on the mean head.
+    def of(positions_m: Tensor, std: float, length_m: float, count: int) -> BiasModes:
+        """The leading ``count`` modes of a Gaussian process over the landmarks' places (P, 3) on the mean head.
 
-        Squared-exponential covariance ``std^2 exp(-d^2 / (2 length^2))``; the leading modes that hold the share
-        ``captured`` of its variance.
+        Its covariance is ``std^2 exp(-distance / length)``. What the modes leave out differs from point to point so
+        quickly that it may count as independent noise; its size is returned as the remainder.
         """
-        double = positions_m.double()
-        distance_sq = ((double[:, None] - double[None]) ** 2).sum(-1)
-        eigenvalues, vectors = torch.linalg.eigh(std**2 * torch.exp(-distance_sq / (2 * length_m**2)))
-        eigenvalues, vectors = eigenvalues.flip(0).clamp(min=0), vectors.flip(1)
-        count = int((eigenvalues.cumsum(0) < captured * eigenvalues.sum()).sum()) + 1 if std > 0 else 0
-        return BiasModes((vectors[:, :count] * eigenvalues[:count].sqrt()).to(positions_m))
+        places = positions_m.double()
+        distance = (places[:, None] - places[None]).norm(dim=-1)
+        eigenvalues, vectors = torch.linalg.eigh(std**2 * torch.exp(-distance / length_m))
+        scaled = vectors.flip(1)[:, :count] * eigenvalues.flip(0)[:count].clamp(min=0).sqrt()
+        left = (std**2 - (scaled**2).sum(1)).clamp(min=0).sqrt()
+        return BiasModes(scaled.to(positions_m), left.to(positions_m))
+
+    def scaled(self, factor: Tensor) -> BiasModes:
+        """The same process with each point's deviation times a factor (P,)."""
+        return BiasModes(self.matrix * factor[:, None], self.remainder * factor)

@@ -79,13 +79,14 @@ def test_at_origin() -> None:
     batch = Camera.at_origin(torch.tensor([500.0, 600.0, 700.0]), SIZE)
     assert batch.focal_px.tolist() == [[500, 500], [600, 600], [700, 700]]
     assert batch.T_cam_world.shape == (3, 4, 4)
-    moved = Camera.at_origin(torch.tensor([[500.0, 510.0]]), SIZE, torch.tensor([[1.0, 2.0]]))
-    assert moved.focal_px.tolist() == [[500, 510]]
+    pair = Camera.at_origin(torch.tensor([500.0, 600.0]), SIZE)  # two cameras, not fx and fy
+    assert pair.focal_px.tolist() == [[500, 500], [600, 600]]
+    moved = Camera.at_origin(torch.tensor([500.0]), SIZE, torch.tensor([[1.0, 2.0]]))
     assert moved.center_px.tolist() == [[1, 2]]
 
 
 def test_focal_lengths() -> None:
     focal = focal_from_fov(math.radians(60), 640)
     assert math.degrees(2 * math.atan(320 / focal)) == pytest.approx(60)
-    assert focal_from_35mm(36, (480, 640)) == 640
+    assert focal_from_35mm(math.hypot(36, 24), (480, 640)) == pytest.approx(800)
     assert focal_from_35mm(36, (640, 480)) == 640

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -42,4 +44,4 @@ def soup(n_meshes: int, n_faces: int, seed: int, beyond_near: bool = False) -> t
 def camera(size: tuple[int, int], focal: float, shift: tuple[float, float] = (0.0, 0.0)) -> Camera:
     """The camera of the fits with its principal point ``shift`` pixels off the middle."""
     center = torch.tensor([size[1] / 2 + shift[0], size[0] / 2 + shift[1]])
-    return Camera.at_origin(torch.tensor([focal, focal * 1.07]), size, center)
+    return replace(Camera.at_origin(torch.tensor(focal), size, center), focal_px=torch.tensor([focal, focal * 1.07]))

@@ -1,0 +1,38 @@
+"""Points known in space, such as the vertices of a registered scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.flame.points import FlamePoints, PosedPoints
+from shared.records import TensorRecord
+from teacher.head_variables import head_jacobian, pose_points
+from teacher.solver import Linearisation, Values
+
+
+@dataclass(frozen=True)
+class PositionTerm(TensorRecord):
+    """``(x_p - target_p) / std`` in the world frame."""
+
+    points: FlamePoints
+    target_m: Tensor  # (B, P, 3)
+    std_m: Tensor  # (B,) the weight of this term
+
+    def residual(self, posed: PosedPoints) -> Tensor:
+        """(B, P, 3) in standard deviations."""
+        return (posed.position - self.target_m) / self.std_m[:, None, None]
+
+    def energy(self, values: Values) -> Tensor:
+        """(B,)"""
+        return 0.5 * (self.residual(pose_points(self.points, values)) ** 2).sum((1, 2))
+
+    def linearise(self, values: Values) -> Linearisation:
+        """Jacobian by all head variables."""
+        posed = pose_points(self.points, values)
+        rows = torch.eye(3).to(self.target_m) / self.std_m[:, None, None]
+        rows = rows[:, None].expand(-1, self.points.n_points, 3, 3)
+        jacobian = head_jacobian(posed, rows, values, self.points.sizes)
+        return Linearisation(self.residual(posed).flatten(1), jacobian)
