@@ -30,7 +30,7 @@ class FitConfig:
     landmark_std: float = option(0.02, "landmark noise that is independent from point to point")
     landmark_bias_std: float = option(0.04, "landmark noise that whole patches of the face share")
     landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
-    landmark_bias_modes: int = option(32, "displacement fields that stand for the shared noise")
+    landmark_bias_modes: int = option(24, "displacement fields that stand for the shared noise")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
@@ -39,7 +39,7 @@ class FitConfig:
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
-    basis_tolerance_m: float = option(2e-4, "codes that move the landmarks by less than this (rms, metres) stay zero")
+    basis_tolerance_m: float = option(4e-4, "codes that move the landmarks by less than this (rms, metres) stay zero")
     solver: SolverConfig = field(default_factory=SolverConfig)
 
 

@@ -45,6 +45,19 @@ class _JointShare:
     posedirs: Tensor | None  # (Q, 3, 36) share of the pose correctives, None where they are all zero
 
     @cached_property
+    def place(self) -> slice | Tensor:
+        """Where the points are among all: a slice if they follow each other, which needs no copy."""
+        first, last = int(self.points[0]), int(self.points[-1])
+        return slice(first, last + 1) if last - first == len(self.points) - 1 else self.points
+
+    def add_to(self, total: Tensor, values: Tensor) -> None:
+        """Add (B, Q, ...) to the points' places in (B, P, ...)."""
+        if isinstance(self.place, slice):
+            total[:, self.place] += values
+        else:
+            total.index_add_(1, self.place, values)
+
+    @cached_property
     def moves(self) -> list[bool]:
         """Which joints' rotations have correctives here."""
         if self.posedirs is None:
@@ -153,7 +166,7 @@ class FlamePoints:
                 rest = rest + torch.einsum("qkf,bf->bqk", share.posedirs, feature)
             world = rest @ world_rotations[:, joint].transpose(1, 2) + share.weight[:, None] * offsets[:, None, joint]
             moved[joint] = world
-            position.index_add_(1, share.points, world)
+            share.add_to(position, world)
         return PosedPoints(self, position, moved, rotations, world_rotations, world_joints)
 
 
@@ -247,14 +260,11 @@ class PosedPoints:
         points = self._points
         total = self._offsets_by_codes(rows)
         for joint, share in points._shares.items():
-            rotated = _times(rows[:, share.points], self._world_rotations[:, joint])
+            rotated = _times(rows[:, share.place], self._world_rotations[:, joint])
             # One small matrix product a point, batched over the points: (Q, B R, 3) (Q, 3, K).
             left = rotated.transpose(0, 1).reshape(len(share.points), batch * n_rows, 3)
             added = (left @ share.dirs).unflatten(1, (batch, n_rows)).transpose(0, 1)
-            if len(share.points) == n_points:
-                total += added
-            else:
-                total.index_add_(1, share.points, added)
+            share.add_to(total, added)
         return total
 
     def _offsets_by_codes(self, rows: Tensor) -> Tensor:
@@ -279,7 +289,7 @@ class PosedPoints:
             share = points._shares.get(below)
             if share is not None:
                 pivot = share.weight[:, None] * self._world_joints[:, None, joint]
-                lever.index_add_(1, share.points, self._moved[below] - pivot)
+                share.add_to(lever, self._moved[below] - pivot)
         turned = torch.linalg.cross(lever[:, :, None].expand_as(rows), rows)  # row . (w x lever) = (lever x row) . w
         if parent < 0:
             return turned
@@ -295,9 +305,9 @@ class PosedPoints:
             if share.posedirs is None or not share.moves[joint]:
                 continue
             # Contract with the row first: 9 feature derivatives a row, then their 3 rotation derivatives.
-            rotated = _times(rows[:, share.points], self._world_rotations[:, owner])
+            rotated = _times(rows[:, share.place], self._world_rotations[:, owner])
             by_entry = torch.einsum("bqri,qif->bqrf", rotated, share.posedirs[..., columns])
-            total.index_add_(1, share.points, _times(by_entry, by_feature.transpose(1, 2)))
+            share.add_to(total, _times(by_entry, by_feature.transpose(1, 2)))
         return total
 
 

@@ -89,4 +89,4 @@ def test_focal_lengths() -> None:
     focal = focal_from_fov(math.radians(60), 640)
     assert math.degrees(2 * math.atan(320 / focal)) == pytest.approx(60)
     assert focal_from_35mm(math.hypot(36, 24), (480, 640)) == pytest.approx(800)
-    assert focal_from_35mm(36, (640, 480)) == 640
+    assert focal_from_35mm(50, (640, 480)) == focal_from_35mm(50, (480, 640))
