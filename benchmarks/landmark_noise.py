@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from command_line import read_options
 from torch import Tensor
 from tqdm import tqdm
 
@@ -30,6 +31,7 @@ from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.records import TensorRecord, stack
 from shared.synthetic.heads import HeadPainter, RenderedHead
 
+DEFAULTS = {"heads": "300", "seed": "7", "out": ""}
 VISIBLE = 0.3  # cosine between a point's side of the head and the view from which it counts as seen
 OUTLIER_M = 0.003  # deviations beyond this lose weight in the triangulation
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])
@@ -150,9 +152,5 @@ def print_correlation(found: Detections, places_m: Tensor) -> None:
 
 
 if __name__ == "__main__":
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    unknown = set(options) - {"heads", "seed", "out"}
-    if unknown:
-        sys.exit(f"unknown options {sorted(unknown)}; there are heads=300 seed=7 out=FILE")
-    target = options.get("out")
-    main(int(options.get("heads", 300)), int(options.get("seed", 7)), Path(target) if target else None)
+    options = read_options(sys.argv[1:], DEFAULTS)
+    main(int(options["heads"]), int(options["seed"]), Path(options["out"]) if options["out"] else None)

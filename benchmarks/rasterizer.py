@@ -14,24 +14,13 @@ import time
 from collections.abc import Callable
 
 import torch
+from command_line import read_options
 
 from shared.flame.open_head.load import load_open_head
 from shared.geometry.camera import Camera
 from shared.render.rasterizer import Fragments, rasterize
 
 DEFAULTS = {"sizes": "128,256,512", "repeats": "15", "oracle_repeats": "1", "batch": "8", "threads": "2"}
-
-
-def read_options(arguments: list[str]) -> dict[str, str]:
-    """``key=value`` words over the defaults; SystemExit on an unknown key."""
-    options = dict(DEFAULTS)
-    for argument in arguments:
-        key, separator, value = argument.partition("=")
-        if not separator or key not in options:
-            known = " ".join(f"{name}={default}" for name, default in DEFAULTS.items())
-            raise SystemExit(f"unknown option {argument!r}; the options and their defaults: {known}")
-        options[key] = value
-    return options
 
 
 def timed(function: Callable[[], Fragments]) -> tuple[float, Fragments]:
@@ -68,7 +57,7 @@ def compare(size: int, batch: int, repeats: int, oracle_repeats: int) -> str:
 
 def main() -> None:
     """Print the table."""
-    options = read_options(sys.argv[1:])
+    options = read_options(sys.argv[1:], DEFAULTS)
     torch.set_num_threads(int(options["threads"]))
     repeats, oracle_repeats = int(options["repeats"]), int(options["oracle_repeats"])
     print(f"{'px':>5} {'heads':>6} {'numba ms':>12} {'pytorch3d ms':>14} {'ratio':>8} {'agree %':>9}")
