@@ -8,7 +8,6 @@ import pytest
 import torch
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
     no_gpu = pytest.mark.skip(reason="needs a CUDA device, and torch sees none")

@@ -256,7 +256,7 @@ class PosedPoints:
         return jacobian
 
     def _by_codes(self, rows: Tensor) -> Tensor:
-        batch, n_points, n_rows, _ = rows.shape
+        batch, _, n_rows, _ = rows.shape
         points = self._points
         total = self._offsets_by_codes(rows)
         for joint, share in points._shares.items():
