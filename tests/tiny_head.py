@@ -24,7 +24,6 @@ def tiny_head(n_vertices: int = 90, n_shape: int = 7, n_expression: int = 5, see
     barycentric = torch.rand(N_MEDIAPIPE, 3, generator=generator)
     return FlameAssets(
         name="tiny",
-        head_id="0" * 16,
         v_template=template,
         shapedirs=0.004 * randn(n_vertices, 3, n_shape),
         expressiondirs=0.003 * randn(n_vertices, 3, n_expression),

@@ -39,7 +39,7 @@ def write_glb(
     Args:
         path: the file.
         verts_m: (V, 3) metres, world frame.
-        assets: its faces and texture coordinates.
+        assets: its faces, and texture coordinates where it has them.
         morph_targets: name -> (V, 3) displacement in metres at weight 1; readers show the names as shape keys.
         extras: JSON values kept with the mesh, such as parameters.
 
@@ -55,7 +55,7 @@ def write_glb(
     attributes = gl.Attributes(
         POSITION=writer.vectors(verts.numpy()[source], bounds=True),
         NORMAL=writer.vectors(vertex_normals(verts, assets.faces).numpy()[source]),
-        TEXCOORD_0=writer.vectors(uv),
+        TEXCOORD_0=writer.vectors(uv) if assets.has_uv else None,
     )
     primitive = gl.Primitive(attributes=attributes, indices=writer.indices(faces), material=0)
     targets = morph_targets or {}
@@ -94,9 +94,12 @@ def split_at_seams(assets: FlameAssets) -> tuple[np.ndarray, np.ndarray, np.ndar
 
     Returns:
         (N,) vertex of the head, (N, 2) float32 texture coordinates, (F, 3) uint32 rows of both. The first V rows are
-        the head's vertices in their order, so that whoever knows the topology finds it unchanged.
+        the head's vertices in their order, so that whoever knows the topology finds it unchanged. A head without
+        texture coordinates has no seams, and all of them are 0.
     """
     n = assets.n_vertices
+    if not assets.has_uv:
+        return np.arange(n), np.zeros((n, 2), np.float32), assets.faces.numpy().astype(np.uint32)
     pairs = np.stack([assets.faces.numpy().reshape(-1), assets.uv_faces.numpy().reshape(-1)], 1)
     unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)

@@ -31,19 +31,20 @@ def write_ply(path: Path, verts_m: Tensor, faces: Tensor) -> Path:
 
 
 def write_obj(path: Path, verts_m: Tensor, assets: FlameAssets) -> Path:
-    """Write OBJ with the head's texture coordinates; arguments and errors as in `write_ply`.
+    """Write OBJ with the head's texture coordinates, where it has them; arguments and errors as in `write_ply`.
 
     OBJ puts the origin of a texture at its bottom left, so v is turned over.
     """
     verts = _checked(verts_m)
-    uv, faces, uv_faces = assets.uv.numpy(), assets.faces.numpy() + 1, assets.uv_faces.numpy() + 1
+    faces, uv_faces = assets.faces.numpy() + 1, assets.uv_faces.numpy() + 1  # OBJ counts from 1
     lines = [f"# {assets.name}, metres, y up", f"o {assets.name}"]
     lines += [f"v {x:.7f} {y:.7f} {z:.7f}" for x, y, z in verts.tolist()]
-    lines += [f"vt {u:.6f} {1 - v:.6f}" for u, v in uv.tolist()]
-    lines += [
-        f"f {a}/{ta} {b}/{tb} {c}/{tc}"
-        for (a, b, c), (ta, tb, tc) in zip(faces.tolist(), uv_faces.tolist(), strict=True)
-    ]
+    lines += [f"vt {u:.6f} {1 - v:.6f}" for u, v in assets.uv.tolist()]
+    if assets.has_uv:
+        corners = zip(faces.tolist(), uv_faces.tolist(), strict=True)
+        lines += [f"f {a}/{ta} {b}/{tb} {c}/{tc}" for (a, b, c), (ta, tb, tc) in corners]
+    else:
+        lines += [f"f {a} {b} {c}" for a, b, c in faces.tolist()]
     return write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 

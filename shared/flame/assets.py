@@ -13,7 +13,7 @@ from shared.flame.checks import check_model
 from shared.flame.errors import FlameFileError
 from shared.flame.files import MODEL_SUFFIXES, read_model
 from shared.flame.regions import mirror_map
-from shared.flame.schema import FlameAssets, compute_head_id
+from shared.flame.schema import FlameAssets
 from shared.flame.side_files import load_eyelids, load_landmarks, load_regions
 from shared.flame.texture_coordinates import load_uv
 
@@ -69,9 +69,6 @@ def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> Fl
     shapedirs, expressiondirs = (part.contiguous() for part in blendshapes.tensor_split([shape_columns], 2))
     return FlameAssets(
         name=model_name(model),
-        head_id=compute_head_id(
-            v_template, shapedirs, expressiondirs, posedirs, regressor, weights, torch.from_numpy(faces)
-        ),
         v_template=v_template,
         shapedirs=shapedirs,
         expressiondirs=expressiondirs,

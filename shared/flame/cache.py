@@ -6,13 +6,14 @@ import hashlib
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from shared.files import StorageError, write_bytes
 
 CACHE_VARIABLE = "PIXEL3DMM_CACHE"
 SCHEMA = "1"  # raise when the conversion changes; older files are then rebuilt
@@ -48,8 +49,8 @@ def cached(source: bytes, convert: Callable[[bytes], Arrays]) -> Arrays:
             log.info("rebuilding %s: %s", kept, error)
     arrays = {name: np.ascontiguousarray(array) for name, array in convert(source).items()}
     try:
-        write_atomically(kept, save(arrays, metadata={"schema": SCHEMA, "source_sha256": digest}))
-    except OSError as error:
+        write_bytes(kept, save(arrays, metadata={"schema": SCHEMA, "source_sha256": digest}))
+    except StorageError as error:
         log.warning("cannot keep the converted model (%s); set %s to a folder you can write", error, CACHE_VARIABLE)
     return arrays
 
@@ -60,16 +61,3 @@ def _read(kept: Path, digest: str) -> Arrays:
         if metadata.get("schema") != SCHEMA or metadata.get("source_sha256") != digest:
             raise ValueError(f"written as schema {metadata.get('schema')!r}, this version writes {SCHEMA!r}")
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name beside ``path`` and move into place: readers see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,14 +14,17 @@ JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 
 
-def compute_head_id(*defining: Tensor) -> str:
-    """First 16 hex digits of the SHA-256 of tensors' shapes and bytes, on any machine."""
-    digest = hashlib.sha256()
-    for tensor in defining:
-        array = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return digest.hexdigest()[:16]
+# What the meaning of a parameter vector depends on: parameters fitted with other values of these do not carry over.
+DEFINING = (
+    "v_template",
+    "shapedirs",
+    "expressiondirs",
+    "eyelid_dirs",
+    "posedirs",
+    "joint_regressor",
+    "lbs_weights",
+    "faces",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class LandmarkEmbedding:
     face_index: Tensor  # (L,) int64, row of ``FlameAssets.faces``
     barycentric: Tensor  # (L, 3) weights of the triangle's corners, sum 1
     index: Tensor | None = None  # (L,) int64 number of each point in its full set, where only a part is there
+
+    def positions(self, verts_m: Tensor, faces: Tensor) -> Tensor:
+        """Landmarks (..., L, 3) of a mesh (..., V, 3) with faces (F, 3), in the frame and unit of its vertices."""
+        corners = verts_m[..., faces[self.face_index], :]  # (..., L, 3, 3)
+        return (corners * self.barycentric[..., None].to(corners)).sum(-2)
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,6 @@ class FlameAssets:
     """A head model in FLAME's schema. Metres; x = subject's left, y up, z out of the face. Float32 on the CPU."""
 
     name: str  # "open-head", "flame2020", ...
-    head_id: str  # first 16 hex digits of the SHA-256 of the defining tensors; labels carry it
     v_template: Tensor  # (V, 3)
     shapedirs: Tensor  # (V, 3, S)
     expressiondirs: Tensor  # (V, 3, E)
@@ -56,13 +64,23 @@ class FlameAssets:
     joint_regressor: Tensor  # (5, V)
     lbs_weights: Tensor  # (V, 5) rows sum to 1
     faces: Tensor  # (F, 3) int64, counter-clockwise seen from outside
-    uv: Tensor  # (T, 2) in [0, 1], origin at the top left of the texture
-    uv_faces: Tensor  # (F, 3) int64, rows of ``uv``
+    uv: Tensor  # (T, 2) in [0, 1], origin at the top left of the texture; (0, 2) where the file has none
+    uv_faces: Tensor  # (F, 3) int64, rows of ``uv``; (0, 3) where the file has none
     regions: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (V,) bool
     # "mediapipe" (478), "ibug68"; FLAME files may bring "mediapipe105" (with ``index``) or "ibug51" instead.
     landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
+
+    @cached_property
+    def head_id(self) -> str:
+        """First 16 hex digits of the SHA-256 of the tensors in `DEFINING`, the same on any machine; labels carry it."""
+        digest = hashlib.sha256()
+        for name in DEFINING:
+            array = getattr(self, name).contiguous().numpy()
+            digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def n_shape(self) -> int:
@@ -85,8 +103,21 @@ class FlameAssets:
             raise KeyError(f"head {self.name!r} has no region {name!r}; it has: {', '.join(sorted(self.regions))}")
         return self.regions[name]
 
+    @property
+    def has_uv(self) -> bool:
+        """Whether the files brought texture coordinates."""
+        return len(self.uv_faces) > 0
+
     def vertex_uv(self) -> Tensor:
-        """(V, 2) one UV per vertex; at a seam, the one of the last face that uses the vertex."""
-        uv = torch.zeros(self.n_vertices, 2, dtype=self.uv.dtype)
-        uv[self.faces.reshape(-1)] = self.uv[self.uv_faces.reshape(-1)]
-        return uv
+        """(V, 2) one UV per vertex: at a seam, that of the last face with the vertex; zero for a vertex of no face.
+
+        ValueError if the head has no texture coordinates.
+        """
+        if not self.has_uv:
+            raise ValueError(f"head {self.name!r} has no texture coordinates: put head_template.obj beside its file")
+        corner_vertex = self.faces.reshape(-1)
+        corners = torch.arange(len(corner_vertex))
+        # An assignment by index would leave the winner among equal indices open.
+        last = torch.full((self.n_vertices,), -1).scatter_reduce(0, corner_vertex, corners, "amax")
+        uv = self.uv[self.uv_faces.reshape(-1)[last]]
+        return torch.where(last[:, None] >= 0, uv, torch.zeros_like(uv))

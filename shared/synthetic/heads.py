@@ -158,9 +158,8 @@ def _normal(rng: np.random.Generator, count: int, deviation: float) -> Tensor:
 
 
 def landmarks(assets: FlameAssets, verts_m: Tensor, name: str) -> Tensor:
-    """(L, 3) embedded landmarks of a posed mesh (V, 3)."""
-    embedding = assets.landmarks[name]
-    return (verts_m[assets.faces[embedding.face_index]] * embedding.barycentric[..., None]).sum(1)
+    """(..., L, 3) embedded landmarks of a posed mesh (..., V, 3)."""
+    return assets.landmarks[name].positions(verts_m, assets.faces)
 
 
 def _light(colour: np.ndarray, normal: Tensor, is_eye: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -60,9 +60,7 @@ class PaintChart:
         parts = torch.nn.functional.one_hot(part_of_vertex(assets), len(PARTS)).float()
         hair = hair * parts[:, 0]
         columns = [assets.v_template, parts, eye_axis_cosine(assets)[:, None], hair[:, None]]
-        embedding = assets.landmarks["mediapipe"]
-        corners = assets.v_template[assets.faces[embedding.face_index]]
-        points = (corners * embedding.barycentric[..., None]).sum(1)
+        points = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces)
         return PaintChart(torch.cat(columns, 1), hair, _frontal(points.numpy()))
 
 

@@ -59,6 +59,15 @@ def test_texture_coordinates_survive_seams(tmp_path: Path, model: FlameModel, su
     assert np.allclose(sorted_corners(mesh), assets.v_template[assets.faces], atol=1e-6)
 
 
+@pytest.mark.parametrize("suffix", ["obj", "glb"])
+def test_a_head_without_texture_coordinates(tmp_path: Path, model: FlameModel, suffix: str) -> None:
+    assets = replace(model.assets, uv=torch.zeros(0, 2), uv_faces=torch.zeros(0, 3, dtype=torch.int64))
+    path = tmp_path / f"a.{suffix}"
+    (write_obj if suffix == "obj" else write_glb)(path, assets.v_template, assets)
+    mesh = trimesh.load(path, process=False, force="mesh")
+    assert np.allclose(sorted_corners(mesh), assets.v_template[assets.faces], atol=1e-6)
+
+
 def test_ply_is_binary_with_normals(tmp_path: Path, model: FlameModel) -> None:
     header = write_ply(tmp_path / "a.ply", model.assets.v_template, model.assets.faces).read_bytes()[:400]
     assert b"format binary_little_endian" in header

@@ -59,9 +59,7 @@ def posed(model: FlameModel, arkit: dict[str, float] | None = None, **fields: to
 
 def landmarks(head: FlameAssets, verts: np.ndarray, name: str = "mediapipe") -> np.ndarray:
     """(L, 3)."""
-    embedding = head.landmarks[name]
-    corners = verts[head.faces[embedding.face_index].numpy()]
-    return np.einsum("lc,lck->lk", embedding.barycentric.numpy(), corners)
+    return head.landmarks[name].positions(torch.from_numpy(verts), head.faces).numpy()
 
 
 def mirrored(head: FlameAssets, verts: np.ndarray) -> np.ndarray:
@@ -343,8 +341,7 @@ def test_texture_coordinates(head: FlameAssets) -> None:
     assert (area[skin] * facing > 0).all()  # no flipped triangle
     assert area_covered(corners[skin].numpy()) > 0.98 * np.abs(area[skin]).sum() / 2  # no overlap
     face = head.region("face")
-    uv = np.zeros((head.n_vertices, 2))  # where charts meet, the last face's: the head's own chart
-    uv[head.faces.numpy().reshape(-1)] = head.uv[head.uv_faces].reshape(-1, 2).numpy()
+    uv = head.vertex_uv().double().numpy()  # where charts meet, the last face's: the head's own chart
     assert np.corrcoef(uv[face, 0], head.v_template[face, 0])[0, 1] > 0.95
     assert np.corrcoef(uv[face, 1], head.v_template[face, 1])[0, 1] < -0.95
     assert head.mirror is not None

@@ -39,8 +39,7 @@ def pose(points: FlamePoints, params: FlameParams):
 @pytest.mark.parametrize("angle", [0.0, 0.5, 2.0])
 def test_points_lie_on_the_posed_mesh(model: FlameModel, embedding: LandmarkEmbedding, angle: float) -> None:
     params = random_params(model, 3, angle)
-    triangles = model(params).verts_m[:, model.faces[embedding.face_index]]
-    expected = (triangles * embedding.barycentric[..., None]).sum(2)
+    expected = embedding.positions(model(params).verts_m, model.faces)
     points = FlamePoints.from_embedding(model, embedding)
     torch.testing.assert_close(pose(points, params).position, expected, atol=1e-12, rtol=0)
 

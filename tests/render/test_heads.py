@@ -50,8 +50,7 @@ def test_truth_is_consistent(head_model: FlameModel, drawn: list[RenderedHead]) 
         verts = head_model(picture.params).verts_m
         assert torch.allclose(verts, picture.verts_m, atol=1e-6)
         for name, marks in (("mediapipe", picture.landmarks_px), ("ibug68", picture.landmarks68_px)):
-            embedding = head_model.assets.landmarks[name]
-            points = (verts[head_model.faces[embedding.face_index]] * embedding.barycentric[..., None]).sum(1)
+            points = head_model.assets.landmarks[name].positions(verts, head_model.faces)
             assert torch.allclose(picture.camera.project(points), marks, atol=1e-3)
         seen = rasterize(picture.camera.world_to_cam(verts), head_model.faces, picture.camera)
         assert torch.equal(seen.depth_m, picture.depth_m)

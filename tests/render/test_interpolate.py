@@ -119,8 +119,7 @@ def test_unprojected_depth_lands_on_the_mesh(head: FlameAssets, heads_m: Tensor)
 
 def test_uv_at_a_landmark_is_the_landmarks_uv(head: FlameAssets, heads_m: Tensor) -> None:
     embedding = head.landmarks["ibug68"]
-    corners = head.faces[embedding.face_index]
-    points = (heads_m[0][corners] * embedding.barycentric[..., None]).sum(1)
+    points = embedding.positions(heads_m[0], head.faces)
     want = (head.uv[head.uv_faces[embedding.face_index]] * embedding.barycentric[..., None]).sum(1)
     view = camera((512, 512), 1100.0)
     maps = render_maps(heads_m[0], head.faces, view, head.uv, head.uv_faces)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -15,18 +14,6 @@ from torch import Tensor
 from shared.flame.schema import ArkitMap, FlameAssets, LandmarkEmbedding
 
 ASSET = "open_head.safetensors"
-# What a coefficient vector's meaning depends on; labels made with other values of these are not comparable.
-DEFINING = (
-    "expressiondirs",
-    "eyelid_dirs",
-    "faces",
-    "joint_regressor_index",
-    "joint_regressor_value",
-    "lbs_weights",
-    "posedirs_jaw",
-    "shapedirs",
-    "v_template",
-)
 JAW_POSEDIRS = slice(9, 18)  # of FLAME's 36; this head's others are zero
 REGION, LANDMARKS = "region.", "landmarks."
 
@@ -58,7 +45,6 @@ def _read(path: Path) -> FlameAssets:
     regressor[joint, vertex] = _float(tensors["joint_regressor_value"])
     return FlameAssets(
         name="open-head",
-        head_id=head_id(tensors),
         v_template=template,
         shapedirs=_float(tensors["shapedirs"]),
         expressiondirs=_float(tensors["expressiondirs"]),
@@ -83,14 +69,6 @@ def _read(path: Path) -> FlameAssets:
             eyes=_float(tensors["arkit_to_eyes"]),
         ),
     )
-
-
-def head_id(tensors: dict[str, np.ndarray]) -> str:
-    """First 16 hex digits of the SHA-256 over the bytes of the defining tensors, in the order of their names."""
-    digest = hashlib.sha256()
-    for name in sorted(DEFINING):
-        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _landmarks(tensors: dict[str, np.ndarray]) -> dict[str, LandmarkEmbedding]:
