@@ -1,0 +1,99 @@
+"""The teacher from Python: ``Teacher.from_pretrained().fit(image)``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from shared.config import FitConfig, ObserveConfig, QualityConfig
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.images.decode import Frame, load_image
+from shared.images.faces import FaceDetector
+from shared.runtime import choose_device
+from teacher.observe import observe
+from teacher.single import full_camera
+from teacher.tools import FittedFace, Tools, build_tools, fit_faces
+
+
+@dataclass(frozen=True, eq=False)
+class FittedHead:
+    """One face of a picture."""
+
+    params: FlameParams  # no leading dimensions
+    camera: Camera  # of the whole picture
+    verts_m: Tensor  # (V, 3) world frame, posed
+    landmarks_px: Tensor  # (478, 2) what the detector saw, pixels of the whole picture
+    score: float  # in [0, 1]
+    failures: tuple[str, ...]  # why the quality gate would refuse it; empty if it would not
+
+
+class Teacher:
+    """Fits the faces of pictures. Build it once; it is not meant to be shared between threads."""
+
+    def __init__(self, tools: Tools, observe_config: ObserveConfig, quality: QualityConfig) -> None:
+        self.tools = tools
+        self.observe_config = observe_config
+        self.quality = quality
+
+    @staticmethod
+    def from_pretrained(
+        flame: str | None = None,
+        device: str = "auto",
+        observe: ObserveConfig | None = None,
+        fit: FitConfig | None = None,
+        quality: QualityConfig | None = None,
+    ) -> Teacher:
+        """The teacher on the open head, or on the FLAME model at ``flame``.
+
+        Raises:
+            UserError: if the model file cannot be used; the message says why and what to do.
+        """
+        tools = build_tools(flame, fit or FitConfig(), choose_device(device))
+        return Teacher(tools, observe or ObserveConfig(), quality or QualityConfig())
+
+    @property
+    def faces(self) -> Tensor:
+        """(F, 3) triangles of every head, counter-clockwise seen from outside."""
+        return self.tools.model.assets.faces
+
+    @cached_property
+    def _detector(self) -> FaceDetector:
+        return self.tools.detector()
+
+    def fit(self, image: np.ndarray | str | Path) -> list[FittedHead]:
+        """The faces of one picture, the largest first; only that one unless ``ObserveConfig(faces="all")`` was given.
+
+        Args:
+            image: a file, whose EXIF focal length is used, or (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: if a file cannot be read as a picture.
+            ValueError: if an array is not a picture.
+        """
+        frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
+        fitted = fit_faces(observe(frame, self._detector, self.observe_config), self.tools, self.quality)
+        return [_head(one) for one in fitted if one.result is not None and one.verts_m is not None]
+
+
+def _as_frame(image: np.ndarray) -> Frame:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"an image array must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+    return Frame(image=image, id="array", path="")
+
+
+def _head(one: FittedFace) -> FittedHead:
+    assert one.result is not None
+    assert one.verts_m is not None
+    return FittedHead(
+        params=one.result.params,
+        camera=full_camera(one),
+        verts_m=one.verts_m,
+        landmarks_px=one.face.landmarks_px,
+        score=one.verdict.score if one.verdict else 0.0,
+        failures=tuple(failure.reason for failure in one.failures),
+    )

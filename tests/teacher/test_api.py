@@ -1,0 +1,45 @@
+"""Three lines from a picture to a head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from shared.config import ObserveConfig
+from teacher.api import Teacher
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Teacher:
+    return Teacher.from_pretrained(device="cpu")
+
+
+def test_a_picture_gives_a_head_of_human_size_on_the_face(teacher: Teacher, tmp_path: Path) -> None:
+    astronaut = data.astronaut()
+    (head,) = teacher.fit(astronaut)
+    assert head.failures == ()
+    projected = head.camera.project(head.verts_m)
+    eyes = [projected[teacher.tools.model.assets.region(f"{side}_eye")].mean(0) for side in ("left", "right")]
+    irises = head.landmarks_px[[473, 468]]
+    for eye, iris in zip(eyes, irises, strict=True):
+        assert (eye - iris).norm() < 4  # pixels; the eyes are 40 apart
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    (from_file,) = teacher.fit(path)
+    np.testing.assert_array_equal(from_file.verts_m.numpy(), head.verts_m.numpy())
+
+
+def test_every_face_where_asked_for() -> None:
+    teacher = Teacher.from_pretrained(device="cpu", observe=ObserveConfig(faces="all"))
+    twice = np.concatenate([data.astronaut(), data.astronaut()[:, ::-1]], 1)
+    assert len(teacher.fit(twice)) == 2
+    assert teacher.fit(np.zeros((200, 300, 3), np.uint8)) == []
+
+
+def test_what_is_not_a_picture_is_refused(teacher: Teacher) -> None:
+    with pytest.raises(ValueError, match=r"must be \(H, W, 3\) uint8 RGB, got \(9, 9\) float64"):
+        teacher.fit(np.zeros((9, 9)))
