@@ -53,8 +53,9 @@ class Teacher:
         Raises:
             UserError: if the model file cannot be used; the message says why and what to do.
         """
-        tools = build_tools(flame, fit or FitConfig(), choose_device(device))
-        return Teacher(tools, observe or ObserveConfig(), quality or QualityConfig())
+        observe = observe or ObserveConfig()
+        tools = build_tools(flame, fit or FitConfig(), choose_device(device), observe.faces)
+        return Teacher(tools, observe, quality or QualityConfig())
 
     @property
     def faces(self) -> Tensor:

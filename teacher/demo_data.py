@@ -31,7 +31,7 @@ _LENS_MM, _MILLIMETRES = 50.0, 4  # any lens does: only the ratio to the sensor'
 def demo_tools(config: DemoConfig) -> tuple[Tools, FitDatasetConfig]:
     """The tools of the run, and its options."""
     run = FitDatasetConfig(inputs=str(Path(config.out) / "inputs"), out=config.out, shard_size=32, overwrite=True)
-    return build_tools(run.flame, run.fit, choose_device(run.device)), run
+    return build_tools(run.flame, run.fit, choose_device(run.device), run.faces), run
 
 
 def write_inputs(out: Path, config: DemoConfig, model: FlameModel) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -58,14 +59,19 @@ class FittedFace:
         return self.verdict.failures
 
 
-def build_tools(flame: str | None, fit: FitConfig, device: torch.device) -> Tools:
-    """Load the head and prepare the fitter. UserError if the head cannot be used."""
+def build_tools(
+    flame: str | None, fit: FitConfig, device: torch.device, faces: Literal["largest", "all"] = "largest"
+) -> Tools:
+    """Load the head and prepare the fitter. UserError if the head cannot be used.
+
+    Where all ``faces`` are wanted, the detector also looks for small ones beside large ones, which takes longer.
+    """
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
     from teacher.fitter import LandmarkFitter
 
     try:
         model = FlameModel(load_flame(flame)).to(device)
-        return Tools(model, LandmarkFitter(model, fit), MediaPipeFaces, device)
+        return Tools(model, LandmarkFitter(model, fit), partial(MediaPipeFaces, thorough=faces == "all"), device)
     except FlameFileError as error:
         raise UserError(str(error)) from error
     except ValueError as error:
