@@ -1,4 +1,4 @@
-"""Named groups of MediaPipe's 478 face landmarks. Left and right are the subject's."""
+"""Named groups of MediaPipe's 478 face landmarks: 468 of the face, then 5 for each iris. Left and right: subject's."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+# Around each eye on the rims of the lids: upper lid from the outer to the inner corner, lower lid back.
 RIGHT_LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 LEFT_LIDS = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
+# Around the mouth: upper lip from the right to the left corner, lower lip back.
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-# iBUG's 68 points among MediaPipe's, in iBUG order.
+# Around each brow: upper edge from the temple to the nose, lower edge back.
+RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
+LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
+# The points nearest to iBUG's 68, in iBUG order.
 IBUG68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
     71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,

@@ -8,12 +8,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-OUTER_EYE_CORNERS = (33, 263)  # the subject's right and left, in MediaPipe's numbering
+from shared.flame.landmarks import OUTER_EYE_CORNERS
 
 
 @dataclass(frozen=True, eq=False)
 class DetectedFace:
-    """One face with MediaPipe's 478 landmarks (468 of the face, then 5 for each iris)."""
+    """One face with MediaPipe's 478 landmarks, numbered as in `shared.flame.landmarks`."""
 
     landmarks_px: np.ndarray  # (478, 2) float32, x and y in the whole picture by our pixel convention; may lie outside
     z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; a weak guess
@@ -30,9 +30,8 @@ class DetectedFace:
 
     @property
     def roll_rad(self) -> float:
-        """Rotation in the picture, clockwise positive as seen, 0 for an upright face."""
-        right, left = self.landmarks_px[list(OUTER_EYE_CORNERS)].astype(np.float64)
-        return float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+        """Rotation in the picture plane, clockwise positive as seen, 0 for an upright face."""
+        return roll_of(*self.landmarks_px[list(OUTER_EYE_CORNERS)].astype(np.float64))
 
     @property
     def inside_share(self) -> float:
@@ -43,7 +42,7 @@ class DetectedFace:
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces."""
+    """Anything that finds faces and their landmarks."""
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
         """Faces of one (H, W, 3) uint8 RGB picture, the largest box first; empty if there is none."""
@@ -57,6 +56,11 @@ def select(faces: Sequence[DetectedFace], which: Literal["largest", "all"]) -> l
     if which == "largest":
         return sorted(faces, key=box_area, reverse=True)[:1]
     raise ValueError(f"faces to select: 'largest' or 'all', got {which!r}")
+
+
+def roll_of(right_eye_px: np.ndarray, left_eye_px: np.ndarray) -> float:
+    """Roll in radians of a face whose eyes, the subject's right and left, are at two points (2,)."""
+    return float(np.arctan2(left_eye_px[1] - right_eye_px[1], left_eye_px[0] - right_eye_px[0]))
 
 
 def box_area(face: DetectedFace) -> float:

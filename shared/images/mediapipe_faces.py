@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shared.images.faces import OUTER_EYE_CORNERS, DetectedFace, box_area
+from shared.flame.landmarks import OUTER_EYE_CORNERS
+from shared.images.faces import DetectedFace, box_area, roll_of
 from shared.images.mediapipe_graphs import MESH_SIZE, DetectorGraph, MeshGraph, quiet_stderr
 from shared.images.square import Square
 
@@ -180,8 +181,7 @@ class MediaPipeFaces:
         for raw in detector(window.sample(image, detector.size)):
             (x0, y0, x1, y1), eyes = raw.box, np.array([raw.right_eye, raw.left_eye])
             center = window.to_picture(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
-            right, left = window.to_picture(eyes)
-            angle = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+            angle = roll_of(*window.to_picture(eyes))
             side = max(x1 - x0, y1 - y0) * window.side_px * CROP_MARGIN
             candidates.append(Candidate(Square((float(center[0]), float(center[1])), side, angle), raw.score))
         return candidates
@@ -194,9 +194,7 @@ class MediaPipeFaces:
             if mesh_score < MIN_MESH_SCORE:
                 return None
             points_px, z = square.to_picture(points[:, :2]), points[:, 2] * square.side_px
-            right, left = points_px[list(OUTER_EYE_CORNERS)]
-            angle = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
-            square = Square.around(points_px, angle, CROP_MARGIN)
+            square = Square.around(points_px, roll_of(*points_px[list(OUTER_EYE_CORNERS)]), CROP_MARGIN)
         box = np.concatenate([points_px.min(0), points_px.max(0)])
         if _iou(box, _box(candidate.square, 1 / CROP_MARGIN)) < MIN_FOUND_IOU:
             return None

@@ -13,15 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.flame.landmarks import LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
+from shared.flame.landmarks import LEFT_BROW, LEFT_LIDS, OUTER_LIPS, RIGHT_BROW, RIGHT_LIDS
 from shared.flame.schema import FlameAssets
 from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
 
-# MediaPipe's landmarks around each brow, upper edge then lower edge, from the temple to the nose and back.
-BROWS = (
-    (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
-    (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
-)
 # sRGB of human skin from light to dark, of hair and of irises.
 _SKIN = ((250, 218, 196), (236, 188, 158), (214, 160, 122), (180, 122, 84), (132, 82, 54), (88, 54, 38), (58, 37, 29))
 _HAIR = ((22, 17, 15), (48, 32, 22), (86, 56, 34), (140, 98, 56), (188, 150, 96), (120, 52, 26), (150, 148, 146))
@@ -166,8 +161,8 @@ def _frontal(points: np.ndarray) -> np.ndarray:
     pixels = np.round(_chart_px(points) * 16).astype(np.int32)  # fixed point with 4 bits
     layers = np.zeros((3, height, width), np.uint8)
     cv2.fillPoly(layers[0], [pixels[list(OUTER_LIPS)]], 255, cv2.LINE_AA, 4)
-    cv2.fillPoly(layers[1], [pixels[list(brow)] for brow in BROWS], 255, cv2.LINE_AA, 4)
-    # Upper lids alone: the first nine of each list run over the top.
+    cv2.fillPoly(layers[1], [pixels[list(brow)] for brow in (RIGHT_BROW, LEFT_BROW)], 255, cv2.LINE_AA, 4)
+    # The first nine of each list are the upper lid.
     upper = [pixels[list(lids[:9])] for lids in (RIGHT_LIDS, LEFT_LIDS)]
     cv2.polylines(layers[2], upper, False, 255, round(0.0016 * _CHART_PX_PER_M), cv2.LINE_AA, 4)
     softness_m = (0.0008, 0.0012, 0.0005)

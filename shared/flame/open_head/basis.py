@@ -67,16 +67,16 @@ def set_deviations(space: SliderSpace, slopes: Array, deviations: Array) -> Slid
     return SliderSpace(space.offsets, space.factor @ (np.eye(len(slope)) + change))
 
 
-def principal_directions(space: SliderSpace, vertex_weight: Array, count: int) -> tuple[Array, Array]:
-    """(V, 3, count) directions of unit-variance codes, largest weighted variance first, and all variances (R,)."""
+def principal_directions(space: SliderSpace, vertex_weight: Array, count: int) -> Array:
+    """(V, 3, count) directions of unit-variance codes, largest weighted variance first."""
     root = np.sqrt(np.repeat(vertex_weight, 3))
     weighted = space.offsets * root
     gram = space.factor.T @ (weighted @ weighted.T) @ space.factor
-    variances, vectors = np.linalg.eigh(gram)
-    variances, vectors = variances[::-1], vectors[:, ::-1][:, :count]
+    _, vectors = np.linalg.eigh(gram)
+    vectors = vectors[:, ::-1][:, :count]
     directions = space.offsets.T @ (space.factor @ vectors)
     directions *= canonical_signs(directions)
-    return directions.reshape(len(vertex_weight), 3, -1), np.maximum(variances, 0)
+    return directions.reshape(len(vertex_weight), 3, -1)
 
 
 def canonical_signs(columns: Array) -> Array:

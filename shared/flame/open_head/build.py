@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from shared.flame.landmarks import IBUG68
 from shared.flame.open_head import eyes, makehuman, masks
 from shared.flame.open_head.expression import Expressions, arkit_to_eyes, build_expressions, mend_units
 from shared.flame.open_head.identity import sample_population
-from shared.flame.open_head.landmarks import IBUG68, Embedding, embed_mediapipe
+from shared.flame.open_head.landmarks import Embedding, embed_mediapipe
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.measure import ADULTS_MM
 from shared.flame.open_head.regions import build_regions

@@ -1,8 +1,8 @@
-"""MediaPipe's 478 and iBUG's 68 landmarks as points on this head.
+"""MediaPipe's 478 landmarks as points on this head.
 
 MediaPipe's canonical face is warped onto the mean head (thin-plate splines and closest points), with the lid rims, the
 lip line and the vermilion border pinned to the mesh's own. The refinement in `data/` then moves landmarks to where
-MediaPipe's network, trained on photos, sees them on renders of random heads (see `refine` in shared/assets/README.md).
+MediaPipe's network, trained on photos, sees them on renders of random heads (shared/assets/README.md tells how).
 """
 
 from __future__ import annotations
@@ -12,35 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 import trimesh
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
+from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_LIPS, RIGHT_LIDS
 from shared.flame.open_head import eyes
 from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.masks import SkinMask, contour_points
 from shared.flame.open_head.shape import ShapeSpace
 from shared.flame.open_head.topology import LABELS, Topology
+from shared.geometry.meshes import align
 
 DATA = Path(__file__).parent / "data"
 N_MESH = 468
-LID_RUNS = {  # MediaPipe's lid rims, inner to outer corner
-    "right_upper": (133, 173, 157, 158, 159, 160, 161, 246, 33),
-    "right_lower": (133, 155, 154, 153, 145, 144, 163, 7, 33),
-    "left_upper": (362, 398, 384, 385, 386, 387, 388, 466, 263),
-    "left_lower": (362, 382, 381, 380, 374, 373, 390, 249, 263),
+LID_RUNS = {  # from the inner to the outer corner
+    "right_upper": RIGHT_LIDS[8::-1],
+    "right_lower": (*RIGHT_LIDS[8:], RIGHT_LIDS[0]),
+    "left_upper": LEFT_LIDS[8::-1],
+    "left_lower": (*LEFT_LIDS[8:], LEFT_LIDS[0]),
 }
-LIP_LINE_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)  # right to left corner
-LIP_LINE_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-LIP_BORDER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-# The usual list of MediaPipe landmarks nearest to iBUG's 68.
-IBUG68 = (
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
-    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
-)
+LIP_LINE_UPPER = INNER_LIPS[:11]  # from the right to the left corner
+LIP_LINE_LOWER = (INNER_LIPS[0], *INNER_LIPS[:9:-1])
 LIP_CORNERS = (61, 291)
 DENSE = 400  # points on a line where the nearest is looked up
 SMOOTHING = (2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5)
@@ -53,10 +48,6 @@ class Embedding:
 
     face_index: Array  # (L,)
     barycentric: Array  # (L, 3)
-
-    def points(self, positions: Array, faces: Array) -> Array:
-        """(..., V, 3) -> (..., L, 3)."""
-        return np.einsum("lc,...lck->...lk", self.barycentric, positions[..., faces[self.face_index], :])
 
     def rows(self, index: Array) -> Embedding:
         """Some of the landmarks."""
@@ -127,7 +118,7 @@ def pinned_targets(shape: ShapeSpace, lips: SkinMask, topology: Topology, warped
     pin(LIP_LINE_UPPER, polyline_points(positions[loops.lips.upper], warped[list(LIP_LINE_UPPER)]))
     pin(LIP_LINE_LOWER, polyline_points(positions[loops.lips.lower], warped[list(LIP_LINE_LOWER)]))
     border = contour_points(topology, positions, lips)
-    pin(LIP_BORDER, border[KDTree(border).query(warped[list(LIP_BORDER)])[1]])
+    pin(OUTER_LIPS, border[KDTree(border).query(warped[list(OUTER_LIPS)])[1]])
     places = shape.places
     pin((4, 152, 168), positions[[places.nose_tip, places.menton, places.nasion]])
     return pins
@@ -166,18 +157,9 @@ def onto_borders(topology: Topology, shape: ShapeSpace, lips: SkinMask, points: 
         dense = np.concatenate([polyline_points(line, np.linspace(line[0], line[-1], DENSE)), line])
         out[list(indices)] = dense[KDTree(dense).query(points[list(indices)])[1]]
     border = contour_points(topology, positions, lips)
-    inner = [index for index in LIP_BORDER if index not in LIP_CORNERS]
+    inner = [index for index in OUTER_LIPS if index not in LIP_CORNERS]
     out[inner] = border[KDTree(border).query(points[inner])[1]]
     return out
-
-
-def similarity(source: Array, target: Array) -> tuple[Array, Array]:
-    """Least-squares scaled rotation (3, 3) and shift (3,): target = source @ matrix.T + shift."""
-    a, b = source - source.mean(0), target - target.mean(0)
-    u, s, vt = np.linalg.svd(a.T @ b)
-    flip = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
-    matrix = (u @ flip @ vt).T * (s * np.diag(flip)).sum() / (a**2).sum()
-    return matrix, target.mean(0) - matrix @ source.mean(0)
 
 
 def embed_mediapipe(topology: Topology, shape: ShapeSpace, lips: SkinMask) -> Embedding:
@@ -195,8 +177,9 @@ def embed_mediapipe(topology: Topology, shape: ShapeSpace, lips: SkinMask) -> Em
         152: shape.places.menton,
         168: shape.places.nasion,
     }
-    matrix, shift = similarity(points[list(anchors)], positions[list(anchors.values())])
-    points = points @ matrix.T + shift
+    source, target = points[list(anchors)], positions[list(anchors.values())]
+    similarity = align(torch.from_numpy(source), torch.from_numpy(target), with_scale=True)
+    points = similarity.apply(torch.from_numpy(points)).numpy()
     surface = Surface(topology, positions)
     mirror = mirrored_landmarks()[:N_MESH]
     for smoothing in SMOOTHING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shared.flame.landmarks import FACE_OVAL
 from shared.flame.open_head.landmarks import Embedding
 from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
@@ -11,15 +12,11 @@ from shared.flame.open_head.topology import Topology
 from shared.flame.open_head.uv import Layout
 
 # Outlines by MediaPipe landmarks, drawn in the head's chart.
-FACE_OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152),
-    *(148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-FOREHEAD = (*(162, 21, 54, 103, 67, 109, 10), *(338, 297, 332, 284, 251, 389))
+FOREHEAD = (162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389)  # the upper part of FACE_OVAL
 FOREHEAD_RISE = 0.035  # metres; MediaPipe's oval ends below the hairline
 NOSE = (168, 193, 245, 188, 217, 198, 209, 129, 98, 97, 2, 326, 327, 358, 429, 420, 437, 412, 465, 417)
-RIGHT_LIDS = (226, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25)
-LEFT_LIDS = (446, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 254, 339, 255)
+RIGHT_LID_SKIN = (226, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25)
+LEFT_LID_SKIN = (446, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 254, 339, 255)
 
 
 def inside_polygon(points: Array, corners: Array) -> Array:
@@ -72,8 +69,8 @@ def build_regions(
 
     eyes = {side: topology.label_mask(f"{side}_eye") for side in ("left", "right")}
     lids = {
-        "left": (painted["eyelids"] | chart.inside(chart.landmarks(embedding, LEFT_LIDS))) & left,
-        "right": (painted["eyelids"] | chart.inside(chart.landmarks(embedding, RIGHT_LIDS))) & ~left,
+        "left": (painted["eyelids"] | chart.inside(chart.landmarks(embedding, LEFT_LID_SKIN))) & left,
+        "right": (painted["eyelids"] | chart.inside(chart.landmarks(embedding, RIGHT_LID_SKIN))) & ~left,
     }
     for side, rim in rims.items():
         lids[side][rim] = True

@@ -43,7 +43,6 @@ class ShapeSpace:
 
     template: Array  # (V, 3)
     directions: Array  # (V, 3, S) at one standard deviation
-    variances: Array  # of all components
     loops: HeadLoops
     places: Places
     calipers: dict[str, Caliper | PupilCaliper]
@@ -117,12 +116,12 @@ def build_shape(
 
     weight = np.where(skin, 1.0, INSIDE_WEIGHT)
     weight[topology.n_solid :] = EYE_WEIGHT
-    directions, variances = principal_directions(space, weight, count)
+    directions = principal_directions(space, weight, count)
     inside_shift = mouth.inside_shift(topology, template)
     template = template + inside_shift
     template = symmetrise(_flat_neck(template, loops.neck), topology.mirror)
     directions = (directions + parity(directions, topology.mirror) * directions[topology.mirror] * _FLIP) / 2
-    return ShapeSpace(template, directions, variances, loops, places, measures, origin, seal, inside_shift)
+    return ShapeSpace(template, directions, loops, places, measures, origin, seal, inside_shift)
 
 
 _FLIP = np.array([-1.0, 1, 1])[:, None]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from shared.files import write_bytes
 from shared.flame.open_head.makehuman import Array
 
 FORMAT_VERSION = 1
@@ -47,6 +48,4 @@ def write_asset(path: Path, tensors: dict[str, Array], metadata: dict[str, Any])
             raise ValueError(f"{name} does not fit {cast.dtype}")
         out[name] = cast
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(out, path, {"format": "open-head", "version": str(FORMAT_VERSION), **PROVENANCE, **text})
-    path.chmod(0o644)
+    write_bytes(path, save(out, {"format": "open-head", "version": str(FORMAT_VERSION), **PROVENANCE, **text}))
