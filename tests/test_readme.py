@@ -1,0 +1,78 @@
+"""What the README tells people to type works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from skimage import data
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    return README.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def commands() -> list[str]:
+    """The shell lines of 'Use it', without their comments."""
+    block = re.search(r"```\n(.*?)```", section("Use it"), re.DOTALL)
+    assert block
+    return [re.sub(r"\s+#.*", "", line) for line in block.group(1).splitlines() if line]
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """face.jpg, clip.mp4 and DIR, the names that the README uses."""
+    picture = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
+    (tmp_path / "DIR").mkdir()
+    for name in ("face.jpg", "DIR/one.jpg", "DIR/two.png"):
+        assert cv2.imwrite(str(tmp_path / name), picture)
+    clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (512, 512))
+    for shift in range(3):
+        clip.write(cv2.copyMakeBorder(picture, 0, 0, shift, 0, cv2.BORDER_REPLICATE)[:, :512])
+    clip.release()
+    return tmp_path
+
+
+def test_there_are_commands_to_test() -> None:
+    assert len(commands()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands())
+def test_command(command: str, inputs: Path) -> None:
+    words = shlex.split(command)
+    words = [str(ROOT / word) if word.startswith(("teacher/", "configs/")) else word for word in words]
+    if words[0] == "accelerate":
+        words = [sys.executable, "-m", "accelerate.commands.launch", *words[2:]]
+    else:
+        words[0] = sys.executable
+    done = subprocess.run(words, cwd=inputs, capture_output=True, text=True, timeout=300, env=os.environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = inputs / next(word for word in words if word.startswith("out=")).removeprefix("out=")
+    assert list(out.rglob("*.npz")) or list(out.rglob("*.safetensors"))
+
+
+@pytest.mark.slow
+def test_python_lines(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(inputs)
+    block = re.search(r"```python\n(.*?)```", section("Use it"), re.DOTALL)
+    assert block
+    names: dict[str, object] = {}
+    exec(block.group(1), names)
+    assert names["head"].verts_m.shape == (5351, 3)  # type: ignore[attr-defined]
+
+
+def test_linked_files_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for script in re.findall(r"`((?:benchmarks|teacher|shared)/[\w./]+)`", README):
+        assert (ROOT / script).exists(), script
