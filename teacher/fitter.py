@@ -164,12 +164,21 @@ def mediapipe_embedding(assets: FlameAssets) -> tuple[Tensor, LandmarkEmbedding]
     for name in ("mediapipe", "mediapipe105"):
         embedding = assets.landmarks.get(name)
         if embedding is not None:
-            whole = torch.arange(N_MEDIAPIPE)
-            return whole if embedding.index is None else embedding.index, embedding
+            known = torch.arange(N_MEDIAPIPE) if embedding.index is None else embedding.index
+            _require_corners(assets.name, known)
+            return known, embedding
     raise ValueError(
         f"head {assets.name!r} has no MediaPipe landmarks (it has: {', '.join(assets.landmarks) or 'none'}); "
-        "put mediapipe_landmark_embedding.npz, which comes with FLAME, beside the model file"
+        "put mediapipe_landmark_embedding.npz ('MediaPipe Landmark Embedding' on FLAME's download page) beside the "
+        "model file"
     )
+
+
+def _require_corners(head: str, known: Tensor) -> None:
+    """The outer eye corners are the unit of every error."""
+    for corner in OUTER_EYE_CORNERS:
+        if int((known == corner).sum()) != 1:
+            raise ValueError(f"the landmark embedding of head {head!r} lacks MediaPipe's point {corner}, an eye corner")
 
 
 def _check(evidence: FaceEvidence) -> None:

@@ -139,4 +139,5 @@ def _shape_columns(model: Path, columns: int, n_shape: int | None) -> int:
 
 
 def _float32(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    # Arrays out of a pickle may be read-only, about which torch warns.
+    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))

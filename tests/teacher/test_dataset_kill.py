@@ -79,8 +79,14 @@ def _check_work(out: Path, kills: int) -> None:
     assert late == []
 
 
+def _hear_interrupts() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
-def test_terminated_run_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_stopped_run_says_how_to_go_on(tmp_path: Path, name: str) -> None:
     make_photos(tmp_path / "photos", COUNT)
     out = tmp_path / "out"
     command = [
@@ -92,11 +98,13 @@ def test_terminated_run_says_how_to_go_on(tmp_path: Path) -> None:
         "shard_size=2",
         "previews=false",
     ]
-    process = subprocess.Popen([*command, "processes=2"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "processes=2"], stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+    )
     while not (out / "labels" / "00001.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.Signals[name])
     _, message = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "run the same command again to go on" in message
