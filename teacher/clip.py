@@ -17,6 +17,7 @@ from shared.export.npz import write_params
 from shared.files import write_atomically
 from shared.images.decode import Frame, InputError
 from shared.images.source import InputRef, iter_frames
+from shared.images.video import frame_rate
 from shared.runtime import UserError
 from teacher.observe import observe
 from teacher.single import draw_overlay, extras, parameters
@@ -34,7 +35,7 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
     if config.faces != "largest":
         raise UserError("faces=all is for pictures: in a clip nothing says yet which face is whose")
     out, kept, files = Path(config.out), [], []
-    rate = _frame_rate(ref.path) / config.frame_step
+    rate = frame_rate(ref.path) / config.frame_step
     overlay_path = write_atomically(out / "overlay.mp4", lambda path: _run(ref, config, tools, path, rate, kept, files))
     if not kept:
         overlay_path.unlink()
@@ -115,12 +116,3 @@ def _open(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:
     if not writer.isOpened():
         raise UserError(f"cannot write {path}: this OpenCV has no encoder for mp4")
     return writer
-
-
-def _frame_rate(path: str) -> float:
-    capture = cv2.VideoCapture(path)
-    try:
-        rate = capture.get(cv2.CAP_PROP_FPS)
-    finally:
-        capture.release()
-    return rate if 0.1 < rate < 1000 else 30.0

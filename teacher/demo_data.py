@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from shared.config import DemoConfig, FitDatasetConfig
 from shared.export.npz import read_params, write_params
-from shared.files import write_bytes
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import align
-from shared.images.exif import EXIF_IFD, FOCAL_LENGTH, PLANE_UNIT, PLANE_X_RESOLUTION
+from shared.images.encode import write_jpeg
 from shared.labels import read_labels
 from shared.runtime import choose_device
 from shared.synthetic.heads import HeadPainter
@@ -24,8 +20,6 @@ from teacher.dataset import run_dataset
 from teacher.report import read_entries
 from teacher.run_folder import open_run
 from teacher.tools import Tools, build_tools
-
-_LENS_MM, _MILLIMETRES = 50.0, 4  # any lens does: only the ratio to the sensor's pixels counts
 
 
 def demo_tools(config: DemoConfig) -> tuple[Tools, FitDatasetConfig]:
@@ -38,12 +32,12 @@ def write_inputs(out: Path, config: DemoConfig, model: FlameModel) -> None:
     """A photo, and rendered heads with their focal length in EXIF; the truth goes to ``truth/`` as parameters."""
     from skimage.data import astronaut
 
-    _write_jpeg(out / "inputs" / "photo_astronaut.jpg", astronaut(), None)
+    write_jpeg(out / "inputs" / "photo_astronaut.jpg", astronaut())
     painter = HeadPainter(model)
     for index in range(config.heads):
         head = painter(config.seed, index)
         name = f"head_{index:02d}"
-        _write_jpeg(out / "inputs" / f"{name}.jpg", head.image, float(head.camera.focal_px[0]))
+        write_jpeg(out / "inputs" / f"{name}.jpg", head.image, focal_px=float(head.camera.focal_px[0]))
         write_params(out / "truth" / f"{name}.npz", head.params, head.camera)
 
 
@@ -95,14 +89,3 @@ def face_error_mm(verts_m: Tensor, truth_m: Tensor, assets: FlameAssets) -> floa
 
 def _fixed(value: float | None, width: int, form: str = "{:.1f}") -> str:
     return f"{'-' if value is None else form.format(value):>{width}}"
-
-
-def _write_jpeg(path: Path, image: np.ndarray, focal_px: float | None) -> Path:
-    """(H, W, 3) uint8 RGB; the focal length as a camera writes it, exact to its last digit."""
-    picture, buffer = Image.fromarray(image), io.BytesIO()
-    exif = picture.getexif()
-    if focal_px is not None:
-        tags = exif.get_ifd(EXIF_IFD)
-        tags[FOCAL_LENGTH], tags[PLANE_X_RESOLUTION], tags[PLANE_UNIT] = _LENS_MM, focal_px / _LENS_MM, _MILLIMETRES
-    picture.save(buffer, "JPEG", quality=95, exif=exif)
-    return write_bytes(path, buffer.getvalue())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from shared.config import ObserveConfig
-from shared.geometry.camera import Camera, focal_from_fov
+from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.focal import focal_from_35mm, focal_from_fov
 from shared.images.decode import Frame
 from shared.images.faces import FaceDetector, select
 from shared.records import stack
@@ -27,7 +28,6 @@ class ObservedFace:
     """One face of one picture, ready to be fitted."""
 
     id: str  # the picture's id, '#', and the face's number in it, 0 for the largest
-    path: str
     landmarks_px: Tensor  # (478, 2) full-image pixels
     camera: Camera  # of the full image
     crop: Crop
@@ -54,7 +54,6 @@ def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list
         found.append(
             ObservedFace(
                 id=f"{frame.id}#{number}",
-                path=frame.path,
                 landmarks_px=landmarks,
                 camera=camera,
                 crop=crop,
@@ -71,9 +70,9 @@ def focal_of(frame: Frame, config: ObserveConfig) -> tuple[float, FocalSource]:
     if config.focal_px is not None:
         return config.focal_px, "given"
     if config.focal_35mm is not None:
-        frame = replace(frame, focal_35mm=config.focal_35mm)
+        return focal_from_35mm(config.focal_35mm, frame.size), "given"
     if frame.focal_px is not None:
-        return frame.focal_px, "exif" if config.focal_35mm is None else "given"
+        return frame.focal_px, "exif"
     return focal_from_fov(math.radians(config.fov_deg), max(frame.size)), "assumed"
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from shared.config import FitInputConfig
 from shared.export.gltf import expression_targets, write_glb
 from shared.export.mesh_files import write_obj, write_ply
 from shared.export.npz import write_params
-from shared.files import write_bytes
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame, InputError
+from shared.images.encode import write_png
 from shared.images.source import InputRef, find_inputs, iter_frames
 from shared.records import stack
 from shared.render.overlay import overlay
@@ -51,7 +49,7 @@ def fit_photo(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]
         raise UserError(f"input={ref.path}: {error.reason}") from error
     fitted = usable(fit_faces(observe(frame, tools.detector(), config), tools, config.quality), config.input)
     out = Path(config.out)
-    files = [save_png(out / "overlay.png", draw_overlay(frame, fitted, tools))]
+    files = [write_png(out / "overlay.png", draw_overlay(frame, fitted, tools))]
     for number, one in enumerate(fitted):
         name = "head" if config.faces == "largest" else f"head_{number}"
         files += _write_meshes(out / name, one, config, tools)
@@ -103,13 +101,6 @@ def draw_overlay(frame: Frame, fitted: Sequence[FittedFace], tools: Tools) -> np
         if one.verts_m is not None:
             image = overlay(image, one.verts_m, assets.faces, full_camera(one), assets)
     return image
-
-
-def save_png(path: Path, image: np.ndarray) -> Path:
-    """Write (H, W, 3) uint8 RGB."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return write_bytes(path, buffer.getvalue())
 
 
 def describe(one: FittedFace, tools: Tools) -> str:

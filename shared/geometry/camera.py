@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from shared.records import TensorRecord
-
-DIAGONAL_35MM = math.hypot(36.0, 24.0)  # of the frame that "35 mm equivalent" focal lengths refer to, in mm
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,10 @@ class Camera(TensorRecord):
         return (points_cam - translation[..., None, :]) @ rotation
 
     def warped(self, affine: Tensor, size: tuple[int, int]) -> Camera:
-        """The same view after an axis-aligned affine map (..., 2, 3) of its pixels, such as a crop's."""
+        """The same view after an axis-aligned affine map (..., 2, 3) of its pixels, such as a crop's.
+
+        ``size`` is (height, width) of the new image in pixels.
+        """
         scale = torch.diagonal(affine[..., :2], dim1=-2, dim2=-1)
         return replace(
             self,
@@ -67,15 +66,7 @@ class Camera(TensorRecord):
             size=size,
         )
 
-
-def focal_from_fov(fov_rad: float, extent_px: float) -> float:
-    """Focal length in pixels that sees ``extent_px`` under the angle ``fov_rad``."""
-    return extent_px / (2 * math.tan(fov_rad / 2))
-
-
-def focal_from_35mm(focal_35mm: float, size: Sequence[int]) -> float:
-    """Focal length in pixels from its 35 mm equivalent, for an image of (height, width).
-
-    Equivalents compare diagonals, as EXIF (CIPA DCG-001) defines them.
-    """
-    return focal_35mm / DIAGONAL_35MM * math.hypot(*size)
+    def resized(self, size: tuple[int, int]) -> Camera:
+        """The same view at another resolution (height, width)."""
+        scale = self.focal_px.new_tensor([size[1] / self.size[1], size[0] / self.size[0]])
+        return replace(self, focal_px=self.focal_px * scale, center_px=self.center_px * scale, size=size)

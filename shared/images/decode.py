@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from shared.images.exif import DIAGONAL_35MM, focal_35mm
+from shared.geometry.focal import focal_from_35mm
+from shared.images.exif import focal_35mm
 from shared.images.sniff import describe_unreadable
 
 # An explicit list: Pillow would otherwise start Ghostscript for an EPS file that is called face.jpg.
@@ -66,10 +67,8 @@ class Frame:
 
     @property
     def focal_px(self) -> float | None:
-        """Focal length in pixels as EXIF tells it (a cropped picture keeps the EXIF of the whole), or None."""
-        if self.focal_35mm is None:
-            return None
-        return self.focal_35mm / DIAGONAL_35MM * float(np.hypot(*self.size))
+        """Focal length in pixels by EXIF, or None; wrong for a cropped picture, which keeps the EXIF of the whole."""
+        return None if self.focal_35mm is None else focal_from_35mm(self.focal_35mm, self.size)
 
 
 def load_image(

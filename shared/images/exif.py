@@ -1,4 +1,4 @@
-"""The focal length that a camera wrote into its photo."""
+"""The focal length in a photo's EXIF."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 from PIL import Image
 
+from shared.geometry.focal import DIAGONAL_35MM
+
 EXIF_IFD = 0x8769
 FOCAL_LENGTH, FOCAL_35MM = 0x920A, 0xA405
 PIXEL_WIDTH, PLANE_X_RESOLUTION, PLANE_UNIT = 0xA002, 0xA20E, 0xA210
 UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-DIAGONAL_35MM = 43.2666  # of the 36 x 24 mm frame
 PLAUSIBLE_MM = (6.0, 1200.0)  # fisheye to the longest telephoto lens, as 35 mm equivalents
 
 
@@ -31,6 +32,15 @@ def focal_35mm(picture: Image.Image) -> float | None:
     if equivalent is None or not PLAUSIBLE_MM[0] <= equivalent <= PLAUSIBLE_MM[1]:
         return None
     return equivalent
+
+
+def exif_of_focal(focal_px: float) -> Image.Exif:
+    """EXIF that tells a focal length in pixels, by a lens and the resolution of its sensor; `focal_35mm` reads it."""
+    exif = Image.Exif()
+    lens_mm, millimetres = 50.0, 4  # any lens does: only its ratio to the size of a pixel counts
+    tags = exif.get_ifd(EXIF_IFD)
+    tags[FOCAL_LENGTH], tags[PLANE_X_RESOLUTION], tags[PLANE_UNIT] = lens_mm, focal_px / lens_mm, millimetres
+    return exif
 
 
 def _from_sensor(tags: dict[int, Any], size: tuple[int, int]) -> float | None:

@@ -89,13 +89,26 @@ def iter_camera(number: int, id: str) -> Iterator[Frame]:
         capture.release()
 
 
+def frame_rate(path: str | os.PathLike[str]) -> float:
+    """Frames a second of a video file as its container tells it; 30 where that makes no sense."""
+    capture = cv2.VideoCapture(os.fspath(path))
+    try:
+        return _frame_rate(capture)
+    finally:
+        capture.release()
+
+
+def _frame_rate(capture: cv2.VideoCapture) -> float:
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if 0.1 < rate < 1000 else FALLBACK_FPS
+
+
 class _Clock:
     """Times of frames as the container tells them, or by the frame rate where it does not."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self.capture = capture
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self.frame_s = 1 / rate if 0.1 < rate < 1000 else 1 / FALLBACK_FPS
+        self.frame_s = 1 / _frame_rate(capture)
         self.last_s = -self.frame_s
 
     def time_s(self, index: int) -> float:

@@ -16,7 +16,8 @@ from torch import Tensor
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
-from shared.geometry.camera import Camera, focal_from_35mm
+from shared.geometry.camera import Camera
+from shared.geometry.focal import focal_from_35mm
 from shared.geometry.meshes import unit, vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.render.interpolate import at_vertices, surface_points
@@ -88,9 +89,7 @@ class HeadPainter:
         look = Look.random(rng)
         thickness = 0.0 if look.bald else look.hair_m
         haired = verts_m + thickness * self.chart.hair[:, None] * vertex_normals(verts_m, assets.faces)
-        fine = camera.warped(
-            torch.tensor([[factor, 0.0, 0.0], [0.0, factor, 0.0]]), (camera.size[0] * factor, camera.size[1] * factor)
-        )
+        fine = camera.resized((camera.size[0] * factor, camera.size[1] * factor))
         verts_cam = fine.world_to_cam(haired)
         points = surface_points(rasterize(verts_cam, assets.faces, fine), verts_cam, assets.faces, fine)
         normals = vertex_normals(verts_cam, assets.faces)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from shared.geometry.camera import Camera, focal_from_35mm, focal_from_fov
+from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.focal import focal_from_35mm, focal_from_fov
 from shared.geometry.rotation import axis_angle_to_matrix
 
 SIZE = (480, 640)
@@ -68,6 +69,13 @@ def test_the_camera_of_a_crop_projects_to_the_crops_pixels() -> None:
     stretch = torch.tensor([[2.0, 0, 5], [0, 0.5, -7]], dtype=torch.float64)  # pixels that are not square
     scaled = cameras.project(points) * torch.tensor([2.0, 0.5]) + torch.tensor([5.0, -7])
     np.testing.assert_allclose(cameras.warped(stretch, (240, 1280)).project(points), scaled, atol=1e-9)
+
+
+def test_a_resized_view_has_the_same_points_at_the_same_share_of_the_image() -> None:
+    cameras, points = _cameras(), _points()
+    small = cameras.resized((120, 320))
+    assert small.size == (120, 320)
+    np.testing.assert_allclose(small.project(points) * torch.tensor([2.0, 4.0]), cameras.project(points), atol=1e-9)
 
 
 def test_at_origin() -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from shared.images.decode import ImageError, load_image
+from shared.images.encode import write_jpeg
 
 
 def difference(path: Path, expected: np.ndarray) -> float:
@@ -109,6 +110,12 @@ def test_focal_length_in_pixels(tmp_path: Path) -> None:
     exif.get_ifd(0x8769)[0xA405] = 50
     Image.new("RGB", (3600, 2400)).save(tmp_path / "a.jpg", exif=exif)
     assert load_image(tmp_path / "a.jpg").focal_px == pytest.approx(5000, rel=1e-4)
+
+
+def test_a_focal_length_written_is_read_back(tmp_path: Path) -> None:
+    path = write_jpeg(tmp_path / "a.jpg", np.zeros((48, 64, 3), np.uint8), focal_px=1234.5)
+    assert load_image(path).focal_px == pytest.approx(1234.5, rel=1e-6)
+    assert load_image(write_jpeg(path, np.zeros((48, 64, 3), np.uint8))).focal_px is None
 
 
 def reason(path: Path) -> str:

@@ -1,0 +1,27 @@
+"""Pictures to disk: equal pictures give equal bytes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from shared.files import write_bytes
+from shared.images.exif import exif_of_focal
+
+
+def write_png(path: Path, image: np.ndarray) -> Path:
+    """Write (H, W, 3) uint8 RGB. StorageError if the file cannot be written."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return write_bytes(path, buffer.getvalue())
+
+
+def write_jpeg(path: Path, image: np.ndarray, quality: int = 95, focal_px: float | None = None) -> Path:
+    """Write (H, W, 3) uint8 RGB, with the focal length in EXIF where given. StorageError if it cannot be written."""
+    buffer = io.BytesIO()
+    metadata = {} if focal_px is None else {"exif": exif_of_focal(focal_px)}
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, **metadata)
+    return write_bytes(path, buffer.getvalue())
