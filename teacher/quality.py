@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -12,11 +12,12 @@ from torch import Tensor
 from shared.config import QualityConfig
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.params import FlameParams
+from shared.flame.schema import JOINTS
 from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.evidence import FitResult
 from teacher.observe import ObservedFace
 
-LEFT_EYE, RIGHT_EYE = 3, 4  # rows of the posed joints
+EYES = [JOINTS.index("left_eye"), JOINTS.index("right_eye")]  # rows of the posed joints
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def measure(face: ObservedFace, result: FitResult, joints_m: Tensor) -> Measures
     points, (height, width) = face.landmarks_px, face.camera.size
     corners = points[list(OUTER_EYE_CORNERS)]
     inside = ((points >= 0) & (points <= points.new_tensor([width, height]))).all(-1)
-    eyes_cam = result.camera.world_to_cam(joints_m[[LEFT_EYE, RIGHT_EYE]])
+    eyes_cam = result.camera.world_to_cam(joints_m[EYES])
     return Measures(
         landmark_error=float(result.landmark_error),
         shape_rms=float(result.code_rms[0]),
@@ -140,7 +141,12 @@ def _checks(m: Measures, limit: QualityConfig) -> Iterator[tuple[str, float, str
     behind = "the head came out behind the camera"
     yield "distance", m.distance_m / limit.distance_m - 1, nearer if m.distance_m > 0 else behind
     # Full marks up to half the limit.
-    for name, angle, most in (("jaw", m.jaw_deg, limit.jaw_deg), ("neck", m.neck_deg, limit.neck_deg)):
+    turns = (
+        ("jaw", m.jaw_deg, limit.jaw_deg),
+        ("neck", m.neck_deg, limit.neck_deg),
+        ("head", abs(m.yaw_deg), limit.yaw_deg),
+    )
+    for name, angle, most in turns:
         yield name, 2 - 2 * angle / most, f"the {name} is turned by {angle:.0f} degrees, limit {most:g}"
 
 
@@ -149,12 +155,4 @@ def _degrees(axis_angle: Tensor) -> float:
 
 
 def _is_finite(params: FlameParams) -> bool:
-    finite = True
-
-    def look(tensor: Tensor) -> Tensor:
-        nonlocal finite
-        finite = finite and bool(torch.isfinite(tensor).all())
-        return tensor
-
-    params.map(look)
-    return finite
+    return all(bool(torch.isfinite(getattr(params, field.name)).all()) for field in fields(params))
