@@ -16,7 +16,6 @@ from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector
 from shared.runtime import choose_device
 from teacher.observe import observe
-from teacher.single import full_camera
 from teacher.tools import FittedFace, Tools, build_tools, fit_faces
 
 
@@ -78,7 +77,7 @@ class Teacher:
         """
         frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
         fitted = fit_faces(observe(frame, self._detector, self.observe_config), self.tools, self.quality)
-        return [_head(one) for one in fitted if one.result is not None and one.verts_m is not None]
+        return [_head(one) for one in fitted if isinstance(one, FittedFace)]
 
 
 def _as_frame(image: np.ndarray) -> Frame:
@@ -88,13 +87,11 @@ def _as_frame(image: np.ndarray) -> Frame:
 
 
 def _head(one: FittedFace) -> FittedHead:
-    assert one.result is not None
-    assert one.verts_m is not None
     return FittedHead(
         params=one.result.params,
-        camera=full_camera(one),
+        camera=one.camera,
         verts_m=one.verts_m,
         landmarks_px=one.face.landmarks_px,
-        score=one.verdict.score if one.verdict else 0.0,
+        score=one.verdict.score,
         failures=tuple(failure.reason for failure in one.failures),
     )

@@ -20,7 +20,7 @@ from shared.images.source import InputRef, iter_frames
 from shared.images.video import frame_rate
 from shared.runtime import UserError
 from teacher.observe import observe
-from teacher.single import draw_overlay, extras, parameters
+from teacher.results import draw_overlay, extras, parameters
 from teacher.tools import FittedFace, Tools, fit_faces
 
 FrameFit = tuple[int, float, FittedFace]  # frame number, seconds, its largest face
@@ -46,8 +46,8 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
         "frame": np.array([number for number, _, _ in kept], np.int64),
         "time_s": np.array([seconds for _, seconds, _ in kept]),
     }
-    params_path = write_params(out / "params.npz", params, camera, extras(faces, tools) | more)
-    errors = [face.verdict.measures.landmark_error for face in faces if face.verdict]
+    params_path = write_params(out / "params.npz", params, camera, extras(faces, tools.model.assets) | more)
+    errors = [face.verdict.measures.landmark_error for face in faces]
     doubtful = sum(bool(face.failures) for face in faces)
     print(
         f"{ref.id}: {len(kept)} frames with a face, median landmark error {np.median(errors):.2%} of the eye distance"
@@ -73,13 +73,14 @@ def _run(
             seen = [observe(frame, detector, config)[:1] for frame in frames]
             fits = iter(fit_faces([face for faces in seen for face in faces], tools, config.quality))
             for frame, faces in zip(frames, seen, strict=True):
-                fitted = [one for one in (next(fits) for _ in faces) if one.result is not None and not _broken(one)]
-                picture = draw_overlay(frame, fitted, tools)
+                outcomes = [next(fits) for _ in faces]
+                fitted = [one for one in outcomes if isinstance(one, FittedFace) and one.is_finite]
+                picture = draw_overlay(frame, fitted, assets)
                 writer = writer or _open(video, rate, frame.size)
                 writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
                 for one in fitted:
                     kept.append((frame.index, frame.time_s or 0.0, _without_pictures(one)))
-                    if config.meshes and one.verts_m is not None:
+                    if config.meshes:
                         path = Path(config.out) / "meshes" / f"{frame.index:06d}.ply"
                         files.append(write_ply(path, one.verts_m, assets.faces))
     except InputError as error:
@@ -95,11 +96,7 @@ def _run(
 
 def _without_pictures(one: FittedFace) -> FittedFace:
     """What is kept of each frame: a long clip has tens of thousands."""
-    return replace(one, face=replace(one.face, crop_image=one.face.crop_image[:0]), verts_m=None)
-
-
-def _broken(one: FittedFace) -> bool:
-    return any(failure.name == "not finite" for failure in one.failures)
+    return replace(one, face=replace(one.face, crop_image=one.face.crop_image[:0]), verts_m=one.verts_m[:0])
 
 
 def _batches(ref: InputRef, config: FitInputConfig) -> Iterator[list[Frame]]:

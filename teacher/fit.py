@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from shared.config import FitInputConfig
 from shared.options import load_config
-from shared.runtime import choose_device, one_thread, run_entry
+from shared.runtime import UserError, choose_device, one_thread, run_entry
+
+if TYPE_CHECKING:  # decoders take seconds to import, and the usage should appear at once
+    from shared.images.source import InputRef
 
 EXAMPLE = """
 python teacher/fit.py input=face.jpg out=runs/face
@@ -17,7 +23,7 @@ def main(argv: list[str]) -> int:
     """Parse, fit, tell."""
     config = load_config(FitInputConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.clip import fit_clip  # after the options, as these take seconds to import
-    from teacher.single import find_input, fit_photo
+    from teacher.photo import fit_photo
     from teacher.tools import build_tools
 
     one_thread()
@@ -30,6 +36,24 @@ def main(argv: list[str]) -> int:
     if len(files) > 8:
         print(f"  and {len(files) - 8} more")
     return 0
+
+
+def find_input(name: str) -> InputRef:
+    """The one photo or clip of that name. UserError if it is something else, or not there."""
+    from shared.images.decode import InputError
+    from shared.images.source import find_inputs
+
+    if Path(name).is_dir():
+        raise UserError(f"input={name} is a folder: use teacher/fit_dataset.py inputs={name}")
+    try:
+        refs = find_inputs(name)
+    except InputError as error:
+        raise UserError(f"input={name}: {error.reason}") from error
+    if len(refs) != 1:
+        raise UserError(f"input={name} names {len(refs)} files: use teacher/fit_dataset.py inputs={name}")
+    if refs[0].kind == "camera":
+        raise UserError(f"input={name} is a camera: this command takes a picture or a clip")
+    return refs[0]
 
 
 if __name__ == "__main__":

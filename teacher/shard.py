@@ -18,7 +18,7 @@ from shared.records import stack
 from teacher.previews import write_preview
 from teacher.run_folder import RunFolder
 from teacher.stream import Observation, ObservationStream
-from teacher.tools import FittedFace, Tools, fit_faces
+from teacher.tools import FitOutcome, FittedFace, Tools, fit_faces
 
 LABELLED, REJECTED, NO_FACE, UNREADABLE = "labelled", "rejected", "no face", "unreadable"  # states of report entries
 
@@ -44,11 +44,12 @@ def label_shard(
     for number, batch in enumerate(_batches(stream(inputs), config.batch_size, tick)):
         faces = [face for observation in batch for face in observation.faces]
         folder.log("fit", shard=index, batch=number, ids=[face.id for face in faces])
-        fitted = fit_faces(faces, tools, config.quality)
-        labels.append(to_labels([one for one in fitted if not one.failures], tools))
-        new_entries = _entries(batch, fitted)
+        outcomes = fit_faces(faces, tools, config.quality)
+        good = [one for one in outcomes if isinstance(one, FittedFace) and not one.failures]
+        labels.append(to_labels(good, tools))
+        new_entries = _entries(batch, outcomes)
         if config.previews:
-            _write_previews(new_entries, len(entries), fitted, folder.preview_folder(index), tools)
+            _write_previews(new_entries, len(entries), outcomes, folder.preview_folder(index), tools)
         entries += new_entries
     write_json(report_path, entries)
     write_shard(path, join(labels), folder.provenance)
@@ -59,7 +60,7 @@ def to_labels(fitted: Sequence[FittedFace], tools: Tools) -> LabelShard:
     """Labels of faces that have passed the gate; the camera is that of the full picture."""
     if not fitted:
         return empty_shard(tools.model.n_shape, tools.model.n_expression)
-    results = stack([one.result for one in fitted if one.result is not None])
+    results = stack([one.result for one in fitted])
     crops = stack([one.face.crop for one in fitted])
     sizes = [one.face.camera.size for one in fitted]
     # The fit may have changed the crop's camera, so the picture's is derived from it and not taken as it was.
@@ -71,7 +72,7 @@ def to_labels(fitted: Sequence[FittedFace], tools: Tools) -> LabelShard:
         crop_affine=crops.affine,
         crop_size=torch.tensor([crops.size] * len(fitted)),
         landmarks_px=torch.stack([one.face.landmarks_px for one in fitted]),
-        score=torch.tensor([one.verdict.score if one.verdict else 0.0 for one in fitted]),
+        score=torch.tensor([one.verdict.score for one in fitted]),
         landmark_error=results.landmark_error,
         eye_distance_m=results.eye_distance_m,
         code_rms=results.code_rms,
@@ -95,9 +96,9 @@ def _batches(
         yield batch
 
 
-def _entries(batch: Sequence[Observation], fitted: Sequence[FittedFace]) -> list[Entry]:
+def _entries(batch: Sequence[Observation], outcomes: Sequence[FitOutcome]) -> list[Entry]:
     """What the report says of each face, and of each picture without one."""
-    entries, results = [], iter(fitted)
+    entries, results = [], iter(outcomes)
     for observation in batch:
         if observation.problem is not None:
             reason = {"name": UNREADABLE, "reason": observation.problem}
@@ -109,20 +110,21 @@ def _entries(batch: Sequence[Observation], fitted: Sequence[FittedFace]) -> list
     return entries
 
 
-def face_entry(fitted: FittedFace) -> Entry:
-    """JSON values of one fitted face; a number that is not finite becomes None."""
-    face, verdict = fitted.face, fitted.verdict
-    measures = asdict(verdict.measures) if verdict else {}
-    numbers = {key: _number(value) for key, value in measures.items()}
-    return {
+def face_entry(outcome: FitOutcome) -> Entry:
+    """JSON values of one face; a number that is not finite becomes None."""
+    face = outcome.face
+    entry = {
         "id": face.id,
-        "state": REJECTED if fitted.failures else LABELLED,
-        "reasons": [asdict(failure) for failure in fitted.failures],
-        "score": _number(verdict.score) if verdict else 0.0,
+        "state": REJECTED if outcome.failures else LABELLED,
+        "reasons": [asdict(failure) for failure in outcome.failures],
+        "score": 0.0,
         "focal_source": face.focal_source,
         "detector_score": _number(face.detector_score),
-        **numbers,
     }
+    if isinstance(outcome, FittedFace):
+        numbers = {"score": outcome.verdict.score, **asdict(outcome.verdict.measures)}
+        entry |= {name: _number(value) for name, value in numbers.items()}
+    return entry
 
 
 def _number(value: float | bool) -> float | bool | None:
@@ -133,10 +135,10 @@ def _number(value: float | bool) -> float | bool | None:
 
 
 def _write_previews(
-    entries: Sequence[Entry], first: int, fitted: Sequence[FittedFace], folder: Path, tools: Tools
+    entries: Sequence[Entry], first: int, outcomes: Sequence[FitOutcome], folder: Path, tools: Tools
 ) -> None:
     """Overlays of the faces of one batch, numbered as the entries from ``first``; these learn their names."""
-    faces = {one.face.id: one for one in fitted}
+    faces = {one.face.id: one for one in outcomes}
     for number, entry in enumerate(entries, first):
         if entry["id"] in faces:
             name = f"{number:06d}.jpg"

@@ -15,6 +15,7 @@ from shared.config import FitConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
 from teacher.evidence import FaceEvidence, FitResult
@@ -44,19 +45,38 @@ class Tools:
 
 @dataclass(frozen=True, eq=False)
 class FittedFace:
-    """A face, its fit and what the gate says; on the CPU."""
+    """A face, its fit and what the gate says; on the CPU, without leading dimensions."""
 
     face: ObservedFace
-    result: FitResult | None  # one row, no leading dimension; None where the fit broke down
-    verts_m: Tensor | None  # (V, 3) world frame
-    verdict: Verdict | None
+    result: FitResult
+    verts_m: Tensor  # (V, 3) posed, world frame
+    verdict: Verdict
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why there is no label; empty if there is one."""
-        if self.verdict is None:
-            return (Failure("fit broke down", "the solver could not work with this face"),)
         return self.verdict.failures
+
+    @property
+    def camera(self) -> Camera:
+        """The fitted camera of the full picture."""
+        return self.result.camera.warped(self.face.crop.inverse_affine(), self.face.camera.size)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether there is a mesh to draw."""
+        return bool(torch.isfinite(self.verts_m).all())
+
+
+@dataclass(frozen=True, eq=False)
+class UnfittedFace:
+    """A face on which the solver broke down."""
+
+    face: ObservedFace
+    failures: tuple[Failure, ...] = (Failure("fit broke down", "the solver could not work with this face"),)
+
+
+FitOutcome = FittedFace | UnfittedFace
 
 
 def build_tools(
@@ -78,17 +98,17 @@ def build_tools(
         raise UserError(f"flame={flame}: {error}") from error
 
 
-def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
     """Fit a batch and judge each face. A face that breaks the solver breaks no other."""
     if not faces:
         return []
     try:
-        return _fit_batch(faces, tools, limits)
+        return [*_fit_batch(faces, tools, limits)]
     except (RuntimeError, ValueError) as error:  # torch's linear algebra raises RuntimeError
         if len(faces) == 1:
             logger.warning("%s: the fit broke down: %s", faces[0].id, error)
-            return [FittedFace(faces[0], None, None, None)]
-        return [fitted for face in faces for fitted in fit_faces([face], tools, limits)]
+            return [UnfittedFace(faces[0])]
+        return [outcome for face in faces for outcome in fit_faces([face], tools, limits)]
 
 
 def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
