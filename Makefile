@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 .PHONY: help install demo test test-fast lint format
 
 help:
-	@echo "make demo       fit the example face and write pictures and a mesh to runs/demo"
+	@echo "make demo       label a photo and rendered heads with known truth; report in runs/demo"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make lint       ruff and pyright"

@@ -72,8 +72,8 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     assert (marks.amin(0) > torch.tensor([x + 150, y + 50])).all()  # they are those of the pasted photo
     assert (marks.amax(0) < torch.tensor([x + 300, y + 200])).all()
     unit = (marks[OUTER_EYE_CORNERS[0]] - marks[OUTER_EYE_CORNERS[1]]).norm()
-    assert (seen - marks).norm(dim=-1).mean() < 0.06 * unit
-    assert (seen - marks).mean(0).norm() < 0.02 * unit
+    assert (seen - marks).norm(dim=-1).mean() < 0.035 * unit
+    assert (seen - marks).mean(0).norm() < 0.01 * unit
 
 
 def test_good_landmarks_pass_and_bad_ones_do_not(tools: Tools, config: FitDatasetConfig, face: ObservedFace) -> None:
