@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from shared.files import write_json
 from shared.flame.assets import load_flame
-from shared.flame.landmarks import OUTER_EYE_CORNERS, outward
+from shared.flame.landmarks import OUTER_EYE_CORNERS, mirror_partners, outward
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.geometry.rotation import axis_angle_to_matrix
@@ -59,7 +59,8 @@ def main(heads: int, seed: int, out: Path | None) -> None:
     found = measure(model, heads, seed)
     print(f"{len(found.unit_m)} of {heads} heads found")
     places = FlamePoints.from_embedding(model, model.assets.landmarks["mediapipe"]).rest_positions()
-    mirror = torch.cdist(places * MIRROR, places).argmin(1)
+    opened = replace(model.neutral_params(), jaw=torch.tensor([0.3, 0.0, 0.0]))
+    mirror = mirror_partners(model.assets.landmarks["mediapipe"].positions(model(opened).verts_m, model.faces))
     offset = triangulate(found)
     offset = 0.5 * (offset + offset[mirror] * MIRROR)
     rest = replace(found, error_m=found.error_m - torch.einsum("nij,pj->npi", found.R_cam_head[:, :2], offset))

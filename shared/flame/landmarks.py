@@ -48,3 +48,11 @@ def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Ten
     middle = places_m[..., list(corners), :].mean(-2, keepdim=True)
     centre = middle + places_m.new_tensor([0.0, -0.02, -0.06])
     return torch.nn.functional.normalize(places_m - centre, dim=-1)
+
+
+def mirror_partners(places_m: Tensor) -> Tensor:
+    """(P,) the landmark across the symmetry plane of each, by places (P, 3) on a symmetric head.
+
+    Take the places from an open mouth: on shut lips, those of the upper and the lower lip coincide.
+    """
+    return torch.cdist(places_m * places_m.new_tensor([-1.0, 1.0, 1.0]), places_m).argmin(1)

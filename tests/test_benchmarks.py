@@ -1,0 +1,37 @@
+"""The benchmark scripts run; their figures are not judged here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "options", "expected"),
+    [
+        ("rasterizer.py", "sizes=64 repeats=1 oracle_repeats=1 batch=2", "64"),
+        ("landmark_fit.py", "batch=2 repeats=1 adam_steps=3", "energy no higher"),
+        ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
+        ("landmark_noise.py", "heads=3", "less the offsets"),
+    ],
+)
+def test_script(script: str, options: str, expected: str) -> None:
+    command = [sys.executable, str(BENCHMARKS / script), *options.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+
+
+def test_an_unknown_option_is_named() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "landmark_fit.py"), "batches=3"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "batches=3" in done.stderr
+    assert "batch=32" in done.stderr
