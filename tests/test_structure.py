@@ -160,6 +160,16 @@ def test_both_opencv_flavours_are_of_one_version() -> None:
     assert next(iter(versions)).startswith(cv2.__version__)
 
 
+def test_data_files_are_in_the_wheel() -> None:
+    """setuptools leaves out whatever package-data does not name, and an editable install does not show it."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 and later read TOML")
+    globs = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    shipped = {path for package, patterns in globs.items() for glob in patterns for path in (ROOT / package).glob(glob)}
+    data = {path for path in _tracked() if path.relative_to(ROOT).parts[0] in PACKAGES and path.suffix != ".py"}
+    assert data, "no data files at all"
+    assert not data - shipped, f"not in package-data: {sorted(str(path.relative_to(ROOT)) for path in data - shipped)}"
+
+
 def test_importing_has_no_side_effects() -> None:
     """No threads changed, no seed set, no CUDA touched, nothing written by importing the core."""
     code = (
