@@ -7,7 +7,6 @@ indices. Each morph target adds 12 V bytes where it is dense, or 16 bytes for ea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -194,10 +193,3 @@ class _Writer:
     def _add(self, accessor: gl.Accessor) -> int:
         self._accessors.append(accessor)
         return len(self._accessors) - 1
-
-
-def read_target_names(path: Path) -> list[str]:
-    """Names of the morph targets of a file."""
-    document = gl.GLTF2().load_binary(str(path))
-    extras = document.meshes[0].extras if document is not None else {}
-    return list(json.loads(json.dumps(extras)).get("targetNames", []))

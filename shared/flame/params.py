@@ -51,8 +51,3 @@ class FlameParams(TensorRecord):
             translation=zeros(3),
             eyelids=zeros(2),
         )
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The leading dimensions."""
-        return self.shape.shape[:-1]

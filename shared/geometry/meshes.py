@@ -13,40 +13,27 @@ from shared.records import TensorRecord
 _TINY = 1e-30  # keeps the direction of a zero normal at zero instead of NaN
 
 
-def face_normals(verts: Tensor, faces: Tensor, normalise: bool = True) -> Tensor:
-    """(..., V, 3), (F, 3) -> (..., F, 3) outward normals, unit length or of twice the triangle's area.
+def face_normals(verts: Tensor, faces: Tensor) -> Tensor:
+    """(..., V, 3), (F, 3) -> (..., F, 3) unit outward normals; zero for a degenerate triangle.
 
-    A degenerate triangle gets zero. The frame is that of the vertices, if it is right-handed.
+    The frame is that of the vertices, which must be right-handed.
     """
+    return unit(_area_normals(verts, faces))
+
+
+def _area_normals(verts: Tensor, faces: Tensor) -> Tensor:
+    """(..., F, 3) outward normals, as long as twice the triangle's area."""
     a, b, c = verts[..., faces[:, 0], :], verts[..., faces[:, 1], :], verts[..., faces[:, 2], :]
-    normals = torch.linalg.cross(b - a, c - a)
-    return unit(normals) if normalise else normals
+    return torch.linalg.cross(b - a, c - a)
 
 
-def vertex_normals(verts: Tensor, faces: Tensor, weighting: str = "area") -> Tensor:
-    """(..., V, 3), (F, 3) -> (..., V, 3) unit normals, differentiable; zero for a vertex of no face.
-
-    ``weighting`` is how the triangles around a vertex share in it: "area" (as pytorch3d, and the fastest), or "angle"
-    (the corner's angle: it does not depend on how a flat patch is cut; Thuermer & Wuethrich 1998).
-    """
-    normals = face_normals(verts, faces, normalise=weighting == "angle")
+def vertex_normals(verts: Tensor, faces: Tensor) -> Tensor:
+    """(..., V, 3), (F, 3) -> (..., V, 3) unit normals, weighted by area, differentiable; zero for a lonely vertex."""
+    normals = _area_normals(verts, faces)
     total = torch.zeros_like(verts)
     for corner in range(3):
-        share = normals
-        if weighting == "angle":
-            share = normals * _corner_angle(verts, faces, corner)[..., None]
-        elif weighting != "area":
-            raise ValueError(f"unknown weighting {weighting!r}: take 'area' or 'angle'")
-        total = total.index_add(-2, faces[:, corner], share)
+        total = total.index_add(-2, faces[:, corner], normals)
     return unit(total)
-
-
-def _corner_angle(verts: Tensor, faces: Tensor, corner: int) -> Tensor:
-    """(..., F) radians between the two sides that leave a corner; atan2 keeps its gradient finite."""
-    origin, left, right = (verts[..., faces[:, (corner + step) % 3], :] for step in range(3))
-    u, v = left - origin, right - origin
-    sine = (torch.linalg.cross(u, v) ** 2).sum(-1).clamp_min(_TINY).sqrt()
-    return torch.atan2(sine, (u * v).sum(-1))
 
 
 def unit(vectors: Tensor, dim: int = -1) -> Tensor:

@@ -1,4 +1,4 @@
-"""A fitted mesh over its photo, for eyes to judge: eyes, lids, mouth, jaw line and ears.
+"""A fitted mesh over its photo, to judge eyes, lids, mouth, jaw line and ears by.
 
 Plain numpy pictures in and out; one image at a time.
 """
@@ -41,9 +41,7 @@ class OverlayStyle:
 
     opacity: float = 0.6  # of the shaded surface over the photo
     contours: bool = True  # outline, jaw, ears, lids and lips
-    wire: bool = False  # the triangles' edges
     supersample: int = 2
-    background: tuple[float, float, float] = (0.13, 0.14, 0.16)  # of the geometry panel
 
 
 @dataclass(frozen=True)
@@ -83,26 +81,6 @@ def overlay(
     layer = _draw(verts_m, faces, camera, assets, style)
     out = _compose(image, layer, style.opacity, style.contours)
     return out if landmarks_px is None else draw_points(out, landmarks_px)
-
-
-def panels(
-    image: np.ndarray,
-    verts_m: Tensor,
-    faces: Tensor,
-    camera: Camera,
-    assets: FlameAssets | None = None,
-    style: OverlayStyle | None = None,
-    landmarks_px: np.ndarray | None = None,
-) -> np.ndarray:
-    """Photo, blend and geometry side by side, (H, 3 W, 3) uint8 RGB. Arguments as in `overlay`."""
-    style = style or OverlayStyle()
-    _check(image, verts_m, camera)
-    layer = _draw(verts_m, faces, camera, assets, style)
-    blend = _compose(image, layer, style.opacity, style.contours)
-    if landmarks_px is not None:
-        blend = draw_points(blend, landmarks_px)
-    backdrop = np.broadcast_to((np.array(style.background) * 255).astype(np.uint8), image.shape)
-    return np.concatenate([image, blend, _compose(backdrop, layer, 1.0, False)], 1)
 
 
 def draw_points(
@@ -151,8 +129,6 @@ def _draw(verts_m: Tensor, faces: Tensor, camera: Camera, assets: FlameAssets | 
     tint, part = _tint_maps(maps, verts_m, faces, fine, assets)
     colour = tint * _light(maps.normal.permute(1, 2, 0).numpy())[..., None]
     mask = maps.mask.numpy()
-    if style.wire:
-        colour = colour * (1 - 0.45 * _wire(maps, verts_m, faces, fine, factor))[..., None]
     line = _contours(maps.depth_m.numpy(), part, mask, factor)
     coverage = _shrink(mask.astype(np.float32), factor)
     averaged = _shrink(colour * mask[..., None], factor) / np.maximum(coverage, 1e-6)[..., None]
@@ -212,17 +188,6 @@ def _contours(depth_m: np.ndarray, part: np.ndarray, mask: np.ndarray, thickness
     if thickness > 2:
         edge = cv2.dilate(edge.astype(np.uint8), np.ones((thickness - 1, thickness - 1), np.uint8)) > 0
     return edge.astype(np.float32)
-
-
-def _wire(maps: RenderedMaps, verts_m: Tensor, faces: Tensor, camera: Camera, thickness: float) -> np.ndarray:
-    """(h, w) 1 on the triangles' edges, fading over a pixel."""
-    corners = camera.project(verts_m)[faces]  # (F, 3, 2)
-    opposite = (corners.roll(-2, 1) - corners.roll(-1, 1)).norm(dim=-1)  # (F, 3) length of the side facing each corner
-    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    height_px = (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).abs()[:, None] / opposite.clamp_min(1e-6)
-    index = maps.fragments.face_index.clamp_min(0)
-    distance = (maps.fragments.barycentric * height_px[index]).amin(-1)
-    return ((thickness * 0.5 + 0.5 - distance).clamp(0, 1) * maps.mask).numpy()
 
 
 def _shrink(picture: np.ndarray, factor: int) -> np.ndarray:

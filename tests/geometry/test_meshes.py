@@ -14,48 +14,30 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from tests.render.scenes import sphere
 
 
-@pytest.mark.parametrize("weighting", ["area", "angle"])
-def test_vertex_normals_of_a_sphere_point_outwards(weighting: str) -> None:
+def test_vertex_normals_of_a_sphere_point_outwards() -> None:
     verts, faces = sphere(40, 2.0)
-    normals = vertex_normals(verts, faces, weighting)
+    normals = vertex_normals(verts, faces)
     assert ((normals * verts / 2).sum(-1)).min() > 0.9995
     assert torch.allclose(normals.norm(dim=-1), torch.ones(len(verts)), atol=1e-6)
 
 
-def test_angle_weights_do_not_depend_on_the_triangulation() -> None:
-    """A cube's corner: one side cut into one triangle at the corner, the others into two."""
-    verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]])
-    faces = torch.tensor([[0, 2, 1], [0, 3, 2], [0, 1, 4], [0, 4, 3], [1, 5, 4], [3, 4, 6]])
-    want = -torch.ones(3) / 3**0.5
-    assert torch.allclose(vertex_normals(verts, faces, "angle")[0], want, atol=1e-6)
-    assert not torch.allclose(vertex_normals(verts, faces, "area")[0], want, atol=1e-2)
-
-
-@pytest.mark.parametrize("weighting", ["area", "angle"])
-def test_vertex_normals_gradcheck(weighting: str) -> None:
+def test_vertex_normals_gradcheck() -> None:
     verts, faces = sphere(3, 1.0, torch.float64)
     verts = verts + 0.05 * torch.randn(2, *verts.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda v: vertex_normals(v, faces, weighting), (verts.requires_grad_(),))
+    assert torch.autograd.gradcheck(lambda v: vertex_normals(v, faces), (verts.requires_grad_(),))
 
 
 def test_degenerate_triangles_and_lonely_vertices_stay_finite() -> None:
     verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [5, 5, 5]], requires_grad=True)
     faces = torch.tensor([[0, 1, 2], [0, 0, 1]])
-    for weighting in ("area", "angle"):
-        normals = vertex_normals(verts, faces, weighting)
-        assert not normals.any()
-        assert torch.autograd.grad(normals.sum(), verts)[0].isfinite().all()
+    normals = vertex_normals(verts, faces)
+    assert not normals.any()
+    assert torch.autograd.grad(normals.sum(), verts)[0].isfinite().all()
     assert not face_normals(verts, faces).any()
     assert torch.equal(unit(torch.zeros(2, 3)), torch.zeros(2, 3))
     # A micrometre triangle still has a direction.
     tiny = torch.tensor([[0.0, 0, 0], [1e-6, 0, 0], [0, 1e-6, 0]])
     assert torch.allclose(face_normals(tiny, torch.tensor([[0, 1, 2]])), torch.tensor([[0.0, 0, 1]]))
-
-
-def test_unknown_weighting_is_refused() -> None:
-    verts, faces = sphere(3)
-    with pytest.raises(ValueError, match="'area' or 'angle'"):
-        vertex_normals(verts, faces, "uniform")
 
 
 @pytest.mark.parametrize("with_scale", [False, True])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.render.overlay import OverlayStyle, draw_points, overlay, panels
+from shared.render.overlay import OverlayStyle, draw_points, overlay
 from shared.render.parts import IRIS_COSINE, PARTS, eye_axis_cosine, part_of_vertex
 from tests.render.scenes import camera, sphere
 
@@ -23,7 +23,7 @@ def test_odd_sizes(head: FlameAssets, heads_m: Tensor, size: tuple[int, int], su
     image = photo(size)
     before = image.copy()
     view = camera(size, 2.0 * max(size))
-    drawn = overlay(image, heads_m[1], head.faces, view, head, OverlayStyle(supersample=supersample, wire=True))
+    drawn = overlay(image, heads_m[1], head.faces, view, head, OverlayStyle(supersample=supersample))
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
     assert np.array_equal(image, before)
@@ -66,17 +66,6 @@ def test_a_mesh_partly_or_wholly_outside(head: FlameAssets, shift: tuple[float, 
     assert drawn.shape == image.shape
     if shift[0] == 5.0 or shift[2] == 1.0:
         assert np.array_equal(drawn, image)
-
-
-def test_panels_are_photo_blend_and_geometry(head: FlameAssets, heads_m: Tensor) -> None:
-    image, view = photo((75, 61)), camera((75, 61), 130.0)
-    dots = np.array([[2.5, 3.5], [np.nan, 1.0]])
-    drawn = panels(image, heads_m[0], head.faces, view, head, landmarks_px=dots)
-    assert drawn.shape == (75, 183, 3)
-    assert np.array_equal(drawn[:, :61], image)
-    assert (drawn[3, 61 + 2] != image[3, 2]).any()
-    background = (np.array(OverlayStyle().background) * 255).astype(np.uint8)
-    assert np.array_equal(drawn[0, 122], background)
 
 
 def test_dots_are_centred_on_their_points() -> None:
