@@ -59,7 +59,9 @@ def load_config(config_class: type[Config], argv: Sequence[str], *, about: str =
         key, value = _parse_assignment(config_class, argument)
         _assign(given, key, value)
     missing = [
-        key for key, _, default, _ in options(config_class) if default == REQUIRED and _get(given, key) in (None, "")
+        key
+        for key, _, default, _ in options(config_class)
+        if default == REQUIRED and _given(given, key) in (REQUIRED, None, "")
     ]
     if missing:
         needs = ", ".join(f"{key}=" for key in missing)
@@ -209,12 +211,12 @@ def _words(hint: Any) -> str:
     return " or ".join(words)
 
 
-def _get(values: dict[str, Any], key: str) -> Any:
-    for part in key.split("."):
-        if not isinstance(values, dict) or part not in values:
-            return None
-        values = values[part]
-    return values
+def _given(values: dict[str, Any], key: str) -> Any:
+    """The value of a dotted key, or `REQUIRED` where none was given."""
+    *groups, name = key.split(".")
+    for group in groups:
+        values = values.get(group, {})
+    return values.get(name, REQUIRED)
 
 
 def _assign(values: dict[str, Any], key: str, value: Any) -> None:
@@ -227,29 +229,20 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 def _build(config_class: type[Config], given: dict[str, Any]) -> Config:
     merged = OmegaConf.structured(config_class)
     for key, hint, _, _ in options(config_class):
-        value = _get(given, key)
-        if value is None and type(None) not in _alternatives(hint):
-            if not _is_set(given, key):
-                continue
-            raise ConfigError(f"{key}: expected {_words(hint)}, got nothing")
-        if not _is_set(given, key):
+        value = _given(given, key)
+        if value == REQUIRED:
             continue
-        if isinstance(value, str):
-            value = value.replace("${", "\\${")  # a file name, never an interpolation
+        if value is None and type(None) not in _alternatives(hint):
+            raise ConfigError(f"{key}: expected {_words(hint)}, got nothing")
+        # A file name may hold "${", and is never an interpolation.
+        literal = value.replace("${", "\\${") if isinstance(value, str) else value
         try:
             nested: dict[str, Any] = {}
-            _assign(nested, key, value)
+            _assign(nested, key, literal)
             merged = OmegaConf.merge(merged, nested)
         except OmegaConfBaseException as error:
-            raise ConfigError(f"{key}={_show(_get(given, key))}: expected {_words(hint)}") from error
+            raise ConfigError(f"{key}={_show(value)}: expected {_words(hint)}") from error
     try:
         return typing.cast(Config, OmegaConf.to_object(merged))
     except ValueError as error:  # a dataclass's own check
         raise ConfigError(str(error)) from error
-
-
-def _is_set(values: dict[str, Any], key: str) -> bool:
-    *groups, name = key.split(".")
-    for group in groups:
-        values = values.get(group, {})
-    return name in values
