@@ -1,23 +1,18 @@
-"""Around every entry: exit codes and messages, processes, devices, threads, provenance."""
+"""Around every command: exit codes and messages, and the processes that share its work."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.files import StorageError
 from shared.options import ConfigError, UsageError
-
-if TYPE_CHECKING:  # torch takes seconds to import, and the usage should appear at once
-    import torch
 
 _PARENT = "PIXEL3DMM_PARENT"
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -167,61 +162,3 @@ def _accelerate_processes() -> int | None:
         if name.replace("-", "_") == "__num_processes" and (value or following).isdigit():
             return int(value or following)
     return None
-
-
-def choose_device(name: str, ranks: Ranks | None = None) -> torch.device:
-    """The device of an option: "auto" is this process's GPU if there is one. UserError if it is not there."""
-    import torch
-
-    if name == "auto":
-        if not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
-            return torch.device("cpu")
-        return torch.device("cuda", (ranks.local_rank if ranks else 0) % torch.cuda.device_count())
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device={name} cannot be used here ({reason}); leave it out to choose by itself") from error
-    return device
-
-
-def one_thread() -> None:
-    """Compute with one thread: the split of a sum over threads changes its last bits, and so would the labels."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed the random numbers of Python, numpy and torch."""
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that draw from it
-    torch.manual_seed(seed)
-
-
-def git_sha() -> str | None:
-    """The commit of this source tree, with "-dirty" for changed files; None outside a repository."""
-    folder = Path(__file__).parent.parent
-    command = [
-        "git",
-        "--no-optional-locks",
-        "-C",
-        str(folder),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
-    try:
-        if not (folder / ".git").exists():  # installed: a repository around the environment is not ours
-            return None
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -10,11 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from shared.config import FitConfig, ObserveConfig, QualityConfig
+from shared.device import choose_device
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector
-from shared.runtime import choose_device
 from teacher.observe import observe
 from teacher.tools import FittedFace, Tools, build_tools, fit_faces
 

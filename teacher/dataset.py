@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from shared.config import FitDatasetConfig
+from shared.device import choose_device, one_thread, seed_everything
 from shared.files import exclusive
-from shared.runtime import (
-    Helpers,
-    Ranks,
-    choose_device,
-    missing_processes,
-    one_thread,
-    seed_everything,
-)
+from shared.runtime import Helpers, Ranks, missing_processes
 from teacher.report import Summary, write_report
 from teacher.run_folder import RunFolder, open_run, prepare
 from teacher.shard import label_shard
@@ -53,7 +47,7 @@ def run_dataset(
     ranks = ranks or Ranks.from_environment()
     one_thread()
     seed_everything(config.seed)
-    tools = tools or build_tools(config.flame, config.fit, choose_device(config.device, ranks), config.faces)
+    tools = tools or build_tools(config.flame, config.fit, choose_device(config.device, ranks.local_rank), config.faces)
     head_id = tools.model.assets.head_id
     ranks.after_first(lambda: _prepare_and_tell(config, head_id))
     folder = open_run(config)

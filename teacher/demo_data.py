@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from shared.config import DemoConfig, FitDatasetConfig
+from shared.device import choose_device
 from shared.export.npz import read_params, write_params
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import align
 from shared.images.encode import write_jpeg
 from shared.labels import read_labels
-from shared.runtime import choose_device
 from shared.synthetic.heads import HeadPainter
 from teacher.dataset import run_dataset
 from teacher.report import read_entries

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.config import FitInputConfig
+from shared.device import choose_device, one_thread
 from shared.options import load_config
-from shared.runtime import UserError, choose_device, one_thread, run_entry
+from shared.runtime import UserError, run_entry
 
 if TYPE_CHECKING:  # decoders take seconds to import, and the usage should appear at once
     from shared.images.source import InputRef

@@ -12,16 +12,13 @@ report.html      and report.json, from the reports
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +28,12 @@ from shared.config import FitDatasetConfig
 from shared.files import append_line, write_json, write_text
 from shared.images.decode import InputError
 from shared.images.source import InputRef, find_inputs
-from shared.labels import CONVENTIONS, SCHEMA, shard_name
-from shared.options import config_hash, to_yaml
-from shared.runtime import UserError, git_sha
+from shared.labels import shard_name
+from shared.options import to_yaml
+from shared.provenance import git_sha
+from shared.runtime import UserError
+from teacher.manifest import check_same_run, make_manifest, read_manifest
 
-# Options on which no label depends: a run may go on with others.
-WHERE_AND_HOW_FAST = ("inputs", "out", "overwrite", "processes", "threads", "device", "previews")
-MANIFEST_SCHEMA = "pixel3dmm-distill/run/1"
 _OURS = ("labels", "reports", "previews", "locks", "config.yaml", "run.json", "run_log.jsonl", "report.html",
          "report.json", "manifest.json")  # fmt: skip
 
@@ -84,7 +80,7 @@ class RunFolder:
         """Shards still to do, in order."""
         return [shard for shard in range(self.n_shards) if not self.is_finished(shard)]
 
-    @cached_property
+    @property
     def log_path(self) -> Path:
         """Events, one JSON object a line."""
         return self.root / "run_log.jsonl"
@@ -104,13 +100,13 @@ def prepare(config: FitDatasetConfig, head_id: str) -> RunFolder:
     root = Path(config.out)
     inputs, ignored = _find(config)
     _check_apart(config)
-    manifest = _manifest(config, head_id, inputs)
-    old = _read_manifest(root)
+    manifest = make_manifest(config, head_id, inputs)
+    old = read_manifest(root)
     if old is not None and config.overwrite:
         _remove(root)
     elif old is not None:
-        _check_same(root, old, manifest)
-    # The manifest comes first: whatever is there without one was not made by us, and is never deleted.
+        check_same_run(root, old, manifest)
+    # The manifest is written first: a folder without one was not made by us and is never deleted.
     write_json(root / "manifest.json", manifest)
     write_text(root / "config.yaml", to_yaml(config))
     write_json(root / "run.json", _run_facts(config, head_id, len(inputs), ignored))
@@ -119,7 +115,7 @@ def prepare(config: FitDatasetConfig, head_id: str) -> RunFolder:
 
 def open_run(config: FitDatasetConfig) -> RunFolder:
     """A folder that `prepare` has made. UserError if it has not."""
-    manifest = _read_manifest(Path(config.out))
+    manifest = read_manifest(Path(config.out))
     if manifest is None:
         raise UserError(f"{config.out} holds no run")
     inputs = tuple(
@@ -155,70 +151,6 @@ def _check_apart(config: FitDatasetConfig) -> None:
             f"out={config.out} lies inside inputs={config.inputs}, where the previews would become inputs: "
             "choose another out="
         )
-
-
-def _manifest(config: FitDatasetConfig, head_id: str, inputs: Sequence[InputRef]) -> dict[str, Any]:
-    names = json.dumps([[ref.kind, ref.id] for ref in inputs])
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "labels": SCHEMA,
-        "conventions": CONVENTIONS,
-        "head_id": head_id,
-        "config": {key: value for key, value in asdict(config).items() if key not in WHERE_AND_HOW_FAST},
-        "config_hash": config_hash(config, WHERE_AND_HOW_FAST),
-        "inputs_hash": hashlib.sha256(names.encode()).hexdigest()[:16],
-        "inputs": [{"kind": ref.kind, "path": ref.path, "id": ref.id} for ref in inputs],
-    }
-
-
-def _read_manifest(root: Path) -> dict[str, Any] | None:
-    path = root / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); choose another out=") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != MANIFEST_SCHEMA:
-        raise UserError(f"{path} is not of this program or version; choose another out=")
-    return manifest
-
-
-def _check_same(root: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    changes = [
-        f"{name} was {old[key]} and is {new[key]}"
-        for key, name in (("head_id", "the head model"), ("labels", "the label format"), ("conventions", "conventions"))
-        if old[key] != new[key]
-    ]
-    before, now = _flat(old["config"]), _flat(new["config"])
-    changes += [
-        f"{key} was {before.get(key)} and is {now.get(key)}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if old["inputs_hash"] != new["inputs_hash"]:
-        had, has = ({entry["id"] for entry in manifest["inputs"]} for manifest in (old, new))
-        example = next(iter(sorted(had ^ has)), None)
-        changes.append(
-            f"the inputs changed: {len(has - had)} new, {len(had - has)} gone"
-            + (f", such as {example}" if example else "")
-        )
-    if changes:
-        listed = "\n".join(f"  - {change}" for change in changes)
-        raise UserError(
-            f"{root} holds another run:\n{listed}\n"
-            "Choose another out=, or overwrite=true to delete that run's labels and start anew."
-        )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, (list, tuple)) else value
-    return flat
 
 
 def _remove(root: Path) -> None:

@@ -1,0 +1,51 @@
+"""What a process computes with: device, threads, random numbers. Nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+from shared.runtime import UserError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and the usage of a command should appear at once
+    import torch
+
+
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """The device of an option: "auto" is a GPU if there is one, a different one for each process of this machine.
+
+    UserError if the device is not there.
+    """
+    import torch
+
+    if name == "auto":
+        if not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+            return torch.device("cpu")
+        return torch.device("cuda", local_rank % torch.cuda.device_count())
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device={name} cannot be used here ({reason}); leave it out to choose by itself") from error
+    return device
+
+
+def one_thread() -> None:
+    """Compute with one thread: the split of a sum over threads changes its last bits, and so would the labels."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the random numbers of Python, numpy and torch."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - for libraries that draw from it
+    torch.manual_seed(seed)
