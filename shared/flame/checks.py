@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.flame.cache import Arrays
 from shared.flame.errors import FlameFileError
-from shared.flame.files import MODEL_KEYS
+from shared.flame.read import MODEL_KEYS
 from shared.flame.schema import PARENTS
 
 WEIGHT_TOLERANCE = 1e-3  # of a row's sum; FLAME's own rows are within 1e-6

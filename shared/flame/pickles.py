@@ -1,8 +1,8 @@
 """Read the pickles that FLAME comes in without running anything inside them.
 
 A pickle is a program. This reader gives that program nothing to call: every name it may ask for is answered with an
-inert class of `stand_ins.py` that only keeps what it is given; numbers are built from those afterwards. NumPy, SciPy
-and chumpy are never called by the file. A name outside the table ends the reading, before anything is built.
+inert class of `pickle_stand_ins.py` that only keeps what it is given; numbers are built from those afterwards. NumPy,
+SciPy and chumpy are never called by the file. A name outside the table ends the reading, before anything is built.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pickle
 import pickletools
 from typing import Any
 
-from shared.flame.stand_ins import Inert, UnsafePickleError, allowed_names
+from shared.flame.pickle_stand_ins import Inert, UnsafePickleError, allowed_names
 
 MAX_DEPTH = 32  # nesting of containers; FLAME's files stay below 5
 # Opcodes that reach outside the file: the process-wide extension registry, and objects kept by the caller.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.errors import FlameFileError
-from shared.flame.files import read_npy, read_npz, read_pickle
+from shared.flame.read import read_npy, read_npz, read_pickle
 from shared.flame.regions import regions_from_masks
 from shared.flame.schema import LandmarkEmbedding
 

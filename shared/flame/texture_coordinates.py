@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.errors import FlameFileError
-from shared.flame.files import read_bytes, read_npz
+from shared.flame.read import read_bytes, read_npz
 from shared.flame.side_files import find_file
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import numpy as np
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.images.faces import DetectedFace, box_area, roll_of
 from shared.images.mediapipe_graphs import MESH_SIZE, DetectorGraph, MeshGraph, quiet_stderr
-from shared.images.square import Square
+from shared.images.rotated_square import RotatedSquare
 
 CROP_MARGIN = 1.5  # crop side over the face's box, as the landmark network was trained
 # The full-range detector is right about such faces; others are looked at twice.
@@ -35,7 +35,7 @@ TILE_STEP = 0.75  # of the side; the overlap holds any face too small for the le
 class Candidate:
     """A possible face."""
 
-    square: Square  # around the box, turned upright
+    square: RotatedSquare  # around the box, turned upright
     score: float  # the detector's
     trusted: bool = True  # the score may stand without a second look; not so in the many windows of a long search
 
@@ -136,16 +136,16 @@ class MediaPipeFaces:
         """Ever more costly ways to look, each with what it found."""
         height, width = image.shape[:2]
         center, side = (width / 2, height / 2), float(max(height, width))
-        whole = Square(center, side)
+        whole = RotatedSquare(center, side)
         found = self._look(self._full, image, whole)
         if not any(candidate.sure for candidate in found):
             near = self._look(self._short, image, whole)
             found += [one if one.score >= UPRIGHT_SCORE else _doubted(one) for one in near]
         yield found
         # Close-ups larger than the picture, and faces that lie on their side or upside down.
-        found = self._look(self._short, image, whole) + self._look(self._short, image, Square(center, 2 * side))
+        found = self._look(self._short, image, whole) + self._look(self._short, image, RotatedSquare(center, 2 * side))
         for quarter in (1, 2, 3):
-            found += self._look(self._full, image, Square(center, side, quarter * np.pi / 2))
+            found += self._look(self._full, image, RotatedSquare(center, side, quarter * np.pi / 2))
         yield [_doubted(candidate) for candidate in found]
         for tiles in _tile_levels(height, width):
             found = [candidate for tile in tiles for candidate in self._look(self._full, image, tile)]
@@ -162,7 +162,7 @@ class MediaPipeFaces:
         square, looks = first.square, []
         for quarter in range(4):
             angle = square.angle_rad + quarter * np.pi / 2
-            window = Square(square.center_px, square.side_px * SECOND_LOOK, angle)
+            window = RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, angle)
             seen = [
                 look for look in self._look(self._short, image, window) if _iou_squares(look, first) > MIN_FOUND_IOU
             ]
@@ -176,14 +176,14 @@ class MediaPipeFaces:
         own = first.score if first.trusted else 0.0
         return Candidate(best.square, max(best.score - SECOND_LOOK_EXCESS, own))
 
-    def _look(self, detector: DetectorGraph, image: np.ndarray, window: Square) -> list[Candidate]:
+    def _look(self, detector: DetectorGraph, image: np.ndarray, window: RotatedSquare) -> list[Candidate]:
         candidates = []
         for raw in detector(window.sample(image, detector.size)):
             (x0, y0, x1, y1), eyes = raw.box, np.array([raw.right_eye, raw.left_eye])
             center = window.to_picture(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
             angle = roll_of(*window.to_picture(eyes))
             side = max(x1 - x0, y1 - y0) * window.side_px * CROP_MARGIN
-            candidates.append(Candidate(Square((float(center[0]), float(center[1])), side, angle), raw.score))
+            candidates.append(Candidate(RotatedSquare((float(center[0]), float(center[1])), side, angle), raw.score))
         return candidates
 
     def _landmarks(self, image: np.ndarray, candidate: Candidate) -> DetectedFace | None:
@@ -194,7 +194,7 @@ class MediaPipeFaces:
             if mesh_score < MIN_MESH_SCORE:
                 return None
             points_px, z = square.to_picture(points[:, :2]), points[:, 2] * square.side_px
-            square = Square.around(points_px, roll_of(*points_px[list(OUTER_EYE_CORNERS)]), CROP_MARGIN)
+            square = RotatedSquare.around(points_px, roll_of(*points_px[list(OUTER_EYE_CORNERS)]), CROP_MARGIN)
         box = np.concatenate([points_px.min(0), points_px.max(0)])
         if _iou(box, _box(candidate.square, 1 / CROP_MARGIN)) < MIN_FOUND_IOU:
             return None
@@ -213,14 +213,14 @@ def _doubted(candidate: Candidate) -> Candidate:
     return replace(candidate, trusted=False)
 
 
-def _tile_levels(height: int, width: int) -> Iterator[list[Square]]:
+def _tile_levels(height: int, width: int) -> Iterator[list[RotatedSquare]]:
     """Overlapping tiles, half the side at each level, down to `TILE_PX`."""
     side = max(height, width) / 2
     smallest = max(TILE_PX, max(height, width) / MAX_TILES_ACROSS)
     while True:
         side = max(side, smallest)
         columns, rows = _starts(width, side), _starts(height, side)
-        yield [Square((x + side / 2, y + side / 2), side) for y in rows for x in columns]
+        yield [RotatedSquare((x + side / 2, y + side / 2), side) for y in rows for x in columns]
         if side <= smallest:
             return
         side /= 2
@@ -243,7 +243,7 @@ def _without_overlaps(candidates: list[Candidate]) -> list[Candidate]:
     return kept
 
 
-def _box(square: Square, scale: float) -> np.ndarray:
+def _box(square: RotatedSquare, scale: float) -> np.ndarray:
     half = square.side_px * scale / 2
     (x, y) = square.center_px
     return np.array([x - half, y - half, x + half, y + half])

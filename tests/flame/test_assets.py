@@ -283,7 +283,7 @@ class TestCache:
         first = load_flame(model_file)
         (kept,) = self._kept()
         assert kept.suffix == ".safetensors"
-        monkeypatch.setattr("shared.flame.files.load_pickle", lambda data: pytest.fail("converted twice"))
+        monkeypatch.setattr("shared.flame.read.load_pickle", lambda data: pytest.fail("converted twice"))
         _same(load_flame(model_file), first)
         assert self._kept() == [kept]
 
@@ -302,7 +302,7 @@ class TestCache:
             save_file({"v_template": np.zeros((4, 3))}, kept, metadata=metadata)
         _same(load_flame(model_file), first)
         assert kept.stat().st_size == len(good)
-        monkeypatch.setattr("shared.flame.files.load_pickle", lambda data: pytest.fail("not kept again"))
+        monkeypatch.setattr("shared.flame.read.load_pickle", lambda data: pytest.fail("not kept again"))
         _same(load_flame(model_file), first)
 
     def test_another_source_is_another_entry(self, tmp_path: Path, arrays: dict[str, Any], model_file: Path) -> None:

@@ -13,7 +13,7 @@ from skimage.data import chelsea, coffee
 
 from shared.images.faces import DetectedFace, select
 from shared.images.mediapipe_faces import Candidate, MediaPipeFaces
-from shared.images.square import Square
+from shared.images.rotated_square import RotatedSquare
 
 # Right and left pupil, right and left mouth corner: read off an enlarged picture with a grid, by eye.
 LANDMARKS = [468, 473, 61, 291]
@@ -80,7 +80,7 @@ def test_turned_faces(
     photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, side: float, degrees: float
 ) -> None:
     center = (256.0, 256.0) if side > 512 else (225.0, 130.0)
-    square = Square(center, side, np.deg2rad(degrees))
+    square = RotatedSquare(center, side, np.deg2rad(degrees))
     found = detector.detect(square.sample(photo, 725))
     assert len(found) == 1
     assert error_percent(square.to_picture(found[0].landmarks_px / 725), face) < 2.5
@@ -93,7 +93,7 @@ def test_the_second_look_puts_faces_right_side_up(
     photo: np.ndarray, face: DetectedFace, detector: MediaPipeFaces, quarter: int
 ) -> None:
     # Detectors find turned faces but guess their eyes; in photos where that goes wrong, this saves them.
-    upright = Square.around(face.landmarks_px, face.roll_rad, 1.5)
+    upright = RotatedSquare.around(face.landmarks_px, face.roll_rad, 1.5)
     wrong = replace(upright, angle_rad=face.roll_rad + quarter * np.pi / 2)
     found = detector._second_look(photo, Candidate(wrong, 0.6, trusted=False))
     assert abs(np.angle(np.exp(1j * (found.square.angle_rad - face.roll_rad)))) < 0.3

@@ -1,4 +1,4 @@
-"""Turned squares of a picture: what face networks look at."""
+"""Rotated square crops of a picture: the input of the face networks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Square:
+class RotatedSquare:
     """A square of the picture, turned by ``angle_rad`` (clockwise as seen); it may leave the picture.
 
-    Unlike `shared.geometry.crop.Crop` it can turn: networks here want upright faces, cameras want upright crops.
+    `shared.geometry.crop.Crop` is axis-aligned, as a camera needs it; these are turned so that faces are upright.
     """
 
     center_px: tuple[float, float]
@@ -29,13 +29,13 @@ class Square:
         return (np.asarray(points, np.float64) - 0.5) @ self.axes().T * self.side_px + np.array(self.center_px)
 
     @staticmethod
-    def around(points_px: np.ndarray, angle_rad: float, margin: float) -> Square:
+    def around(points_px: np.ndarray, angle_rad: float, margin: float) -> RotatedSquare:
         """The square turned by the angle around points (N, 2), their longer extent times ``margin``."""
-        axes = Square((0.0, 0.0), 1.0, angle_rad).axes()
+        axes = RotatedSquare((0.0, 0.0), 1.0, angle_rad).axes()
         turned = np.asarray(points_px, np.float64) @ axes
         low, high = turned.min(0), turned.max(0)
         x, y = axes @ ((low + high) / 2)
-        return Square((float(x), float(y)), float((high - low).max()) * margin, angle_rad)
+        return RotatedSquare((float(x), float(y)), float((high - low).max()) * margin, angle_rad)
 
     def sample(self, image: np.ndarray, size: int) -> np.ndarray:
         """Cut it from (H, W, 3) uint8, resized to ``size`` x ``size``, black outside; shrinking averages areas."""
