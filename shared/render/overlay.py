@@ -14,9 +14,10 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.render.interpolate import interpolate
-from shared.render.maps import RenderedMaps, render_maps
+from shared.geometry.meshes import unit, vertex_normals
+from shared.render.interpolate import SurfacePoints, at_vertices, surface_points
 from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
+from shared.render.rasterizer import rasterize
 
 _TINTS = {
     "skin": (0.66, 0.70, 0.76),
@@ -125,13 +126,16 @@ def _draw(verts_m: Tensor, faces: Tensor, camera: Camera, assets: FlameAssets | 
     factor = max(1, min(style.supersample, int((_MAX_PIXELS / (height * width)) ** 0.5)))
     affine = torch.tensor([[factor, 0.0, -window[1].start * factor], [0.0, factor, -window[0].start * factor]])
     fine = camera.warped(affine, (height * factor, width * factor))
-    maps = render_maps(verts_m, faces, fine)
-    tint, part = _tint_maps(maps, verts_m, faces, fine, assets)
-    colour = tint * _light(maps.normal.permute(1, 2, 0).numpy())[..., None]
-    mask = maps.mask.numpy()
-    line = _contours(maps.depth_m.numpy(), part, mask, factor)
+    verts_cam = fine.world_to_cam(verts_m)
+    fragments = rasterize(verts_cam, faces, fine)
+    points = surface_points(fragments, verts_cam, faces, fine)
+    tint, part = _tints(points, faces, assets if assets is not None and len(verts_m) == assets.n_vertices else None)
+    normal = unit(at_vertices(points, faces, vertex_normals(verts_cam, faces)))
+    colour = _on_picture(points, tint * _light(normal.numpy())[:, None])
+    mask = fragments.mask.numpy()
+    line = _contours(points.scatter(points.depth_m).numpy(), _on_picture(points, part), mask, factor)
     coverage = _shrink(mask.astype(np.float32), factor)
-    averaged = _shrink(colour * mask[..., None], factor) / np.maximum(coverage, 1e-6)[..., None]
+    averaged = _shrink(colour, factor) / np.maximum(coverage, 1e-6)[..., None]
     return _Layer(averaged, coverage, _shrink(line, factor), window)
 
 
@@ -149,17 +153,14 @@ def _window(verts_m: Tensor, camera: Camera) -> tuple[slice, slice]:
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
-def _tint_maps(
-    maps: RenderedMaps, verts_m: Tensor, faces: Tensor, camera: Camera, assets: FlameAssets | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (h, w, 3) and part (h, w) of every pixel."""
-    if assets is None or len(verts_m) != assets.n_vertices:
-        plain = np.broadcast_to(np.asarray(_TINTS["skin"], np.float32), (*maps.mask.shape, 3))
-        return plain, np.zeros(maps.mask.shape, np.int64)
+def _tints(points: SurfacePoints, faces: Tensor, assets: FlameAssets | None) -> tuple[np.ndarray, np.ndarray]:
+    """Colour (P, 3) and part (P,) of every pixel that sees the mesh; clay without ``assets``."""
+    if assets is None:
+        count = len(points.face_index)
+        return np.broadcast_to(np.asarray(_TINTS["skin"], np.float32), (count, 3)), np.zeros(count, np.int64)
     membership = torch.nn.functional.one_hot(part_of_vertex(assets), len(PARTS)).float()
-    attributes = torch.cat([membership, eye_axis_cosine(assets)[:, None]], 1)
-    drawn = interpolate(maps.fragments, attributes, camera.world_to_cam(verts_m), faces, camera).permute(1, 2, 0)
-    shares, cosine = drawn[..., :-1].numpy(), drawn[..., -1].numpy()
+    drawn = at_vertices(points, faces, torch.cat([membership, eye_axis_cosine(assets)[:, None]], 1)).numpy()
+    shares, cosine = drawn[:, :-1], drawn[:, -1]
     tint = shares @ np.array([_TINTS[name] for name in PARTS], np.float32)
     part = shares.argmax(-1)
     tint[cosine > IRIS_COSINE] = _IRIS
@@ -167,9 +168,16 @@ def _tint_maps(
     return tint, np.where(cosine > IRIS_COSINE, len(PARTS), part)
 
 
+def _on_picture(points: SurfacePoints, values: np.ndarray) -> np.ndarray:
+    """(P, ...) -> (h, w, ...), 0 where the mesh is not seen."""
+    picture = np.zeros((*points.shape, *values.shape[1:]), values.dtype)
+    picture[points.row.numpy(), points.column.numpy()] = values
+    return picture
+
+
 def _light(normal: np.ndarray) -> np.ndarray:
-    """(h, w) brightness of clay under three lights; (h, w, 3) unit normals in the camera frame."""
-    total = np.full(normal.shape[:2], _AMBIENT, np.float32)
+    """(P,) brightness of clay under three lights; (P, 3) unit normals in the camera frame."""
+    total = np.full(len(normal), _AMBIENT, np.float32)
     for direction, strength in _LIGHTS:
         total += strength * np.clip(normal @ np.asarray(direction, np.float32), 0, None)
     return total
