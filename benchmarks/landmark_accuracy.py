@@ -21,10 +21,11 @@ from torch import Tensor
 
 from shared.config import FitConfig, SolverConfig
 from shared.flame.assets import load_flame
+from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import CodeBasis, FlamePoints
+from shared.flame.points import FlamePoints
 from shared.geometry.crop import Crop
 from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.synthetic.heads import HeadPainter

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from shared.config import FitConfig
+from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, outward
 from shared.flame.model import FlameModel
-from shared.flame.points import ROTATIONS, CodeBasis, FlamePoints
+from shared.flame.points import ROTATIONS, FlamePoints
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
@@ -47,7 +48,7 @@ class LandmarkFitter:
         self.landmarks, embedding = mediapipe_embedding(model.assets)
         detector = detector or DetectorModel.of(model.assets, self.landmarks)
         full = FlamePoints.from_embedding(model, embedding, detector.offset_m)
-        self.basis = CodeBasis.of(full, config.basis_tolerance_m)
+        self.basis = CodeBasis.of(full.displacements(), full.sizes, config.basis_tolerance_m)
         self.points = full.with_basis(self.basis)
         self._rest_m = full.rest_positions()
         self._size = SizeFunctional.of(self.points)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from shared.flame.code_basis import CodeBasis, CodeSizes
 from shared.flame.params import FlameParams
 from shared.flame.points import (
     ROTATIONS,
-    CodeBasis,
-    CodeSizes,
     FlamePoints,
     PosedPoints,
     axis_angle_jacobian,

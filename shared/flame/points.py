@@ -18,6 +18,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from shared.flame.code_basis import CodeBasis, CodeSizes
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import JOINTS, PARENTS, LandmarkEmbedding
 from shared.geometry.rotation import axis_angle_to_matrix, left_jacobian, skew
@@ -113,9 +114,9 @@ class FlamePoints:
     def from_vertices(model: FlameModel, vertices: Tensor) -> FlamePoints:
         """The points at whole vertices, indices (P,)."""
         flat = model.faces.reshape(-1)
-        first_use = torch.full((model.v_template.shape[0],), -1, dtype=torch.int64, device=flat.device)
-        first_use[flat.flip(0)] = torch.arange(len(flat), device=flat.device).flip(0)
-        slot = first_use[vertices]
+        corner_of = torch.full((model.v_template.shape[0],), -1, dtype=torch.int64, device=flat.device)
+        corner_of[flat] = torch.arange(len(flat), device=flat.device)  # any of the corners that the vertex is
+        slot = corner_of[vertices]
         if bool((slot < 0).any()):
             lonely = vertices[slot < 0][:5].tolist()
             raise ValueError(f"vertices {lonely} belong to no face, so they are not on the surface")
@@ -168,64 +169,6 @@ class FlamePoints:
             moved[joint] = world
             share.add_to(position, world)
         return PosedPoints(self, position, moved, rotations, world_rotations, world_joints)
-
-
-@dataclass(frozen=True)
-class CodeSizes:
-    """How a code vector splits: shape, expression, and two eyelids."""
-
-    shape: int
-    expression: int
-
-    @property
-    def total(self) -> int:
-        """K."""
-        return self.shape + self.expression + 2
-
-    def split(self, codes: Tensor) -> dict[str, Tensor]:
-        """Slices of the last dimension by name."""
-        parts = codes.split([self.shape, self.expression, 2], -1)
-        return dict(zip(("shape", "expression", "eyelids"), parts, strict=True))
-
-
-@dataclass(frozen=True)
-class CodeBasis:
-    """Orthonormal directions of shape and of expression: ``shape = shape_basis @ reduced``, likewise expression.
-
-    Because the columns are orthonormal, a unit Gaussian on the codes is a unit Gaussian on the reduced codes, and what
-    is left out stays at its mean.
-    """
-
-    shape: Tensor  # (S, s)
-    expression: Tensor  # (E, e)
-
-    @staticmethod
-    def of(points: FlamePoints, tolerance_m: float) -> CodeBasis:
-        """Directions that these points can see.
-
-        The principal directions are kept until the rest, at one standard deviation each, moves the points by less than
-        ``tolerance_m`` in root mean square.
-        """
-        parts = points.sizes.split(points.displacements())
-        return CodeBasis(*(_visible_directions(parts[name], tolerance_m) for name in ("shape", "expression")))
-
-    @property
-    def sizes(self) -> CodeSizes:
-        """Sizes of the reduced codes."""
-        return CodeSizes(self.shape.shape[1], self.expression.shape[1])
-
-    def matrix(self) -> Tensor:
-        """(K, k) the block-diagonal map from reduced codes to codes."""
-        return torch.block_diag(self.shape, self.expression, torch.eye(2).to(self.shape))
-
-
-def _visible_directions(displacements: Tensor, tolerance_m: float) -> Tensor:
-    """(P, 3, C) -> (C, c) orthonormal."""
-    flat = displacements.double().reshape(-1, displacements.shape[-1])
-    _, singular, vh = torch.linalg.svd(flat, full_matrices=False)
-    left_out = (singular**2).flip(0).cumsum(0).flip(0)  # energy of directions i, i+1, ...
-    kept = int((left_out > tolerance_m**2 * displacements.shape[0]).sum())
-    return vh[: max(kept, 1)].T.to(displacements)
 
 
 @dataclass(frozen=True)

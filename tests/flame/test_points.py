@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.func import jacfwd, vmap
 
+from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import ROTATIONS, CodeBasis, FlamePoints, axis_angle_jacobian, stack_rotations
+from shared.flame.points import ROTATIONS, FlamePoints, axis_angle_jacobian, stack_rotations
 from shared.flame.schema import LandmarkEmbedding
 from tests.tiny_head import tiny_head
 
@@ -89,7 +90,7 @@ def test_reduced_basis_keeps_what_the_points_see(model: FlameModel, embedding: L
     # Three points have nine coordinates: more than eight of twelve codes cannot be seen, whatever the tolerance.
     few = LandmarkEmbedding(embedding.face_index[:2], embedding.barycentric[:2])
     points = FlamePoints.from_embedding(model, few)
-    basis = CodeBasis.of(points, 1e-9)
+    basis = CodeBasis.of(points.displacements(), points.sizes, 1e-9)
     assert basis.sizes.shape == 6
     assert basis.sizes.expression == 5
     torch.testing.assert_close(basis.shape.T @ basis.shape, torch.eye(6).double())
@@ -98,4 +99,4 @@ def test_reduced_basis_keeps_what_the_points_see(model: FlameModel, embedding: L
     visible = points.sizes.split(points.displacements())["shape"] @ shape.T
     kept = reduced.sizes.split(reduced.displacements())["shape"] @ (shape @ basis.shape).T
     torch.testing.assert_close(kept, visible, atol=1e-10, rtol=0)
-    assert CodeBasis.of(points, 0.02).sizes.shape < 6
+    assert CodeBasis.of(points.displacements(), points.sizes, 0.02).sizes.shape < 6

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from shared.config import FitConfig, SolverConfig
 from shared.flame.assets import load_flame
+from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import CodeBasis, FlamePoints
+from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import align
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
