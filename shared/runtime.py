@@ -24,7 +24,7 @@ class UserError(Exception):
 
 
 def run_entry(main: Callable[[list[str]], int | None]) -> None:
-    """Run a command and exit: one clear line for what the user can put right, a traceback for what is our fault."""
+    """Run a command and exit: one line for what the user can put right, a traceback for a bug."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         try:
@@ -58,7 +58,7 @@ def _fail(message: str, code: int) -> int:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of the processes of this job we are. The processes share a disk and nothing else."""
+    """This process among those of the job, which share a disk and nothing else."""
 
     rank: int = 0
     world: int = 1
@@ -76,7 +76,7 @@ class Ranks:
         return Ranks(int(get("RANK", "0")), int(get("WORLD_SIZE", "1")), int(get("LOCAL_RANK", "0")), True, parent)
 
     def check_parent(self) -> None:
-        """Stop if we are a helper and whoever started us is gone."""
+        """Raise KeyboardInterrupt in a helper whose parent process has ended."""
         if self.parent is not None and os.getppid() != self.parent:
             raise KeyboardInterrupt("the process that started this one is gone")
 
@@ -119,7 +119,7 @@ class Helpers:
                 "WORLD_SIZE": str(self.count + 1),
                 _PARENT: str(os.getpid()),
             }
-            environment.pop("MASTER_ADDR", None)  # they start after rank 0 has prepared, and wait for nobody
+            environment.pop("MASTER_ADDR", None)  # they start after rank 0 has prepared the run
             self._children.append(subprocess.Popen([sys.executable, *sys.argv], env=environment))
 
     def wait(self) -> int:

@@ -91,7 +91,7 @@ def _work(folder: RunFolder, config: FitDatasetConfig, tools: Tools, ranks: Rank
 
 
 def _order(n_shards: int, ranks: Ranks) -> list[int]:
-    """Our own shards, then those of the others that nobody has begun: of slow processes, and of dead ones."""
+    """This process's shards, then those of the others from the last, in case one is slow or dead."""
     own = list(range(ranks.rank, n_shards, ranks.world))
     return own + [shard for shard in range(n_shards) if shard % ranks.world != ranks.rank][::-1]
 

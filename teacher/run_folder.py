@@ -73,7 +73,7 @@ class RunFolder:
         return self.root / "locks" / f"{self.label_path(shard).stem}.lock"
 
     def is_finished(self, shard: int) -> bool:
-        """Whether there is nothing left to do for a shard."""
+        """Whether the shard's label file is in place."""
         return self.label_path(shard).is_file()
 
     def unfinished(self) -> list[int]:

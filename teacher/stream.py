@@ -97,5 +97,5 @@ def observe_input(ref: InputRef, detector: FaceDetector, config: ObserveConfig) 
         yield Observation(ref.id, (), problem=error.reason)
     except MemoryError:
         yield Observation(ref.id, (), problem="not enough memory to work on it")
-    except Exception as error:  # whatever a strange picture does to a library, the others are still wanted
+    except Exception as error:  # one input never ends the run
         yield Observation(ref.id, (), problem=f"unexpected {type(error).__name__}: {error}")

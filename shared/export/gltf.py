@@ -1,4 +1,4 @@
-"""glTF 2.0 binary files (.glb): metres, y up, as glTF wants and our world is.
+"""glTF 2.0 binary files (.glb): metres, y up, as in our world frame.
 
 A plain head of V vertices and F faces takes about ``32 V + 12 F`` bytes: positions, normals, texture coordinates and
 indices. Each morph target adds 12 V bytes where it is dense, or 16 bytes for each vertex it moves where that is less

@@ -28,7 +28,7 @@ def _area_normals(verts: Tensor, faces: Tensor) -> Tensor:
 
 
 def vertex_normals(verts: Tensor, faces: Tensor) -> Tensor:
-    """(..., V, 3), (F, 3) -> (..., V, 3) unit normals, weighted by area, differentiable; zero for a lonely vertex."""
+    """(..., V, 3), (F, 3) -> (..., V, 3) unit normals, area-weighted, differentiable; zero for a vertex of no face."""
     normals = _area_normals(verts, faces)
     total = torch.zeros_like(verts)
     for corner in range(3):

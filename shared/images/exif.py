@@ -20,7 +20,7 @@ def focal_35mm(picture: Image.Image) -> float | None:
     """35 mm equivalent focal length (mm, by the diagonal) of an opened photo, or None where EXIF does not tell it.
 
     ``FocalLengthIn35mmFilm`` is taken first; else the sensor's size follows from ``FocalPlaneXResolution`` and gives
-    the crop factor. Values outside 6 to 1200 mm are nonsense that some programs write, and count as absent.
+    the crop factor. Values outside 6 to 1200 mm, which some programs write, count as absent.
     """
     try:
         tags = picture.getexif().get_ifd(EXIF_IFD)

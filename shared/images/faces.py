@@ -19,7 +19,7 @@ class DetectedFace:
     z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; a weak guess
     box_px: np.ndarray  # (4,) float32, x0 y0 x1 y1 around the landmarks
     score: float  # the detector's, 0 to 1
-    mesh_score: float  # the landmark network's belief that its crop holds a face, 0 to 1
+    mesh_score: float  # the landmark network's score for a face in its crop, 0 to 1
     image_size: tuple[int, int]  # (height, width) of the picture
 
     @property

@@ -41,7 +41,7 @@ class Candidate:
 
     @property
     def sure(self) -> bool:
-        """Whether a second look would be wasted."""
+        """Whether no second look is needed."""
         return self.trusted and self.score >= SURE_SCORE and abs(self.square.angle_rad) < SURE_ROLL
 
 
@@ -63,8 +63,8 @@ class MediaPipeFaces:
         """Load the networks.
 
         Args:
-            min_score: faces in which the better of both detectors believes less are dropped. 0.7 keeps a cat's face
-                and a colour wheel out, and lets three of five half faces in.
+            min_score: faces whose better score of the two detectors is lower are dropped. 0.7 rejects a cat's face and
+                a colour wheel, and keeps three of five half faces.
             max_faces: the best are kept.
             passes: runs of the landmark network, each on a crop around the landmarks of the one before. Where the
                 crop of the first is jittered by 5 % and 5 degrees, landmarks scatter by 1.5 % of the outer-eye-corner
@@ -133,7 +133,7 @@ class MediaPipeFaces:
         return sorted(best, key=box_area, reverse=True)
 
     def _levels(self, image: np.ndarray) -> Iterator[list[Candidate]]:
-        """Ever more costly ways to look, each with what it found."""
+        """Searches in order of cost, each with what it found."""
         height, width = image.shape[:2]
         center, side = (width / 2, height / 2), float(max(height, width))
         whole = RotatedSquare(center, side)
@@ -152,10 +152,10 @@ class MediaPipeFaces:
             yield [_doubted(candidate) for candidate in found]
 
     def _second_look(self, image: np.ndarray, first: Candidate) -> Candidate:
-        """Ask the short-range detector about a doubtful face at its best size, upright and turned by quarters.
+        """Run the short-range detector on a doubtful face at its best size, upright and turned by quarters.
 
-        Detectors find turned faces, but point their eyes anywhere, and the landmark network fits upside-down faces
-        without a qualm. The short-range detector scores 0.86 and more where it sees a face upright, less where not.
+        The detectors find turned faces but misplace their eyes, and the landmark network gives upside-down faces a high
+        score as well. The short-range detector scores 0.86 and more where it sees a face upright, less where not.
         """
         if first.sure:
             return first

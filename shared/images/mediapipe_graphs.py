@@ -1,7 +1,7 @@
 """MediaPipe's face networks as plain functions of square crops.
 
-MediaPipe's own ``FaceMesh`` runs a second detector inside, which misses faces lying on their side, and hides its
-belief in the face. These graphs use the same model files from the wheel, without that detector.
+MediaPipe's own ``FaceMesh`` runs a second detector inside, which misses faces lying on their side, and hides the score
+of the face. These graphs use the same model files from the wheel, without that detector.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class MeshGraph:
         self._graph = _Graph(config, {"landmarks": "get_proto", "score": "get_float"})
 
     def __call__(self, crop: np.ndarray) -> tuple[np.ndarray, float]:
-        """(478, 3) float64 x, y, z in crop widths, and the belief (0 to 1) that the crop holds a face."""
+        """(478, 3) float64 x, y, z in crop widths, and the score (0 to 1) of a face in the crop."""
         values = self._graph.run(crop)
         points = np.array([(point.x, point.y, point.z) for point in values["landmarks"].landmark])
         return points, float(values["score"])

@@ -1,4 +1,4 @@
-"""What a file that is no readable picture seems to be."""
+"""What a file is that cannot be read as a picture, by its first bytes."""
 
 from __future__ import annotations
 
