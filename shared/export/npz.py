@@ -17,6 +17,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 
 _PARAMS = tuple(field.name for field in fields(FlameParams))
+_CAMERA = ("focal_px", "center_px", "T_cam_world")
 
 
 def write_params(
@@ -35,7 +36,7 @@ def write_params(
         StorageError: the file cannot be written.
     """
     arrays: dict[str, np.ndarray] = {name: _array(getattr(params, name)) for name in _PARAMS}
-    arrays |= {name: _array(getattr(camera, name)) for name in ("focal_px", "center_px", "T_cam_world")}
+    arrays |= {name: _array(getattr(camera, name)) for name in _CAMERA}
     arrays["size"] = np.array(camera.size, np.int64)
     for name, value in (extra or {}).items():
         if name in arrays or value.dtype.hasobject:
@@ -47,15 +48,13 @@ def write_params(
 def read_params(path: Path) -> tuple[FlameParams, Camera]:
     """What `write_params` wrote. ValueError with the missing name if the file is another one."""
     with np.load(path, allow_pickle=False) as arrays:
-        lacking = [name for name in (*_PARAMS, "focal_px", "center_px", "T_cam_world", "size") if name not in arrays]
+        lacking = [name for name in (*_PARAMS, *_CAMERA, "size") if name not in arrays]
         if lacking:
             raise ValueError(f"{path} lacks {', '.join(lacking)}")
         params = FlameParams(**{name: torch.from_numpy(arrays[name]) for name in _PARAMS})
         height, width = arrays["size"].tolist()
-        focal_px, center_px, pose = (
-            torch.from_numpy(arrays[name]) for name in ("focal_px", "center_px", "T_cam_world")
-        )
-        return params, Camera(focal_px, center_px, pose, (height, width))
+        camera = {name: torch.from_numpy(arrays[name]) for name in _CAMERA}
+        return params, Camera(**camera, size=(height, width))
 
 
 def _array(tensor: Tensor) -> np.ndarray:

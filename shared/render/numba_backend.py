@@ -17,7 +17,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from shared.render.rasterizer import FARTHEST_PX
+from shared.render.rasterizer import FARTHEST_PX, NEAR_M
 
 _MIN_BAND_PIXELS = 1 << 15  # below this, a second walk over the triangles costs more than it saves
 _MIN_AREA_PX = 1e-9  # a triangle seen edge-on covers nothing
@@ -28,7 +28,6 @@ def rasterize_numba(
     faces: Tensor,
     intrinsics: Tensor,
     size: tuple[int, int],
-    near_m: float,
     cull_backfaces: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rasterise (B, V, 3) with intrinsics (B, 4: fx, fy, cx, cy). See `rasterizer.rasterize`.
@@ -59,7 +58,6 @@ def rasterize_numba(
             triangles,
             parameters[image],
             rows,
-            near_m,
             cull_backfaces,
             face_index[image],
             barycentric[image],
@@ -86,9 +84,9 @@ def _pool(pid: int, threads: int) -> ThreadPoolExecutor:
 
 
 @_compiled
-def _raster_band(verts, faces, intrinsics, rows, near, cull, face_index, barycentric, depth):
+def _raster_band(verts, faces, intrinsics, rows, cull, face_index, barycentric, depth):
     """Fill the rows [rows[0], rows[1]) of one image."""
-    projected = _project(verts, intrinsics, near)
+    projected = _project(verts, intrinsics)
     face_index[rows[0] : rows[1]] = -1
     depth[rows[0] : rows[1]] = 0.0  # holds 1 / z while drawing, which is affine on the screen
     for face in range(faces.shape[0]):
@@ -118,12 +116,12 @@ def _corners(projected, faces, face):
 
 
 @_compiled
-def _project(verts, intrinsics, near):
+def _project(verts, intrinsics):
     """(V, 3) of x px, y px and 1 / z; 1 / z is 0 for a vertex that drops its triangles."""
     projected = np.zeros((verts.shape[0], 3), np.float64)
     for v in range(verts.shape[0]):
         x, y, z = np.float64(verts[v, 0]), np.float64(verts[v, 1]), np.float64(verts[v, 2])
-        if z > near and math.isfinite(z):
+        if z > NEAR_M and math.isfinite(z):
             column, row = x / z * intrinsics[0] + intrinsics[2], y / z * intrinsics[1] + intrinsics[3]
             if abs(column) < FARTHEST_PX and abs(row) < FARTHEST_PX:  # False for NaN
                 projected[v, 0], projected[v, 1], projected[v, 2] = column, row, 1.0 / z

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shared.render.rasterizer import FARTHEST_PX
+from shared.render.rasterizer import FARTHEST_PX, NEAR_M
 
 
 def rasterize_pytorch3d(
@@ -16,7 +16,6 @@ def rasterize_pytorch3d(
     faces: Tensor,
     intrinsics: Tensor,
     size: tuple[int, int],
-    near_m: float,
     cull_backfaces: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rasterise (B, V, 3) with intrinsics (B, 4: fx, fy, cx, cy). See `rasterizer.rasterize`.
@@ -29,7 +28,7 @@ def rasterize_pytorch3d(
     n_images, n_verts = verts_cam_m.shape[:2]
     n_faces = len(faces)
     points = verts_cam_m.double()
-    seen = (points[..., 2] > near_m) & points.isfinite().all(-1)  # (B, V)
+    seen = (points[..., 2] > NEAR_M) & points.isfinite().all(-1)  # (B, V)
     pixels = points[..., :2] / points[..., 2:] * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
     seen &= (pixels.abs() < FARTHEST_PX).all(-1)
     screen = torch.where(seen[..., None], _to_screen(pixels, points[..., 2:], size), torch.ones_like(points)).float()

@@ -4,7 +4,7 @@ Both backends follow the same rules:
 
 - a pixel is its centre, at +0.5; a triangle covers it if the centre lies inside, seen from either side;
 - the nearest triangle wins, and of equally near ones the one with the lower index;
-- a triangle with a corner that is nearer than ``near_m``, behind the camera, farther than ``FARTHEST_PX`` on the screen
+- a triangle with a corner that is nearer than ``NEAR_M``, behind the camera, farther than ``FARTHEST_PX`` on the screen
   or not finite is **dropped**, not clipped: a head reaches the near plane only when a fit has gone astray, and a
   dropped triangle cannot blow up;
 - a centre exactly on an edge belongs to the triangle (numba) or to neither side (pytorch3d): the one known difference.
@@ -43,10 +43,8 @@ def rasterize(
     verts_cam_m: Tensor,
     faces: Tensor,
     camera: Camera,
-    size: tuple[int, int] | None = None,
     *,
     backend: str | None = None,
-    near_m: float = NEAR_M,
     cull_backfaces: bool = False,
 ) -> Fragments:
     """Find the visible triangle of every pixel. No gradients.
@@ -54,10 +52,8 @@ def rasterize(
     Args:
         verts_cam_m: (..., V, 3) metres, camera frame (x right, y down, z forward).
         faces: (F, 3) int64, shared by all meshes.
-        camera: only its intrinsics are used; its leading dimensions broadcast against those of the vertices.
-        size: (height, width) in pixels; the camera's own if None.
+        camera: its intrinsics and size; its leading dimensions broadcast against those of the vertices.
         backend: "numba" (CPU) or "pytorch3d"; by default numba on the CPU and pytorch3d elsewhere.
-        near_m: triangles with a corner nearer than this are dropped.
         cull_backfaces: leave out the triangles seen from behind. Off by default: through an open mouth or neck one
             sees the inside of the mesh.
 
@@ -68,7 +64,7 @@ def rasterize(
         ValueError: on wrong shapes, a face that names a vertex that is not there, or an unknown backend.
     """
     check_mesh(verts_cam_m, faces)
-    height, width = camera.size if size is None else size
+    height, width = camera.size
     if height < 1 or width < 1:
         raise ValueError(f"the image must have at least one pixel, got (height, width) = {(height, width)}")
     name = backend or ("numba" if verts_cam_m.device.type == "cpu" else "pytorch3d")
@@ -82,7 +78,7 @@ def rasterize(
         from shared.render.numba_backend import rasterize_numba as run
     else:
         from shared.render.pytorch3d_backend import rasterize_pytorch3d as run
-    face_index, barycentric, depth_m = run(verts, faces, intrinsics, (height, width), near_m, cull_backfaces)
+    face_index, barycentric, depth_m = run(verts, faces, intrinsics, (height, width), cull_backfaces)
     return Fragments(
         face_index.reshape(*batch, height, width),
         barycentric.reshape(*batch, height, width, 3),

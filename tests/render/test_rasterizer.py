@@ -166,7 +166,7 @@ def test_leading_dimensions_are_kept_and_broadcast() -> None:
     assert seen.barycentric.shape == (3, 2, 20, 30, 3)
     alone = rasterize(verts[3], faces, views[1])
     assert torch.equal(seen.face_index[1, 1], alone.face_index)
-    assert rasterize(verts[0], faces, views[0], size=(7, 5)).depth_m.shape == (7, 5)
+    assert rasterize(verts[0], faces, views[0].resized((7, 5))).depth_m.shape == (7, 5)
 
 
 def test_errors_say_what_is_wrong() -> None:
