@@ -13,23 +13,19 @@ from shared.records import TensorRecord
 _TINY = 1e-30  # keeps the direction of a zero normal at zero instead of NaN
 
 
-def face_normals(verts: Tensor, faces: Tensor) -> Tensor:
-    """(..., V, 3), (F, 3) -> (..., F, 3) unit outward normals; zero for a degenerate triangle.
+def face_normals(verts: Tensor, faces: Tensor, normalise: bool = True) -> Tensor:
+    """(..., V, 3), (F, 3) -> (..., F, 3) outward normals, of unit length or as long as twice the triangle's area.
 
-    The frame is that of the vertices, which must be right-handed.
+    Zero for a degenerate triangle. The frame is that of the vertices, which must be right-handed.
     """
-    return unit(_area_normals(verts, faces))
-
-
-def _area_normals(verts: Tensor, faces: Tensor) -> Tensor:
-    """(..., F, 3) outward normals, as long as twice the triangle's area."""
     a, b, c = verts[..., faces[:, 0], :], verts[..., faces[:, 1], :], verts[..., faces[:, 2], :]
-    return torch.linalg.cross(b - a, c - a)
+    normals = torch.linalg.cross(b - a, c - a)
+    return unit(normals) if normalise else normals
 
 
 def vertex_normals(verts: Tensor, faces: Tensor) -> Tensor:
     """(..., V, 3), (F, 3) -> (..., V, 3) unit normals, area-weighted, differentiable; zero for a vertex of no face."""
-    normals = _area_normals(verts, faces)
+    normals = face_normals(verts, faces, normalise=False)
     total = torch.zeros_like(verts)
     for corner in range(3):
         total = total.index_add(-2, faces[:, corner], normals)
