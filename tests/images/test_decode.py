@@ -156,6 +156,7 @@ def test_truncated_files_are_refused(tmp_path: Path, photo: np.ndarray, suffix: 
     assert "truncated" in text or "damaged" in text or "cut off" in text
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_exif_and_profile_do_not_matter(tmp_path: Path, photo: np.ndarray) -> None:
     Image.fromarray(photo).save(tmp_path / "a.jpg", quality=95, exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
     assert difference(tmp_path / "a.jpg", photo) < 4
