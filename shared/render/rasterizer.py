@@ -21,6 +21,7 @@ from shared.geometry.camera import Camera
 from shared.records import TensorRecord
 
 BACKENDS = ("numba", "pytorch3d")
+# numba compiles these into its cache, which follows changes of `numba_backend.py` only.
 NEAR_M = 0.01
 FARTHEST_PX = 1e7
 
