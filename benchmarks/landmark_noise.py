@@ -75,7 +75,7 @@ def main(heads: int, seed: int, out: Path | None) -> None:
             "about": "MediaPipe's 478 face landmarks on the open head, from detections on rendered heads",
             "made_by": f"benchmarks/landmark_noise.py heads={heads} seed={seed}",
             "licence": "CC0-1.0",
-            "head": model.assets.name,
+            "head_id": model.assets.head_id,
             "offset_mm": [[round(1e3 * float(x), 2) for x in row] for row in offset],
             "relative_std": [round(float(share), 3) for share in by_point / by_point.mean()],
         }
@@ -96,15 +96,16 @@ def measure(model: FlameModel, heads: int, seed: int) -> Detections:
 
 def compare(model: FlameModel, head: RenderedHead, landmarks_px: Tensor) -> Detections:
     """One head's row."""
-    corners_m = landmark_triangles(model, head.verts_m)[list(OUTER_EYE_CORNERS)].mean(1)
+    embedding = model.assets.landmarks["mediapipe"]
+    rest, posed = (embedding.positions(verts, model.faces) for verts in (model.v_template, head.verts_m))
+    corners_m = posed[list(OUTER_EYE_CORNERS)]
     pixels_per_metre = head.camera.focal_px / head.camera.world_to_cam(corners_m)[:, 2].mean()
     rotation = axis_angle_to_matrix(head.params.global_rot) @ axis_angle_to_matrix(head.params.neck)
-    places = landmark_triangles(model, model.v_template).mean(1)
-    to_camera = torch.nn.functional.normalize(-landmark_triangles(model, head.verts_m).mean(1), dim=-1)
+    to_camera = torch.nn.functional.normalize(-posed, dim=-1)
     return Detections(
         error_m=(landmarks_px - head.landmarks_px) / pixels_per_metre,
         unit_m=(corners_m[0] - corners_m[1]).norm(),
-        facing=((outward(places) @ rotation.T) * to_camera).sum(-1),
+        facing=((outward(rest) @ rotation.T) * to_camera).sum(-1),
         R_cam_head=head.camera.T_cam_world[:3, :3] @ rotation,
     )
 
@@ -121,11 +122,6 @@ def triangulate(found: Detections) -> Tensor:
         pull = torch.einsum("np,nij,npi->pj", weight, rows, left) - PRIOR_VIEWS * offset
         offset = offset + torch.cholesky_solve(pull[..., None], torch.linalg.cholesky(information))[..., 0]
     return offset
-
-
-def landmark_triangles(model: FlameModel, verts_m: Tensor) -> Tensor:
-    """(478, 3, 3) the triangles that carry the landmarks."""
-    return verts_m[model.faces[model.assets.landmarks["mediapipe"].face_index]]
 
 
 def print_by_yaw(name: str, found: Detections) -> None:

@@ -15,7 +15,7 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import align
 from shared.records import stack
-from shared.synthetic.heads import HeadRanges, landmarks, random_scene
+from shared.synthetic.heads import HeadRanges, random_scene
 
 NOISE_LENGTH_M = 0.02  # distance over which the noise of two landmarks is alike, as measured for MediaPipe
 INDEPENDENT_SHARE = 0.1  # of the noise's variance
@@ -36,7 +36,7 @@ def random_scenes(model: FlameModel, count: int, seed: int) -> Scenes:
     drawn = [random_scene(model, HeadRanges(), np.random.default_rng([seed, index])) for index in range(count)]
     params, camera = (stack(records) for records in zip(*drawn, strict=True))
     verts = model(params).verts_m
-    places = torch.stack([landmarks(model.assets, one, "mediapipe") for one in verts])
+    places = model.assets.landmarks["mediapipe"].positions(verts, model.faces)
     return Scenes(params, camera, verts, camera.project(places))
 
 
@@ -46,7 +46,7 @@ def correlated_noise_px(model: FlameModel, scenes: Scenes, share: float, seed: i
     smooth = torch.exp(-torch.cdist(places, places) / NOISE_LENGTH_M)
     covariance = (1 - INDEPENDENT_SHARE) * smooth + INDEPENDENT_SHARE * torch.eye(len(places))
     white = torch.randn(*scenes.landmarks_px.shape, generator=torch.Generator().manual_seed(seed))
-    corners = torch.stack([landmarks(model.assets, one, "mediapipe") for one in scenes.verts_m])[:, OUTER_EYE_CORNERS]
+    corners = model.assets.landmarks["mediapipe"].positions(scenes.verts_m, model.faces)[:, OUTER_EYE_CORNERS]
     depth = scenes.camera.world_to_cam(corners)[..., 2].mean(1)
     unit_px = (corners[:, 0] - corners[:, 1]).norm(dim=-1) * scenes.camera.focal_px[:, 0] / depth
     return share / 2**0.5 * unit_px[:, None, None] * (torch.linalg.cholesky(covariance) @ white)

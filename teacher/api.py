@@ -16,7 +16,7 @@ from shared.geometry.camera import Camera
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector
 from teacher.observe import observe
-from teacher.tools import FittedFace, Tools, build_tools, fit_faces
+from teacher.pipeline import FittedFace, Tools, build_tools, fit_faces
 
 
 @dataclass(frozen=True, eq=False)

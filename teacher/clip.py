@@ -20,8 +20,8 @@ from shared.images.source import InputRef, iter_frames
 from shared.images.video import frame_rate
 from shared.runtime import UserError
 from teacher.observe import observe
+from teacher.pipeline import FittedFace, Tools, fit_faces
 from teacher.results import draw_overlay, extras, parameters
-from teacher.tools import FittedFace, Tools, fit_faces
 
 FrameFit = tuple[int, float, FittedFace]  # frame number, seconds, its largest face
 

@@ -12,11 +12,11 @@ from shared.config import FitDatasetConfig
 from shared.device import choose_device, one_thread, seed_everything
 from shared.files import exclusive
 from shared.runtime import Helpers, Ranks, missing_processes
+from teacher.pipeline import Tools, build_tools
 from teacher.report import Summary, write_report
 from teacher.run_folder import RunFolder, open_run, prepare
 from teacher.shard import label_shard
 from teacher.stream import ObservationStream
-from teacher.tools import Tools, build_tools
 
 logger = logging.getLogger(__name__)
 

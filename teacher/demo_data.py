@@ -17,9 +17,9 @@ from shared.images.encode import write_jpeg
 from shared.labels import read_labels
 from shared.synthetic.heads import HeadPainter
 from teacher.dataset import run_dataset
+from teacher.pipeline import Tools, build_tools
 from teacher.report import read_entries
 from teacher.run_folder import open_run
-from teacher.tools import Tools, build_tools
 
 
 def demo_tools(config: DemoConfig) -> tuple[Tools, FitDatasetConfig]:

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     config = load_config(FitInputConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.clip import fit_clip  # after the options, as these take seconds to import
     from teacher.photo import fit_photo
-    from teacher.tools import build_tools
+    from teacher.pipeline import build_tools
 
     one_thread()
     ref = find_input(config.input)

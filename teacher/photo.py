@@ -12,8 +12,8 @@ from shared.images.encode import write_png
 from shared.images.source import InputRef, iter_frames
 from shared.runtime import UserError
 from teacher.observe import observe
+from teacher.pipeline import FitOutcome, FittedFace, Tools, fit_faces
 from teacher.results import describe, draw_overlay, extras, parameters, write_meshes
-from teacher.tools import FitOutcome, FittedFace, Tools, fit_faces
 
 
 def fit_photo(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:

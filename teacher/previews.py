@@ -10,7 +10,7 @@ import numpy as np
 from shared.flame.model import FlameModel
 from shared.images.encode import write_jpeg
 from shared.render.overlay import overlay
-from teacher.tools import FitOutcome, FittedFace
+from teacher.pipeline import FitOutcome, FittedFace
 
 PREVIEW_SIZE = 256  # pixels, height and half the width
 JPEG_QUALITY = 85

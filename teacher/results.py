@@ -18,7 +18,7 @@ from shared.geometry.camera import Camera
 from shared.images.decode import Frame
 from shared.records import stack
 from shared.render.overlay import overlay
-from teacher.tools import FittedFace
+from teacher.pipeline import FittedFace
 
 _FOCAL = {
     "given": "as given",

@@ -15,10 +15,10 @@ from shared.config import FitDatasetConfig
 from shared.files import remove_partial_files, write_json
 from shared.labels import Cameras, LabelShard, empty_shard, join, write_shard
 from shared.records import stack
+from teacher.pipeline import FitOutcome, FittedFace, Tools, fit_faces
 from teacher.previews import write_preview
 from teacher.run_folder import RunFolder
 from teacher.stream import Observation, ObservationStream
-from teacher.tools import FitOutcome, FittedFace, Tools, fit_faces
 
 LABELLED, REJECTED, NO_FACE, UNREADABLE = "labelled", "rejected", "no face", "unreadable"  # states of report entries
 

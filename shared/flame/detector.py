@@ -34,7 +34,7 @@ class DetectorModel:
     def of(assets: FlameAssets, landmarks: Tensor) -> DetectorModel:
         """MediaPipe's on this head, for some of its 478 points; the perfect one where the head was not measured."""
         table = json.loads(files("shared").joinpath(CALIBRATION).read_text())
-        if assets.name != table["head"]:
+        if assets.head_id != table["head_id"]:
             return DetectorModel.perfect(len(landmarks))
         offset_m = 1e-3 * torch.tensor(table["offset_mm"])[landmarks]
         return DetectorModel(offset_m, torch.tensor(table["relative_std"])[landmarks])

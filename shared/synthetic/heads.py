@@ -80,7 +80,9 @@ class HeadPainter:
         assets = self.model.assets
         image = self._draw(verts, camera, rng)
         depth = rasterize(camera.world_to_cam(verts), assets.faces, camera).depth_m
-        marks = [camera.project(landmarks(assets, verts, name)) for name in ("mediapipe", "ibug68")]
+        marks = [
+            camera.project(assets.landmarks[name].positions(verts, assets.faces)) for name in ("mediapipe", "ibug68")
+        ]
         return RenderedHead(image, params, camera, verts, marks[0], marks[1], depth, seed, index)
 
     def _draw(self, verts_m: Tensor, camera: Camera, rng: np.random.Generator) -> np.ndarray:
@@ -127,7 +129,7 @@ def random_scene(model: FlameModel, ranges: HeadRanges, rng: np.random.Generator
     target_px = torch.tensor([width / 2, height / 2]) + _normal(rng, 2, 0.03 * height)
     target = camera.unproject(target_px[None], torch.tensor([depth]))[0]
     with torch.no_grad():
-        face = landmarks(model.assets, model(params).verts_m, "mediapipe").mean(0)
+        face = model.assets.landmarks["mediapipe"].positions(model(params).verts_m, model.faces).mean(0)
     return FlameParams(**{**vars(params), "translation": (target - face).float()}), camera
 
 
@@ -154,11 +156,6 @@ def _expression(
 
 def _normal(rng: np.random.Generator, count: int, deviation: float) -> Tensor:
     return torch.tensor(rng.normal(0, deviation, count), dtype=torch.float32)
-
-
-def landmarks(assets: FlameAssets, verts_m: Tensor, name: str) -> Tensor:
-    """(..., L, 3) embedded landmarks of a posed mesh (..., V, 3)."""
-    return assets.landmarks[name].positions(verts_m, assets.faces)
 
 
 def _light(colour: np.ndarray, normal: Tensor, is_eye: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.images.faces import DetectedFace
 from teacher.evidence import FaceEvidence, FitResult
-from teacher.tools import Tools
+from teacher.pipeline import Tools
 from tests.tiny_head import tiny_head
 
 

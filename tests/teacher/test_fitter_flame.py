@@ -23,8 +23,8 @@ from shared.runtime import UserError
 from teacher.evidence import FaceEvidence
 from teacher.fitter import LandmarkFitter
 from teacher.observe import observe
+from teacher.pipeline import build_tools, fit_faces
 from teacher.previews import draw_preview
-from teacher.tools import build_tools, fit_faces
 from tests.flame.conftest import head_arrays, write_pickle
 
 # The 105 of FLAME's file: brows, lids, nose and lips; neither silhouette nor irises.

@@ -21,7 +21,7 @@ from shared.options import load_config
 from shared.runtime import Ranks
 from teacher.dataset import run_dataset
 from teacher.observe import ObservedFace, observe
-from teacher.tools import Tools, build_tools, fit_faces
+from teacher.pipeline import Tools, build_tools, fit_faces
 
 ROOT = Path(__file__).parents[2]
 
