@@ -23,7 +23,7 @@ def test_a_picture_gives_a_head_of_human_size_on_the_face(teacher: Teacher, tmp_
     (head,) = teacher.fit(astronaut)
     assert head.failures == ()
     projected = head.camera.project(head.verts_m)
-    eyes = [projected[teacher.pipeline.model.assets.region(f"{side}_eye")].mean(0) for side in ("left", "right")]
+    eyes = [projected[teacher.tools.model.assets.region(f"{side}_eye")].mean(0) for side in ("left", "right")]
     irises = head.landmarks_px[[473, 468]]
     for eye, iris in zip(eyes, irises, strict=True):
         assert (eye - iris).norm() < 4  # pixels; the eyes are 40 apart
