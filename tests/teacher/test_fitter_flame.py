@@ -14,6 +14,7 @@ from skimage.data import astronaut
 
 from shared.config import FitConfig, FitDatasetConfig
 from shared.flame.assets import load_flame
+from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_EYE_CORNERS, OUTER_LIPS, RIGHT_LIDS
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
@@ -91,9 +92,8 @@ def test_105_points_are_met(open_head: FlameAssets) -> None:
     unknown = torch.ones(478, dtype=torch.bool)
     unknown[list(KNOWN)] = False
     marks[:, unknown] = 0.0  # must not be looked at
-    result = LandmarkFitter(model, FitConfig(landmark_std=0.002, landmark_bias_std=0.0)).fit(
-        FaceEvidence(marks, camera)
-    )
+    config = FitConfig(landmark_std=0.002, landmark_bias_std=0.0)
+    result = LandmarkFitter(model, config, DetectorModel.perfect(105)).fit(FaceEvidence(marks, camera))
     assert result.converged.all()
     assert result.landmark_error.max() < 0.01
     assert (result.params.jaw[:, 0] > 0.05).all()
