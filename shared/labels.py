@@ -7,6 +7,7 @@ of the full picture. Equal labels give equal bytes: there is no time, path or pr
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -151,12 +152,12 @@ def label_files(folder: Path) -> list[Path]:
     raise LabelError(f"no label shards (*{SUFFIX}) in {folder}: run teacher/fit_dataset.py with out={folder} first")
 
 
-def read_labels(folder: Path) -> LabelShard:
+def read_labels(folder: str | os.PathLike[str]) -> LabelShard:
     """All labels of a run as one record; ``provenance`` is the first shard's.
 
     Raises LabelError if there are none, or if shards come from different heads.
     """
-    shards = [read_shard(path) for path in label_files(folder)]
+    shards = [read_shard(path) for path in label_files(Path(folder))]
     heads = {str(shard.provenance.get("head_id")) for shard in shards}
     if len(heads) > 1:
         raise LabelError(

@@ -76,7 +76,7 @@ def test_labels_of_a_folder_are_joined_in_order(tmp_path: Path) -> None:
     shards = [random_shard(3, 0), random_shard(0, 1), random_shard(2, 2)]
     for index in (2, 0, 1):
         write_shard(tmp_path / "labels" / shard_name(index, 3), shards[index], PROVENANCE)
-    read = read_labels(tmp_path)
+    read = read_labels(str(tmp_path))
     assert read.ids == join(shards).ids
     assert torch.equal(read.params.shape, torch.cat([shard.params.shape for shard in shards]))
     assert len(read) == 5
