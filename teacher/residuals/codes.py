@@ -18,7 +18,7 @@ class CodePrior(TensorRecord):
 
     One picture does not tell how large a head is: a smaller one, nearer, looks the same. Under a plain Gaussian prior
     the smaller head also needs smaller codes for the same deviations, so the most probable codes belong to a head that
-    is far too small (8 to 12 % on rendered heads), although the mean over all codes is not. Measuring the codes
+    is far too small (5 to 12 % on rendered heads), although the mean over all codes is not. Measuring the codes
     relative to the size takes that pull away; the size itself is held by its own codes, as all else is.
     """
 
