@@ -19,22 +19,17 @@ from command_line import read_options
 from scenes import Scenes, correlated_noise_px, face_error_mm, random_scenes
 from torch import Tensor
 
-from shared.config import FitConfig, SolverConfig
+from shared.config import FitConfig
 from shared.flame.assets import load_flame
-from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import FlamePoints
 from shared.geometry.crop import Crop
 from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.synthetic.heads import HeadPainter
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.fitter import LandmarkFitter
-from teacher.head_variables import from_params, manifold_of, to_params
-from teacher.residuals.positions import PositionTerm
-from teacher.residuals.prior import GaussianPrior
-from teacher.solver import Variable, solve
+from teacher.register import fit_vertices
 
 DEFAULTS = {"heads": "50", "seed": "21", "pictures": "true"}
 # A detector without noise; every code that moves a landmark is fitted.
@@ -71,25 +66,6 @@ def detected(model: FlameModel, scenes: Scenes, seed: int) -> tuple[FaceEvidence
     return FaceEvidence(crop.apply(landmarks), scenes.camera[keep].warped(crop.affine, crop.size)), keep
 
 
-def fit_vertices(model: FlameModel, scenes: Scenes) -> FlameParams:
-    """From all vertices and an uninformed start."""
-    vertices = model.faces.unique()
-    whole = CodeBasis(torch.eye(model.n_shape), torch.eye(model.n_expression))
-    count = len(scenes.verts_m)
-    start = from_params(model.neutral_params(count), whole)
-    start["translation"] = scenes.verts_m.mean(1)
-    loose = {"shape": 10.0, "expression": 10.0, "eyelids": 1.0}
-    terms = [
-        PositionTerm(
-            FlamePoints.from_vertices(model, vertices), scenes.verts_m[:, vertices], torch.full((count,), 1e-4)
-        ),
-        *(GaussianPrior(n, torch.zeros_like(start[n]), torch.full_like(start[n], std)) for n, std in loose.items()),
-    ]
-    variables = {name: Variable(value, manifold_of(name)) for name, value in start.items()}
-    solution = solve(terms, variables, SolverConfig(max_steps=40, tolerance=1e-6))
-    return to_params(solution.values, whole)
-
-
 def main(options: dict[str, str]) -> None:
     """Print the table."""
     heads, seed = int(options["heads"]), int(options["seed"])
@@ -110,7 +86,7 @@ def main(options: dict[str, str]) -> None:
             f"MediaPipe on {len(keep)} renders", model, LandmarkFitter(model, FitConfig()).fit(evidence), scenes, keep
         )
     few = Scenes(scenes.params[:8], scenes.camera[:8], scenes.verts_m[:8], scenes.landmarks_px[:8])
-    report("all vertices (8 heads)", model, fit_vertices(model, few), few, every[:8])
+    report("all vertices (8 heads)", model, fit_vertices(model, few.verts_m), few, every[:8])
     print()
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import align
 from shared.records import stack
 from shared.synthetic.heads import HeadRanges, random_scene
 
@@ -55,5 +55,4 @@ def correlated_noise_px(model: FlameModel, scenes: Scenes, share: float, seed: i
 def face_error_mm(model: FlameModel, verts_m: Tensor, truth_m: Tensor) -> Tensor:
     """(N,) mean distance of corresponding vertices of the face after rigid alignment."""
     face = model.assets.region("face")
-    source, target = verts_m[:, face], truth_m[:, face]
-    return 1e3 * (align(source, target).apply(source) - target).norm(dim=-1).mean(1)
+    return vertex_error_mm(verts_m[:, face], truth_m[:, face])

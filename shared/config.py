@@ -100,43 +100,46 @@ class QualityConfig:
 
 
 @dataclass(frozen=True)
-class FitInputConfig(ObserveConfig):
-    """`teacher/fit.py`: one picture or clip."""
+class FitRunConfig(ObserveConfig):
+    """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
-    input: str = option("???", "a picture or a clip")
-    out: str = option("???", "folder for the results")
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
-    meshes: bool = option(False, "for a clip: write a mesh of every frame")
     batch_size: int = option(32, "faces fitted together")
-    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
-    quality: QualityConfig = field(default_factory=QualityConfig)
-    fit: FitConfig = field(default_factory=FitConfig)
-
-
-@dataclass(frozen=True)
-class FitDatasetConfig(ObserveConfig):
-    """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
-
-    inputs: str = option("???", "folder (searched recursively), picture, clip, or a text file with one path a line")
-    out: str = option("???", "folder for labels, previews and report; a restart goes on where it stopped")
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    shard_size: int = option(256, "inputs a shard; a finished shard is never redone")
-    batch_size: int = option(32, "faces fitted together")
-    seed: int = option(0, "seed of everything random; kept with the labels")
-    previews: bool = option(True, "write an overlay of every face for the report")
-    overwrite: bool = option(False, "delete what an earlier run left in out")
-    processes: int = option(1, "processes on this machine, unless a launcher started several")
-    threads: int = option(1, "threads a process that decode and detect while others are fitted")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("shard_size", "batch_size", "processes", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        _require_positive(self, "batch_size")
+
+
+@dataclass(frozen=True)
+class FitInputConfig(FitRunConfig):
+    """`teacher/fit.py`: one picture or clip."""
+
+    input: str = option("???", "a picture or a clip")
+    out: str = option("???", "folder for the results")
+    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
+    meshes: bool = option(False, "for a clip: write a mesh of every frame")
+
+
+@dataclass(frozen=True)
+class FitDatasetConfig(FitRunConfig):
+    """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
+
+    inputs: str = option("???", "folder (searched recursively), picture, clip, or a text file with one path a line")
+    out: str = option("???", "folder for labels, previews and report; a restart goes on where it stopped")
+    shard_size: int = option(256, "inputs a shard; a finished shard is never redone")
+    seed: int = option(0, "seed of everything random; kept with the labels")
+    previews: bool = option(True, "write an overlay of every face for the report")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+    processes: int = option(1, "processes on this machine, unless a launcher started several")
+    threads: int = option(1, "threads a process that decode and detect while others are fitted")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_positive(self, "shard_size", "processes", "threads")
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,9 @@ class DemoConfig:
     out: str = option("???", "folder for the demo's inputs and results")
     heads: int = option(8, "rendered heads with known truth beside the photo")
     seed: int = option(0, "which heads")
+
+
+def _require_positive(config: object, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")

@@ -45,6 +45,14 @@ class Cameras(TensorRecord):
     T_cam_world: Tensor  # (N, 4, 4)
     size: Tensor  # (N, 2) int64, height and width in pixels
 
+    @staticmethod
+    def of(cameras: Sequence[Camera]) -> Cameras:
+        """Rows of single cameras, without leading dimensions."""
+        focal, center, pose = (
+            torch.stack([getattr(one, name) for one in cameras]) for name in ("focal_px", "center_px", "T_cam_world")
+        )
+        return Cameras(focal, center, pose, torch.tensor([one.size for one in cameras]))
+
     def camera(self, row: int) -> Camera:
         """The camera of one face, without leading dimensions."""
         height, width = self.size[row].tolist()

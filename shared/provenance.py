@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def git_sha() -> str | None:
-    """The commit of this source tree, with "-dirty" for changed files; None outside a repository."""
+    """The commit of this source tree as the process began, "-dirty" with changed files; None outside a repository."""
     folder = Path(__file__).parent.parent
     if not (folder / ".git").exists():  # installed: a repository around the environment is not ours
         return None

@@ -121,8 +121,7 @@ class _Progress:
 
     def __init__(self, folder: RunFolder, disable: bool) -> None:
         self._folder = folder
-        done = self._inputs_done()
-        self._own = 0
+        done = 0 if disable else self._inputs_done()
         self._bar = tqdm(
             total=len(folder.inputs), initial=done, unit="photo", disable=disable, dynamic_ncols=True, smoothing=0.05
         )
@@ -134,13 +133,11 @@ class _Progress:
         self._bar.close()
 
     def tick(self) -> None:
-        self._own += 1
         self._bar.update(1)
 
     def shard_done(self) -> None:
-        done = self._inputs_done()
-        if not self._bar.disable and done > self._bar.n:
-            self._bar.update(done - self._bar.n)
+        if not self._bar.disable:  # a look at every shard's file: not for processes that show no bar
+            self._bar.update(max(0, self._inputs_done() - self._bar.n))
 
     def _inputs_done(self) -> int:
         folder = self._folder

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from shared.config import DemoConfig, FitDatasetConfig
 from shared.device import choose_device
+from shared.evaluate.metrics import vertex_error_mm
 from shared.export.npz import read_params, write_params
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.geometry.meshes import align
 from shared.images.encode import write_jpeg
 from shared.labels import read_labels
 from shared.synthetic.heads import HeadPainter
@@ -83,8 +83,7 @@ def vertex_errors(out: Path, model: FlameModel) -> tuple[dict[str, float], dict[
 def face_error_mm(verts_m: Tensor, truth_m: Tensor, assets: FlameAssets) -> float:
     """Mean distance of corresponding face vertices (V, 3) after rigid alignment, expression included."""
     face = assets.region("face") if "face" in assets.regions else torch.ones(assets.n_vertices, dtype=torch.bool)
-    fitted, truth = verts_m[face].double(), truth_m[face].double()
-    return float((align(fitted, truth).apply(fitted) - truth).norm(dim=-1).mean()) * 1000
+    return float(vertex_error_mm(verts_m[face].double(), truth_m[face].double()))
 
 
 def _fixed(value: float | None, width: int, form: str = "{:.1f}") -> str:

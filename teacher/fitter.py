@@ -59,10 +59,10 @@ class LandmarkFitter:
         ).scaled(self._noise)
         oval = torch.isin(self.landmarks, torch.tensor(FACE_OVAL))
         self._rigid = ~oval.to(self._rest_m.device)  # points that stay on the same spot of the head
-        corners = [int((self.landmarks == corner).nonzero()) for corner in OUTER_EYE_CORNERS]
-        self._corners = corners
-        self._outward = outward(self._rest_m, corners)
-        self._corner_distance_m = float((self._rest_m[corners[0]] - self._rest_m[corners[1]]).norm())
+        self._corners = [int((self.landmarks == corner).nonzero()) for corner in OUTER_EYE_CORNERS]
+        self._outward = outward(self._rest_m, self._corners)
+        right, left = self._rest_m[self._corners]
+        self._corner_distance_m = float((right - left).norm())
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
         """Fit every row of the evidence. The result of a row does not depend on the others.
@@ -76,7 +76,7 @@ class LandmarkFitter:
     def problem(self, evidence: FaceEvidence) -> Problem:
         """The energy of the evidence, and its unknowns at their closed-form initial values."""
         config, camera = self.config, evidence.camera
-        target = evidence.landmarks_px[:, self.landmarks.to(evidence.landmarks_px.device)]
+        target = self._known(evidence)
         root = self.model.joints_template[0]
         rigid = self._rigid
         global_rot, translation = pose_from_landmarks(self._rest_m[rigid], root, target[:, rigid], camera)
@@ -117,14 +117,12 @@ class LandmarkFitter:
         """Parameters and what the quality gate needs."""
         values = solution.values
         params = to_params(values, self.basis)
-        shaped = self.model.joints_template + torch.einsum(
-            "jkc,bc->bjk", self.model.joint_blendshapes, self.model.coefficients(params)
-        )
+        joints = self.model.rest_joints(self.model.coefficients(params))
         return FitResult(
             params=params,
             camera=evidence.camera,
             landmark_error=self.landmark_error(values, evidence),
-            eye_distance_m=(shaped[:, 3] - shaped[:, 4]).norm(dim=-1),
+            eye_distance_m=(joints[:, 3] - joints[:, 4]).norm(dim=-1),
             code_rms=torch.stack([(c**2).mean(-1).sqrt() for c in (params.shape, params.expression)], -1),
             energy=solution.energy,
             steps=solution.steps,
@@ -133,11 +131,15 @@ class LandmarkFitter:
 
     def landmark_error(self, values: Values, evidence: FaceEvidence) -> Tensor:
         """(B,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""
-        target = evidence.landmarks_px[:, self.landmarks.to(evidence.landmarks_px.device)]
+        target = self._known(evidence)
         projected = evidence.camera.project(pose_points(self.points, values).position)
         distance = (projected - target).norm(dim=-1)[:, self._rigid].mean(1)
         unit = (target[:, self._corners[0]] - target[:, self._corners[1]]).norm(dim=-1)
         return distance / unit
+
+    def _known(self, evidence: FaceEvidence) -> Tensor:
+        """(B, P, 2) the detected landmarks that this head has."""
+        return evidence.landmarks_px[:, self.landmarks.to(evidence.landmarks_px.device)]
 
     def _pixels_per_metre(self, camera: Camera, translation: Tensor) -> Tensor:
         """(B,) scale of the image at the head."""

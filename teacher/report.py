@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -104,11 +105,8 @@ def _script_json(value: Any) -> str:
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    ordered = sorted(value for value in values if value is not None)
-    if not ordered:
-        return None
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _rate(folder: RunFolder) -> float | None:

@@ -4,7 +4,7 @@ manifest.json    the inputs in order, and hashes of what the labels depend on
 config.yaml      every option;  run.json: versions, seed, commit
 labels/          00000.safetensors ... : a file that is there is complete, and so is everything else of its shard
 reports/         00000.json ... : one entry a face, also for those without a label
-previews/        00000/000012-0.jpg ... : the 12th input of the shard, its largest face
+previews/        00000/000012.jpg ... : the face of the shard's report entry 12
 locks/           who works on what, dropped by the system with the process
 run_log.jsonl    one line an event
 report.html      and report.json, from the reports

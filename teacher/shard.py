@@ -62,13 +62,10 @@ def to_labels(fitted: Sequence[FittedFace], tools: Tools) -> LabelShard:
         return empty_shard(tools.model.n_shape, tools.model.n_expression)
     results = stack([one.result for one in fitted])
     crops = stack([one.face.crop for one in fitted])
-    sizes = [one.face.camera.size for one in fitted]
-    # The fit may have changed the crop's camera, so the picture's is derived from it and not taken as it was.
-    full = results.camera.warped(crops.inverse_affine(), sizes[0])
     return LabelShard(
         ids=tuple(one.face.id for one in fitted),
         params=results.params,
-        cameras=Cameras(full.focal_px, full.center_px, full.T_cam_world, torch.tensor(sizes)),
+        cameras=Cameras.of([one.camera for one in fitted]),
         crop_affine=crops.affine,
         crop_size=torch.tensor([crops.size] * len(fitted)),
         landmarks_px=torch.stack([one.face.landmarks_px for one in fitted]),

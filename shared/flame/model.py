@@ -90,10 +90,14 @@ class FlameModel(nn.Module):
                 raise ValueError(f"{name} has {got} coefficients but head {self.assets.name!r} takes {want}")
         return torch.cat([params.shape, params.expression, params.eyelids], -1)
 
+    def rest_joints(self, coefficients: Tensor) -> Tensor:
+        """(..., 5, 3) joints of the shaped head before it is posed, metres, head frame."""
+        return self.joints_template + torch.einsum("jkc,...c->...jk", self.joint_blendshapes, coefficients)
+
     def forward(self, params: FlameParams) -> FlameOutput:
         """Pose the head. Leading dimensions of ``params`` are kept."""
         coefficients = self.coefficients(params)
-        joints = self.joints_template + torch.einsum("jkc,...c->...jk", self.joint_blendshapes, coefficients)
+        joints = self.rest_joints(coefficients)
 
         rotations = local_rotations(params)
         pose_feature = (rotations[..., 1:, :, :] - torch.eye(3, dtype=joints.dtype, device=joints.device)).flatten(-3)

@@ -6,7 +6,7 @@ the face. Portraits with hair, clothes and occluders are another module's job.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -130,7 +130,7 @@ def random_scene(model: FlameModel, ranges: HeadRanges, rng: np.random.Generator
     target = camera.unproject(target_px[None], torch.tensor([depth]))[0]
     with torch.no_grad():
         face = model.assets.landmarks["mediapipe"].positions(model(params).verts_m, model.faces).mean(0)
-    return FlameParams(**{**vars(params), "translation": (target - face).float()}), camera
+    return replace(params, translation=(target - face).float()), camera
 
 
 def _expression(

@@ -8,24 +8,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig, SolverConfig
+from shared.config import FitConfig
+from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
-from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import align
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from teacher.evidence import FaceEvidence
 from teacher.fitter import LandmarkFitter
-from teacher.head_variables import from_params, manifold_of, to_params
 from teacher.initialise import pose_from_landmarks
-from teacher.residuals.positions import PositionTerm
-from teacher.residuals.prior import GaussianPrior
-from teacher.solver import Variable, solve
+from teacher.register import fit_vertices
 
 # What a detector without noise would have; every code that landmarks can see is fitted.
 EXACT = FitConfig(landmark_std=2e-4, landmark_bias_std=0.0, hidden_factor=1.0, basis_tolerance_m=1e-5)
@@ -75,8 +71,7 @@ def project_landmarks(model: FlameModel, params: FlameParams, camera: Camera) ->
 def face_error_mm(model: FlameModel, verts: Tensor, truth: Tensor) -> Tensor:
     """(B,) mean distance of corresponding face vertices after rigid alignment."""
     face = model.assets.region("face")
-    source, target = verts[:, face], truth[:, face]
-    return 1e3 * (align(source, target).apply(source) - target).norm(dim=-1).mean(1)
+    return vertex_error_mm(verts[:, face], truth[:, face])
 
 
 def test_closed_form_pose_of_the_mean_head(model: FlameModel) -> None:
@@ -155,19 +150,7 @@ def test_hidden_side_hardly_counts(model: FlameModel, fitter: LandmarkFitter) ->
 def test_dense_vertices_recover_every_coefficient(model: FlameModel) -> None:
     params, _ = random_heads(model, 2, seed=6)
     truth = model(params).verts_m
-    vertices = model.faces.unique()
-    points = FlamePoints.from_vertices(model, vertices)
-    whole = CodeBasis(torch.eye(model.n_shape), torch.eye(model.n_expression))
-    start = from_params(model.neutral_params(2), whole)
-    start["translation"] = truth.mean(1)
-    terms = [PositionTerm(points, truth[:, vertices], torch.full((2,), 1e-4))]
-    terms += [
-        GaussianPrior(name, torch.zeros_like(start[name]), torch.full_like(start[name], std))
-        for name, std in {"shape": 10.0, "expression": 10.0, "eyelids": 1.0}.items()
-    ]
-    variables = {name: Variable(value, manifold_of(name)) for name, value in start.items()}
-    solution = solve(terms, variables, SolverConfig(max_steps=40, tolerance=1e-6))
-    found = model(to_params(solution.values, whole)).verts_m
+    found = model(fit_vertices(model, truth)).verts_m
     assert (found - truth).norm(dim=-1).mean() < 1e-4
 
 
