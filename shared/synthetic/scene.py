@@ -1,0 +1,153 @@
+"""What stands before the camera: triangle meshes, each with a material and a name in the truth.
+
+A scene is a list of `Surface`s in the world frame (the camera of `Camera.at_origin`: at the origin, y up, looking along
+-z). The renderer finds which surface every sub-pixel sees and asks that surface's material what it looks like there;
+light is added afterwards, the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from shared.flame.params import FlameParams
+from shared.flame.schema import FlameAssets
+from shared.geometry.camera import Camera
+from shared.geometry.meshes import vertex_normals
+from shared.geometry.rotation import axis_angle_to_matrix
+
+
+class Part(IntEnum):
+    """What a pixel shows. SKIN to BROWS are always the head itself, NECK is the head's or the body's skin below it."""
+
+    BACKGROUND = 0
+    SKIN = 1
+    EYES = 2
+    MOUTH = 3  # teeth, tongue, cavity; lips are skin
+    BROWS = 4
+    HAIR = 5  # also beards
+    NECK = 6
+    CLOTH = 7
+    OCCLUDER = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """One mesh of the scene."""
+
+    name: str
+    verts_m: Tensor  # (V, 3) float32, world
+    faces: Tensor  # (F, 3) int64; seen from both sides
+    part: Part | Tensor  # of the whole surface, or (F,) uint8
+    material: Material
+    uv: Tensor | None = None  # (F, 3, 2) per corner, origin at the top left; wraps around outside [0, 1]
+    cover: Tensor | None = None  # (h, w) uint8 opacity over uv, for hair and lashes; None: opaque
+    part_map: Tensor | None = None  # (h, w) uint8 over uv: overrides ``part`` where not 0
+    normals: Tensor | None = None  # (V, 3) unit, world; from the triangles if None
+    casts_shadow: bool = True
+
+    @cached_property
+    def vertex_normals(self) -> Tensor:
+        """(V, 3) unit, world."""
+        return vertex_normals(self.verts_m, self.faces) if self.normals is None else self.normals
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """The P places of one surface that are seen."""
+
+    surface: Surface
+    face_index: Tensor  # (P,) int64, rows of ``surface.faces``
+    barycentric: Tensor  # (P, 3)
+    position_m: Tensor  # (P, 3) world
+    normal: Tensor  # (P, 3) unit, world, towards the viewer's side
+    view: Tensor  # (P, 3) unit, towards the camera
+    pixel_m: Tensor  # (P,) what one sub-pixel spans there, metres: texture finer than this is noise
+
+    def at_vertices(self, values: Tensor) -> Tensor:
+        """Values (V, C) of the surface's vertices -> (P, C)."""
+        rows = self.surface.faces[self.face_index]
+        mixed = values.index_select(0, rows[:, 0]) * self.barycentric[:, 0, None]
+        mixed = torch.addcmul(mixed, values.index_select(0, rows[:, 1]), self.barycentric[:, 1, None])
+        return torch.addcmul(mixed, values.index_select(0, rows[:, 2]), self.barycentric[:, 2, None])
+
+    def at_corners(self, values: Tensor) -> Tensor:
+        """Values (F, 3, C) of the corners of each face -> (P, C)."""
+        return (values[self.face_index] * self.barycentric[..., None]).sum(1)
+
+    @cached_property
+    def uv(self) -> Tensor:
+        """(P, 2). ValueError if the surface has none."""
+        if self.surface.uv is None:
+            raise ValueError(f"surface {self.surface.name!r} has no texture coordinates")
+        return self.at_corners(self.surface.uv)
+
+
+@dataclass(frozen=True, eq=False)
+class Shading:
+    """How P places answer to light. Colours are linear RGB."""
+
+    albedo: Tensor  # (P, 3) in [0, 1]
+    specular: Tensor | float = 0.028  # (P,) reflectance seen straight on: 0.028 is skin, 0.04 plastic and cornea
+    roughness: Tensor | float = 0.5  # (P,) 0.05 a mirror, 1 chalk
+    normal: Tensor | None = None  # (P, 3) a finer one than that of the mesh, unit, world
+    occlusion: Tensor | float = 1.0  # (P,) share of the ambient light that gets there
+    strand: Tensor | None = None  # (P, 3) unit, world, direction of the hair: it shines across, not along
+    wrap: tuple[float, float, float] = (0.0, 0.0, 0.0)  # how far light leaks past the terminator: skin (0.25, 0.1, 0.06)
+
+
+Material = Callable[[Hits], Shading]
+
+
+@dataclass(frozen=True, eq=False)
+class PosedHead:
+    """The head of the picture, as the makers of hair, clothes and occluders need it."""
+
+    assets: FlameAssets
+    params: FlameParams  # without leading dimensions
+    camera: Camera
+    verts_m: Tensor  # (V, 3) world, posed
+    joints_m: Tensor  # (5, 3) world, posed
+    neutral_m: Tensor  # (V, 3) head frame: the identity alone, without expression or pose
+    T_world_skull: Tensor  # (4, 4) head frame of ``neutral_m`` -> world, for what sits on the skull
+    T_world_root: Tensor  # (4, 4) the same for the base of the neck, which the neck joint does not turn
+    normals: Tensor = field(repr=False)  # (V, 3) unit, world, of ``verts_m``
+
+    @property
+    def jaw_open_rad(self) -> float:
+        """Rotation of the jaw about the x axis."""
+        return float(self.params.jaw[0])
+
+    def landmarks_m(self, name: str = "mediapipe") -> Tensor:
+        """(L, 3) landmarks on the posed mesh, world."""
+        return self.assets.landmarks[name].positions(self.verts_m, self.assets.faces)
+
+    def neutral_landmarks_m(self, name: str = "mediapipe") -> Tensor:
+        """(L, 3) landmarks on the neutral mesh, head frame."""
+        return self.assets.landmarks[name].positions(self.neutral_m, self.assets.faces)
+
+    def skull_to_world(self, points_m: Tensor) -> Tensor:
+        """(N, 3) head frame, as on the neutral mesh -> world, moved with the skull."""
+        return points_m @ self.T_world_skull[:3, :3].T + self.T_world_skull[:3, 3]
+
+
+def skull_motion(params: FlameParams, rest_joints_m: Tensor) -> tuple[Tensor, Tensor]:
+    """T_world_skull and T_world_root (4, 4) of params without leading dimensions; rest joints (5, 3), head frame."""
+    root, neck = axis_angle_to_matrix(params.global_rot), axis_angle_to_matrix(params.neck)
+    skull = root @ neck
+    pivot_world = root @ (rest_joints_m[1] - rest_joints_m[0]) + rest_joints_m[0] + params.translation
+    root_offset = rest_joints_m[0] + params.translation - root @ rest_joints_m[0]
+    return _rigid(skull, pivot_world - skull @ rest_joints_m[1]), _rigid(root, root_offset)
+
+
+def _rigid(rotation: Tensor, translation: Tensor) -> Tensor:
+    out = torch.eye(4, dtype=rotation.dtype, device=rotation.device)
+    out[:3, :3], out[:3, 3] = rotation, translation
+    return out
+
+
