@@ -17,6 +17,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from shared.render.cover import Cover
 from shared.render.rasterizer import FARTHEST_PX, NEAR_M
 
 _MIN_BAND_PIXELS = 1 << 15  # below this, a second walk over the triangles costs more than it saves
@@ -28,7 +29,7 @@ def rasterize_numba(
     faces: Tensor,
     intrinsics: Tensor,
     size: tuple[int, int],
-    cull_backfaces: bool,
+    cover: Cover | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rasterise (B, V, 3) with intrinsics (B, 4: fx, fy, cx, cy). See `rasterizer.rasterize`.
 
@@ -46,6 +47,8 @@ def rasterize_numba(
     )
     face_index, barycentric, depth = (tensor.numpy() for tensor in fragments)
 
+    see_through = _cover_arrays(cover)
+
     threads = torch.get_num_threads()
     bands = max(1, min(math.ceil(threads / max(n_images, 1)), height * width // _MIN_BAND_PIXELS, height))
     edges = [round(height * band / bands) for band in range(bands + 1)]
@@ -58,7 +61,7 @@ def rasterize_numba(
             triangles,
             parameters[image],
             rows,
-            cull_backfaces,
+            see_through,
             face_index[image],
             barycentric[image],
             depth[image],
@@ -73,6 +76,15 @@ def rasterize_numba(
     return fragments[0].to(device), fragments[1].to(device), fragments[2].to(device)
 
 
+def _cover_arrays(cover: Cover | None) -> tuple[np.ndarray, ...]:
+    """Layer of each face (empty: all opaque), uv of the corners, texels, their layout, thresholds."""
+    if cover is None or not cover.textures:
+        layer, uv, texels = np.empty(0, np.int64), np.empty((0, 3, 2), np.float32), np.empty(0, np.uint8)
+        return layer, uv, texels, np.empty((0, 3), np.int64), np.full((1, 1), 0.5, np.float32)
+    tensors = (cover.layer, cover.uv, cover.texels, cover.layout, cover.thresholds)
+    return tuple(np.ascontiguousarray(tensor.cpu().numpy()) for tensor in tensors)
+
+
 # Compiled at the first call and cached on disk; division by zero follows IEEE instead of raising.
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -84,14 +96,14 @@ def _pool(pid: int, threads: int) -> ThreadPoolExecutor:
 
 
 @_compiled
-def _raster_band(verts, faces, intrinsics, rows, cull, face_index, barycentric, depth):
+def _raster_band(verts, faces, intrinsics, rows, cover, face_index, barycentric, depth):
     """Fill the rows [rows[0], rows[1]) of one image."""
     projected = _project(verts, intrinsics)
     face_index[rows[0] : rows[1]] = -1
     depth[rows[0] : rows[1]] = 0.0  # holds 1 / z while drawing, which is affine on the screen
     for face in range(faces.shape[0]):
         a, b, c = _corners(projected, faces, face)
-        _draw(face, a, b, c, rows, cull, depth, face_index)
+        _draw(face, a, b, c, rows, cover, depth, face_index)
     for row in range(rows[0], rows[1]):
         for column in range(face_index.shape[1]):
             face = face_index[row, column]
@@ -151,8 +163,10 @@ def _narrow(low, high, a, b, slope, area, y):
 
 
 @_compiled
-def _draw(face, a, b, c, rows, cull, inverse_depth, face_index):
+def _draw(face, a, b, c, rows, cover, inverse_depth, face_index):
     """Draw one triangle, wound either way, into the rows of a band."""
+    layer_of_face, corner_uv, texels, layout, thresholds = cover
+    layer = layer_of_face[face] if len(layer_of_face) > 0 else -1
     if a[2] == 0.0 or b[2] == 0.0 or c[2] == 0.0:
         return
     # Rows and columns whose centres lie in the bounding box; most triangles of a small picture have none.
@@ -164,7 +178,7 @@ def _draw(face, a, b, c, rows, cull, inverse_depth, face_index):
         return
     # Twice the area on the y-down screen; negative where the triangle is counter-clockwise, so facing the camera.
     area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-    if abs(area) < _MIN_AREA_PX or (cull and area > 0.0):
+    if abs(area) < _MIN_AREA_PX:
         return
     slope_x = ((b[2] - a[2]) * (c[1] - a[1]) - (c[2] - a[2]) * (b[1] - a[1])) / area
     slope_y = ((c[2] - a[2]) * (b[0] - a[0]) - (b[2] - a[2]) * (c[0] - a[0])) / area
@@ -184,9 +198,27 @@ def _draw(face, a, b, c, rows, cull, inverse_depth, face_index):
         inverse_row = a[2] + (y - a[1]) * slope_y - a[0] * slope_x
         for column in range(int(np.ceil(low - 0.5)), int(np.floor(high - 0.5)) + 1):
             inverse = np.float32(inverse_row + (column + 0.5) * slope_x)
-            if inverse > inverse_depth[row, column]:
+            if inverse > inverse_depth[row, column] and (
+                layer < 0 or _is_seen(face, layer, column, row, a, b, c, corner_uv, texels, layout, thresholds)
+            ):
                 inverse_depth[row, column] = inverse
                 face_index[row, column] = face
+
+
+@_compiled
+def _is_seen(face, layer, column, row, a, b, c, corner_uv, texels, layout, thresholds):
+    """`Cover.seen` for one pixel centre inside the triangle."""
+    weights, _ = _resolve(column + 0.5, row + 0.5, a, b, c)
+    u, v = 0.0, 0.0
+    for corner in range(3):
+        u += weights[corner] * corner_uv[face, corner, 0]
+        v += weights[corner] * corner_uv[face, corner, 1]
+    height, width = layout[layer, 1], layout[layer, 2]
+    y = min(int((v - math.floor(v)) * height), height - 1)
+    x = min(int((u - math.floor(u)) * width), width - 1)
+    shift = ((face * 2654435761) >> 15) & 3
+    threshold = thresholds[(row + shift) % len(thresholds), (column + shift // 2) % len(thresholds)]
+    return texels[layout[layer, 0] + y * width + x] > 255 * threshold
 
 
 @_compiled

@@ -8,7 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from shared.render.cover import Cover
 from shared.render.rasterizer import FARTHEST_PX, NEAR_M
+
+_LAYERS = 24  # see-through triangles over each other in one pixel
 
 
 def rasterize_pytorch3d(
@@ -16,7 +19,7 @@ def rasterize_pytorch3d(
     faces: Tensor,
     intrinsics: Tensor,
     size: tuple[int, int],
-    cull_backfaces: bool,
+    cover: Cover | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Rasterise (B, V, 3) with intrinsics (B, 4: fx, fy, cx, cy). See `rasterizer.rasterize`.
 
@@ -43,21 +46,33 @@ def rasterize_pytorch3d(
         Meshes(list(screen), list(triangles)),
         image_size=size,
         blur_radius=0.0,
-        faces_per_pixel=1,
+        faces_per_pixel=1 if cover is None else _LAYERS,
         max_faces_per_bin=n_faces,  # a small head may lie in one bin
         perspective_correct=True,
         clip_barycentric_coords=False,
-        cull_backfaces=cull_backfaces,
     )
-    face_index, depth_m, barycentric = face_index[..., 0], depth_m[..., 0], barycentric[..., 0, :]
-    empty = face_index < 0
     # pytorch3d numbers the faces of the whole batch in one row.
-    offsets = torch.arange(n_images, device=faces.device)[:, None, None] * n_faces
+    offsets = torch.arange(n_images, device=faces.device)[:, None, None, None] * n_faces
+    face_index = torch.where(face_index < 0, face_index, face_index - offsets)
+    nearest = torch.zeros_like(face_index[..., :1]) if cover is None else _first_seen(cover, face_index, barycentric)
+    face_index = face_index.gather(-1, nearest)[..., 0]
+    depth_m = depth_m.gather(-1, nearest)[..., 0]
+    barycentric = barycentric.gather(-2, nearest[..., None].expand(*nearest.shape, 3))[..., 0, :]
+    empty = face_index < 0
     return (
-        torch.where(empty, face_index, face_index - offsets),
+        face_index,
         barycentric.masked_fill(empty[..., None], 0.0),
         depth_m.masked_fill(empty, 0.0),
     )
+
+
+def _first_seen(cover: Cover, face_index: Tensor, barycentric: Tensor) -> Tensor:
+    """(B, H, W, 1) which of the layers (B, H, W, K), sorted by depth, a pixel sees; where none, one that is empty."""
+    rows = torch.arange(face_index.shape[1], device=face_index.device)[:, None, None]
+    columns = torch.arange(face_index.shape[2], device=face_index.device)[:, None]
+    seen = cover.seen(face_index.clamp_min(0), barycentric, rows, columns) | (face_index < 0)
+    seen[..., -1] = True  # more layers than are kept: the last hides what is behind
+    return seen.int().argmax(-1, keepdim=True)
 
 
 def _to_screen(pixels: Tensor, depth_m: Tensor, size: tuple[int, int]) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord
+from shared.render.cover import Cover
 
 BACKENDS = ("numba", "pytorch3d")
 # numba compiles these into its cache, which follows changes of `numba_backend.py` only.
@@ -46,7 +47,7 @@ def rasterize(
     camera: Camera,
     *,
     backend: str | None = None,
-    cull_backfaces: bool = False,
+    cover: Cover | None = None,
 ) -> Fragments:
     """Find the visible triangle of every pixel. No gradients.
 
@@ -55,8 +56,7 @@ def rasterize(
         faces: (F, 3) int64, shared by all meshes.
         camera: its intrinsics and size; its leading dimensions broadcast against those of the vertices.
         backend: "numba" (CPU) or "pytorch3d"; by default numba on the CPU and pytorch3d elsewhere.
-        cull_backfaces: leave out the triangles seen from behind. Off by default: through an open mouth or neck one
-            sees the inside of the mesh.
+        cover: opacity of the triangles; all are opaque without it. Triangles are seen from both sides.
 
     Returns:
         Fragments with float32 weights and depths, on the device of the vertices.
@@ -65,6 +65,8 @@ def rasterize(
         ValueError: on wrong shapes, a face that names a vertex that is not there, or an unknown backend.
     """
     check_mesh(verts_cam_m, faces)
+    if cover is not None and len(cover.layer) != len(faces):
+        raise ValueError(f"the cover is of {len(cover.layer)} faces, the mesh has {len(faces)}")
     height, width = camera.size
     if height < 1 or width < 1:
         raise ValueError(f"the image must have at least one pixel, got (height, width) = {(height, width)}")
@@ -79,7 +81,7 @@ def rasterize(
         from shared.render.numba_backend import rasterize_numba as run
     else:
         from shared.render.pytorch3d_backend import rasterize_pytorch3d as run
-    face_index, barycentric, depth_m = run(verts, faces, intrinsics, (height, width), cull_backfaces)
+    face_index, barycentric, depth_m = run(verts, faces, intrinsics, (height, width), cover)
     return Fragments(
         face_index.reshape(*batch, height, width),
         barycentric.reshape(*batch, height, width, 3),

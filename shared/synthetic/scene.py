@@ -98,7 +98,11 @@ class Shading:
     normal: Tensor | None = None  # (P, 3) a finer one than that of the mesh, unit, world
     occlusion: Tensor | float = 1.0  # (P,) share of the ambient light that gets there
     strand: Tensor | None = None  # (P, 3) unit, world, direction of the hair: it shines across, not along
-    wrap: tuple[float, float, float] = (0.0, 0.0, 0.0)  # how far light leaks past the terminator: skin (0.25, 0.1, 0.06)
+    wrap: tuple[float, float, float] = (
+        0.0,
+        0.0,
+        0.0,
+    )  # how far light leaks past the terminator: skin (0.25, 0.1, 0.06)
 
 
 Material = Callable[[Hits], Shading]
@@ -149,5 +153,3 @@ def _rigid(rotation: Tensor, translation: Tensor) -> Tensor:
     out = torch.eye(4, dtype=rotation.dtype, device=rotation.device)
     out[:3, :3], out[:3, 3] = rotation, translation
     return out
-
-

@@ -14,9 +14,10 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.records import stack
+from shared.render.cover import DITHER, HALF, Cover
 from shared.render.interpolate import refine
 from shared.render.rasterizer import Fragments, rasterize
-from tests.render.scenes import camera, soup, sphere
+from tests.render.scenes import camera, soup
 
 SIZES = [((96, 96), (0.0, 0.0)), ((64, 112), (9.3, -7.1)), ((97, 55), (-30.0, 12.5))]
 
@@ -65,14 +66,16 @@ def test_values_are_exact_to_float32(
 
 
 @pytest.mark.parametrize(("size", "shift"), SIZES)
-@pytest.mark.parametrize("cull", [False, True])
-def test_parity_on_triangle_soups(size: tuple[int, int], shift: tuple[float, float], cull: bool) -> None:
+@pytest.mark.parametrize("see_through", [False, True])
+def test_parity_on_triangle_soups(size: tuple[int, int], shift: tuple[float, float], see_through: bool) -> None:
     verts, faces = soup(3, 60, seed=7, beyond_near=True)
     views = stack([camera(size, focal, shift) for focal in (60.0, 90.0, 140.0)])
-    ours, oracle = (
-        rasterize(verts, faces, views, backend=name, cull_backfaces=cull) for name in ("numba", "pytorch3d")
-    )
+    cover = random_cover(len(faces)) if see_through else None
+    ours, oracle = (rasterize(verts, faces, views, backend=name, cover=cover) for name in ("numba", "pytorch3d"))
     assert_parity(ours, oracle, verts, faces, views)
+    if see_through:
+        opaque = rasterize(verts, faces, views)
+        assert (ours.face_index != opaque.face_index).float().mean() > 0.1
 
 
 def test_result_does_not_depend_on_threads_or_batch(head: FlameAssets, heads_m: Tensor) -> None:
@@ -119,15 +122,29 @@ def test_a_mesh_has_no_gaps_on_shared_edges() -> None:
     assert seen.barycentric.min() >= 0
 
 
-def test_culling_keeps_what_faces_the_viewer() -> None:
-    verts, faces = sphere(16, 0.3)
-    view = camera((64, 64), 80.0)
-    verts = view.world_to_cam(verts - torch.tensor([0.0, 0, 1.0]))
-    everything, culled = (rasterize(verts, faces, view, cull_backfaces=cull) for cull in (False, True))
-    assert torch.equal(everything.face_index, culled.face_index)  # a closed surface hides its back
-    inside_out = rasterize(verts, faces.flip(1), view, cull_backfaces=True)
-    assert inside_out.depth_m[32, 32] > 1.25  # the far side
-    assert everything.depth_m[32, 32] < 0.75
+def random_cover(n_faces: int) -> Cover:
+    """Every third face opaque; coarse textures, so that rounding of texture coordinates decides few pixels."""
+    generator = torch.Generator().manual_seed(3)
+    textures = tuple(torch.randint(0, 256, size, generator=generator, dtype=torch.uint8) for size in ((3, 5), (4, 2)))
+    uv = 3 * torch.rand(n_faces, 3, 2, generator=generator) - 1
+    return Cover(uv, torch.arange(n_faces) % 3 - 1, textures, DITHER)
+
+
+@pytest.mark.parametrize("backend", ["numba", "pytorch3d"])
+def test_share_of_pixels_is_the_opacity(backend: str) -> None:
+    """Two layers of opacity 1/2 and 1/4 before a wall; opacities add up as light through glass does."""
+    corners = torch.tensor([[-9.0, -9, 0], [9, -9, 0], [0, 12, 0]])
+    sheets = [corners + torch.tensor([0.0, 0, 2 + 0.1 * layer]) for layer in range(9)]
+    faces = torch.arange(27).reshape(9, 3)
+    layer = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, -1])
+    textures = (torch.full((1, 1), 64, dtype=torch.uint8), torch.full((1, 1), 128, dtype=torch.uint8))
+    cover = Cover(torch.zeros(9, 3, 2), layer, textures, DITHER)
+    view = camera((16, 16), 20.0)
+    seen = rasterize(torch.cat(sheets), faces, view, backend=backend, cover=cover).face_index
+    assert (seen == 0).float().mean() == pytest.approx(0.25)
+    assert seen.min() >= 0
+    half = Cover(torch.zeros(9, 3, 2), layer, textures, HALF)
+    assert (rasterize(torch.cat(sheets), faces, view, backend=backend, cover=half).face_index == 4).all()
 
 
 @pytest.mark.parametrize("backend", ["numba", "pytorch3d"])
