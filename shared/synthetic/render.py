@@ -14,7 +14,7 @@ from shared.geometry.meshes import unit
 from shared.render.cover import DITHER, Cover
 from shared.render.rasterizer import Fragments, rasterize
 from shared.synthetic.lighting import Lighting
-from shared.synthetic.scene import Hits, Surface
+from shared.synthetic.scene import Hits, Surface, at_vertices
 from shared.synthetic.shade import radiance
 from shared.synthetic.shadows import shadow_map
 
@@ -74,10 +74,33 @@ def render(
     background: np.ndarray,
     centre_m: Tensor | None = None,
 ) -> np.ndarray:
-    """Draw a scene.
+    """Draw a scene: `rasterize_fine` and `shade_fine` in one."""
+    scene = Scene.of(surfaces)
+    return shade_fine(scene, rasterize_fine(scene, camera), camera, lighting, background, centre_m)
+
+
+def rasterize_fine(scene: Scene, camera: Camera) -> Fragments:
+    """What the sub-pixels of ``camera``'s picture see."""
+    return scene.rasterize(_fine(camera))
+
+
+def _fine(camera: Camera) -> Camera:
+    return camera.resized((camera.size[0] * SUPERSAMPLE, camera.size[1] * SUPERSAMPLE))
+
+
+def shade_fine(
+    scene: Scene,
+    fragments: Fragments,
+    camera: Camera,
+    lighting: Lighting,
+    background: np.ndarray,
+    centre_m: Tensor | None = None,
+) -> np.ndarray:
+    """Ask the materials, add the light, average the sub-pixels.
 
     Args:
-        surfaces: what there is, world frame, all on one device.
+        scene: all that there is.
+        fragments: of `rasterize_fine`.
         camera: without leading dimensions; of the picture.
         lighting: world frame.
         background: (H, W, 3) float32 linear radiance.
@@ -87,9 +110,7 @@ def render(
         (H, W, 3) float32 linear radiance.
     """
     height, width = camera.size
-    scene = Scene.of(surfaces)
-    fine = camera.resized((height * SUPERSAMPLE, width * SUPERSAMPLE))
-    fragments = scene.rasterize(fine)
+    surfaces, fine = scene.surfaces, _fine(camera)
     if centre_m is None:
         centre_m = surfaces[0].verts_m.mean(0)
     casting = [surface for surface in surfaces if surface.casts_shadow]
@@ -126,9 +147,9 @@ def _hits(scene: Scene, fragments: Fragments, camera: Camera):
 
 def hits_of(surface: Surface, face_index: Tensor, barycentric: Tensor, camera: Camera) -> Hits:
     """The places (P) of a surface that ``camera``, at the world's origin, sees."""
-    bare = Hits(surface, face_index, barycentric, *[barycentric] * 3, barycentric[:, 0])
-    position = bare.at_vertices(surface.verts_m)
-    normal = unit(bare.at_vertices(surface.vertex_normals))
+    where = (surface.faces, face_index, barycentric)
+    position = at_vertices(*where, surface.verts_m)
+    normal = unit(at_vertices(*where, surface.vertex_normals))
     distance = position.norm(dim=1, keepdim=True)
     view = -position / distance
     normal = torch.where((normal * view).sum(1, keepdim=True) < -0.15, -normal, normal)

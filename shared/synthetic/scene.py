@@ -71,10 +71,7 @@ class Hits:
 
     def at_vertices(self, values: Tensor) -> Tensor:
         """Values (V, C) of the surface's vertices -> (P, C)."""
-        rows = self.surface.faces[self.face_index]
-        mixed = values.index_select(0, rows[:, 0]) * self.barycentric[:, 0, None]
-        mixed = torch.addcmul(mixed, values.index_select(0, rows[:, 1]), self.barycentric[:, 1, None])
-        return torch.addcmul(mixed, values.index_select(0, rows[:, 2]), self.barycentric[:, 2, None])
+        return at_vertices(self.surface.faces, self.face_index, self.barycentric, values)
 
     def at_corners(self, values: Tensor) -> Tensor:
         """Values (F, 3, C) of the corners of each face -> (P, C)."""
@@ -86,6 +83,14 @@ class Hits:
         if self.surface.uv is None:
             raise ValueError(f"surface {self.surface.name!r} has no texture coordinates")
         return self.at_corners(self.surface.uv)
+
+
+def at_vertices(faces: Tensor, face_index: Tensor, barycentric: Tensor, values: Tensor) -> Tensor:
+    """Values (V, C) of vertices -> (P, C) at places (P) of faces (F, 3)."""
+    rows = faces[face_index]
+    mixed = values.index_select(0, rows[:, 0]) * barycentric[:, 0, None]
+    mixed = torch.addcmul(mixed, values.index_select(0, rows[:, 1]), barycentric[:, 1, None])
+    return torch.addcmul(mixed, values.index_select(0, rows[:, 2]), barycentric[:, 2, None])
 
 
 @dataclass(frozen=True, eq=False)

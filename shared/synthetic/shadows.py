@@ -1,4 +1,7 @@
-"""Shadow maps: the scene as each lamp sees it (Williams, "Casting Curved Shadows on Curved Surfaces", SIGGRAPH 1978)."""
+"""Shadow maps: the scene as each lamp sees it.
+
+Williams, "Casting Curved Shadows on Curved Surfaces" (SIGGRAPH 1978).
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,120 @@
+"""What is true of a picture: maps of the head, what each pixel shows, which points are seen.
+
+Everything is computed again at the pixels' centres, without supersampling, so that a map's value is that of one point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from shared.flame.schema import FlameAssets
+from shared.geometry.camera import Camera
+from shared.render.cover import HALF
+from shared.render.maps import RenderedMaps, render_maps
+from shared.render.rasterizer import Fragments
+from shared.synthetic.portrait import PortraitTruth
+from shared.synthetic.render import SUPERSAMPLE, Scene
+from shared.synthetic.scene import Part, PosedHead, Surface
+
+_DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
+_GRAZING = 0.05  # cosine below which a point counts as turned away
+
+
+def portrait_truth(head: PosedHead, scene: Scene, fragments: Fragments) -> PortraitTruth:
+    """All truth of a picture, on the CPU; ``fragments`` are those of the sub-pixels."""
+    assets, camera = head.assets, head.camera
+    maps = render_maps(head.verts_m, assets.faces, camera, assets.uv, assets.uv_faces, normals=head.normals)
+    if maps.uv is None:
+        raise ValueError(f"head {assets.name!r} has no texture coordinates")
+    marks = {name: head.landmarks_m(name) for name in ("mediapipe", "ibug68")}
+    visible = {
+        name: visible_points(points, _landmark_normals(head, name), camera, fragments) for name, points in marks.items()
+    }
+    return PortraitTruth(
+        params=head.params,
+        camera=camera,
+        normal=maps.normal,
+        uv=maps.uv,
+        depth_m=maps.depth_m,
+        part=part_map(scene, camera),
+        vertex_visible=visible_points(head.verts_m, head.normals, camera, fragments),
+        landmarks_px=camera.project(marks["mediapipe"]),
+        landmarks_visible=visible["mediapipe"],
+        landmarks68_px=camera.project(marks["ibug68"]),
+        landmarks68_visible=visible["ibug68"],
+    ).to("cpu")
+
+
+def part_map(scene: Scene, camera: Camera) -> Tensor:
+    """(H, W) uint8 of `Part`: what the centre of each pixel sees; half-opaque things count from one half."""
+    if scene.cover is not None:
+        scene = replace(scene, cover=replace(scene.cover, thresholds=HALF))
+    seen = scene.rasterize(camera)
+    face_index, barycentric = seen.face_index.reshape(-1), seen.barycentric.reshape(-1, 3)
+    out = torch.full_like(face_index, int(Part.BACKGROUND), dtype=torch.uint8)
+    for surface, first, last in zip(scene.surfaces, scene.first_face[:-1], scene.first_face[1:], strict=True):
+        pixel = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
+        out[pixel] = _parts(surface, face_index[pixel] - first, barycentric[pixel])
+    return out.reshape(camera.size)
+
+
+def _parts(surface: Surface, face_index: Tensor, barycentric: Tensor) -> Tensor:
+    """(P) uint8 at places of a surface."""
+    if isinstance(surface.part, Part):
+        out = torch.full_like(face_index, int(surface.part), dtype=torch.uint8)
+    else:
+        out = surface.part.to(torch.uint8)[face_index]
+    if surface.part_map is None or surface.uv is None:
+        return out
+    height, width = surface.part_map.shape
+    uv = (surface.uv[face_index] * barycentric[..., None]).sum(1)
+    uv = uv - uv.floor()
+    drawn = surface.part_map[
+        (uv[:, 1] * height).long().clamp_max(height - 1), (uv[:, 0] * width).long().clamp_max(width - 1)
+    ]
+    return torch.where(drawn > 0, drawn, out)
+
+
+def visible_points(points_m: Tensor, normals: Tensor, camera: Camera, fragments: Fragments) -> Tensor:
+    """(N) bool: points (N, 3) with unit normals, world, that at least half of the four sub-pixels around them see."""
+    cam = camera.world_to_cam(points_m)
+    pixel = camera.project_cam(cam)
+    height, width = camera.size
+    inside = (pixel >= 0).all(1) & (pixel[:, 0] < width) & (pixel[:, 1] < height) & (cam[:, 2] > 0)
+    cosine = -(normals * points_m).sum(1) / points_m.norm(dim=1)  # the camera is the world's origin
+    # A surface seen aslant is nearer on one side of the sub-pixel.
+    slope = ((1 - cosine**2).clamp_min(0).sqrt() / cosine.clamp_min(_GRAZING)).clamp_max(8)
+    slack = _DEPTH_SLACK_M + 1.5 * slope * cam[:, 2] / (camera.focal_px[0] * SUPERSAMPLE)
+    corner = (torch.where(inside[:, None], pixel, 0.0) * SUPERSAMPLE - 0.5).floor().long()
+    votes = torch.zeros_like(cosine)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        row = (corner[:, 1] + down).clamp(0, height * SUPERSAMPLE - 1)
+        column = (corner[:, 0] + right).clamp(0, width * SUPERSAMPLE - 1)
+        depth = fragments.depth_m[row, column]
+        votes += (depth == 0) | (depth > cam[:, 2] - slack)
+    return inside & (cosine > _GRAZING) & (votes >= 2)
+
+
+def _landmark_normals(head: PosedHead, name: str) -> Tensor:
+    return torch.nn.functional.normalize(head.assets.landmarks[name].positions(head.normals, head.assets.faces), dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSkin:
+    """Which triangles of a head count as its face, for the share that is covered."""
+
+    face_mask: Tensor  # (F,) bool
+
+    @staticmethod
+    def of(assets: FlameAssets) -> FaceSkin:
+        """From the region "face"; KeyError if the head has none."""
+        return FaceSkin(assets.region("face")[assets.faces].all(1))
+
+    def occluded_share(self, maps: RenderedMaps, part: Tensor) -> float:
+        """Share of the face's pixels, as seen without anything before it, that show hair, an occluder or cloth."""
+        on_face = maps.mask & self.face_mask[maps.fragments.face_index.clamp_min(0)]
+        covered = on_face & (part >= int(Part.HAIR)) & (part != int(Part.NECK))
+        return float(covered.sum() / on_face.sum().clamp_min(1))
