@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.geometry.closest import closest_points
+from shared.geometry.closest import SurfaceTree
 from shared.geometry.meshes import Similarity, align, face_normals, unit
 from shared.geometry.rotation import axis_angle_to_matrix
 
@@ -31,14 +31,27 @@ class Match:
         return float((self.nearest - self.points).square().sum(1).mean().sqrt())
 
 
-def match(points: Tensor, verts: Tensor, faces: Tensor) -> Match:
-    """(N, 3) float64 to the surface (V, 3), (F, 3); exact."""
-    hit = closest_points(points.numpy(), verts.numpy(), faces.numpy())
-    index = torch.from_numpy(hit.face_index)
-    return Match(points, torch.from_numpy(hit.points), face_normals(verts, faces[index]))
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A mesh that is searched under many poses: the search moves the points, so its tree is built once."""
+
+    tree: SurfaceTree
+    normals: Tensor  # (F, 3) float64
+
+    @staticmethod
+    def of(verts: Tensor, faces: Tensor) -> Surface:
+        """Of (V, 3) float64 and (F, 3), on the CPU. ValueError as in `SurfaceTree.of`."""
+        return Surface(SurfaceTree.of(verts.numpy(), faces.numpy()), face_normals(verts, faces))
+
+    def match(self, points: Tensor, pose: Similarity) -> Match:
+        """True points (N, 3) float64 to the surface as ``pose`` places it; exact."""
+        local = (points - pose.translation) @ pose.rotation / pose.scale
+        hit = self.tree.closest(local.numpy())
+        normals = self.normals[torch.from_numpy(hit.face_index)] @ pose.rotation.T
+        return Match(points, pose.apply(torch.from_numpy(hit.points)), normals)
 
 
-def refine(points: Tensor, verts: Tensor, faces: Tensor, start: Similarity) -> Similarity:
+def refine(points: Tensor, surface: Surface, start: Similarity) -> Similarity:
     """The rotation and translation near ``start`` that bring the mesh onto the points with the least rms distance.
 
     Iterated point-to-plane steps (Chen & Medioni 1991), and point-to-point steps (Besl & McKay 1992) where those do
@@ -46,16 +59,16 @@ def refine(points: Tensor, verts: Tensor, faces: Tensor, start: Similarity) -> S
 
     Args:
         points: (N, 3) float64 true points, N >= 3.
-        verts, faces: (V, 3) float64 and (F, 3), the mesh before ``start``.
+        surface: the mesh before ``start``.
         start: its scale is kept.
     """
-    pose, current = start, match(points, start.apply(verts), faces)
+    pose, current = start, surface.match(points, start)
     steps: tuple[Callable[[Match], Similarity], ...] = (_plane_step, _point_step)
     for _ in range(MAX_STEPS):
         before = current.rms
         for step in steps:
             moved = _after(step(current), pose)
-            tried = match(points, moved.apply(verts), faces)
+            tried = surface.match(points, moved)
             if tried.rms < current.rms:
                 pose, current = moved, tried
             if before - current.rms >= _GAIN_M:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from shared.evaluate.faces import FaceMesh, TrueFace
-from shared.evaluate.icp import match, refine
+from shared.evaluate.icp import Surface, refine
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.geometry.meshes import Similarity, align
 
@@ -22,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class FaceError:
+class FaceNumbers:
     """One face under one alignment. Recalls are shares in [0, 1]."""
 
     l1_mm: float  # mean of |dx| + |dy| + |dz| along the axes of the truth's frame
@@ -32,6 +32,12 @@ class FaceError:
     recall_2_5: float
     recall_5: float
     recall_10: float
+
+
+@dataclass(frozen=True, eq=False)
+class FaceError(FaceNumbers):
+    """The same with where it comes from."""
+
     distance_mm: Tensor  # (N,) float64, in the order of the true points
     alignment: Similarity  # of the prediction onto the truth, metres; scale 1
 
@@ -46,7 +52,7 @@ class FaceScore:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Over the faces of one group; the names are those of FaceError's numbers. Empty where every face failed."""
+    """Over the faces of one group; the names are those of `FaceNumbers`. Empty where every face failed."""
 
     count: int  # faces with an error
     failed: int  # faces without: the method found nothing
@@ -54,7 +60,7 @@ class Aggregate:
     median: dict[str, float]
 
 
-NUMBERS = tuple(field.name for field in fields(FaceError) if field.type == "float")
+NUMBERS = tuple(field.name for field in fields(FaceNumbers))
 
 
 def vertex_error_mm(verts_m: Tensor, truth_m: Tensor) -> Tensor:
@@ -75,12 +81,13 @@ def score_face(truth: TrueFace, prediction: FaceMesh) -> FaceScore:
     """
     truth, mesh = truth.checked("the truth"), prediction.checked("the prediction")
     pose = align(mesh.landmarks_m, truth.landmarks_m)
-    refined = refine(truth.points_m, mesh.verts_m, mesh.faces, pose)
-    return FaceScore(_error(truth, mesh, pose), _error(truth, mesh, refined))
+    surface = Surface.of(mesh.verts_m, mesh.faces)
+    refined = refine(truth.points_m, surface, pose)
+    return FaceScore(_error(truth, surface, pose), _error(truth, surface, refined))
 
 
-def _error(truth: TrueFace, mesh: FaceMesh, pose: Similarity) -> FaceError:
-    found = match(truth.points_m, pose.apply(mesh.verts_m), mesh.faces)
+def _error(truth: TrueFace, surface: Surface, pose: Similarity) -> FaceError:
+    found = surface.match(truth.points_m, pose)
     offset_mm = 1e3 * (found.nearest - truth.points_m)
     distance_mm = offset_mm.norm(dim=1)
     recalls = {limit: float((distance_mm <= limit).double().mean()) for limit in (1.0, 2.5, 5.0, 10.0)}
@@ -97,7 +104,7 @@ def _error(truth: TrueFace, mesh: FaceMesh, pose: Similarity) -> FaceError:
     )
 
 
-def aggregate(errors: Sequence[FaceError | None], keys: Sequence[Key]) -> dict[Key, Aggregate]:
+def aggregate(errors: Sequence[FaceNumbers | None], keys: Sequence[Key]) -> dict[Key, Aggregate]:
     """Mean and median over the faces of each group; every face counts the same.
 
     Args:
@@ -110,13 +117,13 @@ def aggregate(errors: Sequence[FaceError | None], keys: Sequence[Key]) -> dict[K
     Raises:
         ValueError: errors and keys differ in number.
     """
-    groups: dict[Key, list[FaceError | None]] = {}
+    groups: dict[Key, list[FaceNumbers | None]] = {}
     for error, key in zip(errors, keys, strict=True):
         groups.setdefault(key, []).append(error)
     return {key: _aggregate(members) for key, members in groups.items()}
 
 
-def _aggregate(members: Sequence[FaceError | None]) -> Aggregate:
+def _aggregate(members: Sequence[FaceNumbers | None]) -> Aggregate:
     found = [error for error in members if error is not None]
     columns = {name: [getattr(error, name) for error in found] for name in NUMBERS} if found else {}
     return Aggregate(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shared.evaluate import icp
 from shared.evaluate.faces import FaceMesh, InvalidFaceError, TrueFace
-from shared.evaluate.icp import match, refine
+from shared.evaluate.icp import Surface, refine
 from shared.evaluate.metrics import FaceError, aggregate, landmark_error_2d, score_face
 from shared.geometry.meshes import Similarity
 from shared.geometry.rotation import axis_angle_to_matrix
@@ -169,8 +169,9 @@ def test_icp_never_makes_the_rms_distance_larger() -> None:
     for _ in range(2):
         rough = mesh.verts_m + 5e-3 * torch.randn(mesh.verts_m.shape, generator=generator).double()
         start = pose((0.2 * torch.randn(3, generator=generator)).tolist(), [0.01, -0.01, 0.02])
-        end = refine(truth.points_m, rough, mesh.faces, start)
-        before, after = (match(truth.points_m, p.apply(rough), mesh.faces).rms for p in (start, end))
+        surface = Surface.of(rough, mesh.faces)
+        end = refine(truth.points_m, surface, start)
+        before, after = (surface.match(truth.points_m, p).rms for p in (start, end))
         assert after < 0.7 * before
 
 
@@ -178,12 +179,13 @@ def test_icp_refuses_steps_that_do_not_help(monkeypatch: pytest.MonkeyPatch) -> 
     mesh, truth = bumpy_face()
     start = pose([0.05, 0.02, -0.03], [0.001, 0.002, 0.0])
     away = pose([0.0, 0, 0], [0.1, 0.1, 0.1])
-    before = match(truth.points_m, start.apply(mesh.verts_m), mesh.faces).rms
+    surface = Surface.of(mesh.verts_m, mesh.faces)
+    before = surface.match(truth.points_m, start).rms
     monkeypatch.setattr(icp, "_plane_step", lambda current: away)
-    by_points = refine(truth.points_m, mesh.verts_m, mesh.faces, start)
-    assert match(truth.points_m, by_points.apply(mesh.verts_m), mesh.faces).rms < 0.8 * before
+    by_points = refine(truth.points_m, surface, start)
+    assert surface.match(truth.points_m, by_points).rms < 0.8 * before
     monkeypatch.setattr(icp, "_point_step", lambda current: away)
-    assert refine(truth.points_m, mesh.verts_m, mesh.faces, start) is start
+    assert refine(truth.points_m, surface, start) is start
 
 
 def test_distances_agree_with_trimesh() -> None:

@@ -8,7 +8,7 @@ import torch
 import trimesh
 
 from shared.flame.open_head.load import load_open_head
-from shared.geometry.closest import closest_points
+from shared.geometry.closest import SurfaceTree, closest_points
 from shared.geometry.meshes import align, face_normals, mirrored, unit, vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from tests.render.scenes import sphere
@@ -116,6 +116,24 @@ def test_closest_points_on_a_head_are_on_it() -> None:
     distance = closest_points(points + 5e-4 * normals, verts.numpy(), faces.numpy()).distance
     assert distance.max() <= 5e-4 + 1e-12
     assert np.mean(distance > 4.9e-4) > 0.9
+
+
+def test_a_tree_is_searched_again_and_again_and_agrees_with_trimesh() -> None:
+    generator = np.random.default_rng(3)
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.1)
+    verts = np.asarray(ball.vertices) + generator.normal(0, 0.01, (len(ball.vertices), 3))
+    faces = np.asarray(ball.faces)
+    tree = SurfaceTree.of(verts, faces)
+    reference = trimesh.Trimesh(verts, faces, process=False)
+    for scale in (0.02, 0.1, 0.3):
+        queries = scale * generator.normal(size=(150, 3))
+        hit, again = tree.closest(queries), closest_points(queries, verts, faces)
+        points, distance, _ = trimesh.proximity.closest_point_naive(reference, queries)
+        assert np.abs(hit.distance - distance).max() < 1e-6
+        assert np.abs(hit.points - points).max() < 1e-6
+        assert np.array_equal(hit.points, again.points)
+        on_face = trimesh.triangles.closest_point(verts[faces[hit.face_index]], queries)
+        assert np.abs(on_face - hit.points).max() < 1e-9  # the face named is a face of the mesh as given
 
 
 def test_closest_points_refuses_holes_in_the_data() -> None:
