@@ -78,7 +78,7 @@ def rasterize_numba(
 
 def _cover_arrays(cover: Cover | None) -> tuple[np.ndarray, ...]:
     """Layer of each face (empty: all opaque), uv of the corners, texels, their layout, thresholds."""
-    if cover is None or not cover.textures:
+    if cover is None:
         layer, uv, texels = np.empty(0, np.int64), np.empty((0, 3, 2), np.float32), np.empty(0, np.uint8)
         return layer, uv, texels, np.empty((0, 3), np.int64), np.full((1, 1), 0.5, np.float32)
     tensors = (cover.layer, cover.uv, cover.texels, cover.layout, cover.thresholds)

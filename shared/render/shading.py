@@ -21,7 +21,7 @@ from shared.render.interpolate import interpolate
 from shared.render.maps import RenderedMaps, render_maps
 
 # Normalisation of the harmonics.
-_Y = (
+NORMALISATION = (
     math.sqrt(1 / (4 * math.pi)),  # 0.282095
     math.sqrt(3 / (4 * math.pi)),  # 0.488603
     math.sqrt(15 / (4 * math.pi)),  # 1.092548
@@ -29,7 +29,7 @@ _Y = (
     math.sqrt(15 / (16 * math.pi)),  # 0.546274
 )
 # The clamped cosine, one factor a degree, repeated for its orders.
-_COSINE = (math.pi, *(2 * math.pi / 3,) * 3, *(math.pi / 4,) * 5)
+COSINE_LOBE = (math.pi, *(2 * math.pi / 3,) * 3, *(math.pi / 4,) * 5)
 
 
 def sh_basis(directions: Tensor) -> Tensor:
@@ -38,15 +38,15 @@ def sh_basis(directions: Tensor) -> Tensor:
     one = torch.ones_like(x)
     return torch.stack(
         [
-            _Y[0] * one,
-            _Y[1] * y,
-            _Y[1] * z,
-            _Y[1] * x,
-            _Y[2] * x * y,
-            _Y[2] * y * z,
-            _Y[3] * (3 * z**2 - 1),
-            _Y[2] * x * z,
-            _Y[4] * (x**2 - y**2),
+            NORMALISATION[0] * one,
+            NORMALISATION[1] * y,
+            NORMALISATION[1] * z,
+            NORMALISATION[1] * x,
+            NORMALISATION[2] * x * y,
+            NORMALISATION[2] * y * z,
+            NORMALISATION[3] * (3 * z**2 - 1),
+            NORMALISATION[2] * x * z,
+            NORMALISATION[4] * (x**2 - y**2),
         ],
         -1,
     )
@@ -55,7 +55,7 @@ def sh_basis(directions: Tensor) -> Tensor:
 def ambient_light(radiance: Tensor) -> Tensor:
     """The same radiance (..., C) from everywhere -> coefficients (..., 9, C)."""
     zeros = torch.zeros_like(radiance)
-    return torch.stack([radiance / _Y[0], *[zeros] * 8], -2)
+    return torch.stack([radiance / NORMALISATION[0], *[zeros] * 8], -2)
 
 
 def directional_light(direction: Tensor, irradiance: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def directional_light(direction: Tensor, irradiance: Tensor) -> Tensor:
 
 def irradiance(normals: Tensor, light: Tensor) -> Tensor:
     """Irradiance of unit normals (..., N, 3) under the coefficients (..., 9, C) -> (..., N, C), at least 0."""
-    weights = sh_basis(normals) * normals.new_tensor(_COSINE)
+    weights = sh_basis(normals) * normals.new_tensor(COSINE_LOBE)
     return (weights @ light).clamp_min(0)
 
 

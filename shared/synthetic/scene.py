@@ -1,14 +1,14 @@
 """What stands before the camera: triangle meshes, each with a material and a name in the truth.
 
-A scene is a list of `Surface`s in the world frame (the camera of `Camera.at_origin`: at the origin, y up, looking along
+A `Scene` is made of `Surface`s in the world frame (the camera of `Camera.at_origin`: at the origin, y up, looking along
 -z). The renderer finds which surface every sub-pixel sees and asks that surface's material what it looks like there;
 light is added afterwards, the same for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 
@@ -20,6 +20,8 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
+from shared.render.cover import DITHER, Cover
+from shared.render.rasterizer import Fragments, rasterize
 
 
 class Part(IntEnum):
@@ -111,6 +113,69 @@ class Shading:
 
 
 Material = Callable[[Hits], Shading]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All surfaces as one mesh."""
+
+    surfaces: tuple[Surface, ...]
+    verts_m: Tensor  # (V, 3) world
+    faces: Tensor  # (F, 3) surface after surface
+    first_face: tuple[int, ...]  # of each surface, and F
+
+    @staticmethod
+    def of(surfaces: Sequence[Surface]) -> Scene:
+        """Join surfaces; those that share a tensor of vertices share them here."""
+        start_of: dict[int, int] = {}
+        verts, faces, n_verts, first_face = [], [], 0, [0]
+        for surface in surfaces:
+            if id(surface.verts_m) not in start_of:
+                start_of[id(surface.verts_m)] = n_verts
+                verts.append(surface.verts_m)
+                n_verts += len(surface.verts_m)
+            faces.append(surface.faces + start_of[id(surface.verts_m)])
+            first_face.append(first_face[-1] + len(surface.faces))
+        return Scene(tuple(surfaces), torch.cat(verts), torch.cat(faces), tuple(first_face))
+
+    def ranges(self) -> Iterator[tuple[Surface, int, int]]:
+        """Each surface with its first face and the one after its last."""
+        return zip(self.surfaces, self.first_face[:-1], self.first_face[1:], strict=True)
+
+    def surface_of_face(self, face_index: Tensor) -> Tensor:
+        """Rows of ``faces`` -> int16 rows of ``surfaces``; -1 -> -1."""
+        return self._surface_number[face_index + 1]
+
+    @cached_property
+    def _surface_number(self) -> Tensor:
+        counts = torch.tensor([1] + [last - first for _, first, last in self.ranges()])
+        numbers = torch.arange(-1, len(self.surfaces), dtype=torch.int16)
+        return numbers.repeat_interleave(counts).to(self.faces.device)
+
+    @cached_property
+    def _cover(self) -> Cover | None:
+        """Opacity of all faces; None if all are opaque."""
+        if all(surface.cover is None for surface in self.surfaces):
+            return None
+        uv = self.verts_m.new_zeros(len(self.faces), 3, 2)
+        layer = torch.full((len(self.faces),), -1, device=self.faces.device)
+        textures = []
+        for surface, first, last in self.ranges():
+            if surface.cover is not None and surface.uv is not None:
+                uv[first:last] = surface.uv
+                layer[first:last] = len(textures)
+                textures.append(surface.cover)
+        return Cover.of(uv, layer, textures, DITHER)
+
+    def rasterize(self, camera: Camera, thresholds: Tensor) -> Fragments:
+        """What the pixels of a camera see, by the thresholds of `Cover`."""
+        cover = None if self._cover is None else replace(self._cover, thresholds=thresholds.to(self.faces.device))
+        return rasterize(camera.world_to_cam(self.verts_m), self.faces, camera, cover=cover)
+
+    def that_casts_shadows(self) -> Scene | None:
+        """Without what casts none; None if nothing does."""
+        casting = [surface for surface in self.surfaces if surface.casts_shadow]
+        return self if len(casting) == len(self.surfaces) else Scene.of(casting) if casting else None
 
 
 @dataclass(frozen=True, eq=False)

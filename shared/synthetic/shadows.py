@@ -6,6 +6,7 @@ Williams, "Casting Curved Shadows on Curved Surfaces" (SIGGRAPH 1978).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,70 +14,61 @@ from torch import Tensor
 
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
-from shared.render.cover import Cover
-from shared.render.rasterizer import rasterize
+from shared.render.cover import DITHER
 from shared.synthetic.lighting import Lamp
+from shared.synthetic.scene import Scene
 
 MAP_PX = 288
+OFFSET_M = 0.0022  # along the normal and towards the lamp, against a surface that shadows itself
+TAPS = ((1, 0, 1.0), (0, 1, 0.75), (-1, 0, 0.5), (0, -1, 0.25))  # along and across the turned axis, share of the blur
 _LAMP_M = 3.0  # how far lamps are: near enough for the perspective camera, far enough for parallel light
 _REACH_M = 0.30  # the map covers a ball of this radius about the head
 _BLOCKER_M = 0.05  # typical distance of what casts a shadow on a face; sets the blur
-_OFFSET_M = 0.0022  # along the normal and towards the lamp, against a surface that shadows itself
+FOCAL_PX = MAP_PX / (2 * math.tan(math.asin(_REACH_M / _LAMP_M)))
 
 
 @dataclass(frozen=True, eq=False)
-class ShadowMap:
-    """Depth of the scene from one lamp."""
+class ShadowMaps:
+    """Depth of the scene from L lamps."""
 
-    camera: Camera
-    depth_m: Tensor  # (MAP_PX + 1, MAP_PX + 1), the last row and column and all empty pixels infinite
-    direction: Tensor  # (3,) towards the lamp
-    blur_px: float
+    rotation: Tensor  # (L, 3, 3) world -> lamp's camera
+    translation: Tensor  # (L, 3)
+    depth_m: Tensor  # (L, MAP_PX, MAP_PX), infinite where empty and all along the border
+    blur_px: Tensor  # (L,) reach of the samples
 
-    def arrives(self, position_m: Tensor, normal: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """(P) share of the lamp's light that reaches points (P, 3) with unit normals, all in the world frame.
+    @staticmethod
+    def of(lamps: Sequence[Lamp], scene: Scene, centre_m: Tensor) -> ShadowMaps:
+        """What each lamp sees of the scene about a centre (3,), world."""
+        like, casters = scene.verts_m, scene.that_casts_shadows()
+        poses = [_look_along(like.new_tensor(lamp.direction), centre_m) for lamp in lamps]
+        depth = like.new_full((len(lamps), MAP_PX, MAP_PX), math.inf)
+        focal, middle = like.new_tensor([FOCAL_PX] * 2), like.new_tensor([MAP_PX / 2] * 2)
+        for row, pose in zip(depth, poses if casters else (), strict=False):
+            seen = casters.rasterize(Camera(focal, middle, pose, (MAP_PX, MAP_PX)), DITHER) if casters else None
+            if seen is not None:
+                row[1:-1, 1:-1] = torch.where(seen.mask, seen.depth_m, math.inf)[1:-1, 1:-1]
+        stacked = torch.stack(poses) if poses else like.new_zeros(0, 4, 4)
+        blur = [max(0.7, math.tan(lamp.radius_rad) * _BLOCKER_M * FOCAL_PX / _LAMP_M) for lamp in lamps]
+        return ShadowMaps(stacked[:, :3, :3], stacked[:, :3, 3], depth, like.new_tensor(blur))
 
-        Four samples a sub-pixel, turned from one to the next by its ``row`` and ``column`` in the picture: the average
-        over a pixel and its neighbours is smooth.
+    def arrives(self, lamp: int, towards: Tensor, position_m: Tensor, normal: Tensor, turn: Tensor) -> Tensor:
+        """(P) share of a lamp's light that reaches points (P, 3) with unit normals; world frame.
+
+        Four samples each, on a cross turned by ``turn`` (P), 0 to 7, sixteenths of a half turn: the average over a
+        pixel and its neighbours is smooth.
         """
-        points = position_m + _OFFSET_M * (normal + self.direction)
-        points = self.camera.world_to_cam(points)
+        points = (position_m + OFFSET_M * (normal + towards)) @ self.rotation[lamp].T + self.translation[lamp]
         depth = points[:, 2]
-        scale, center = self.camera.focal_px[0] / depth, self.camera.center_px
-        x, y = points[:, 0] * scale + center[0], points[:, 1] * scale + center[1]
-        turn = ((row % 2) * 2 + column % 2 + 4 * (row // 2 % 2)).to(depth.dtype) * (math.pi / 16)
-        along, across = turn.cos() * self.blur_px, turn.sin() * self.blur_px
-        flat, stride = self.depth_m.reshape(-1), self.depth_m.shape[1]
+        x, y = (points[:, :2] * (FOCAL_PX / depth)[:, None] + MAP_PX / 2).unbind(1)
+        angle = turn.to(depth.dtype) * (math.pi / 16)
+        along, across = angle.cos() * self.blur_px[lamp], angle.sin() * self.blur_px[lamp]
+        flat = self.depth_m[lamp].reshape(-1)
         total = torch.zeros_like(depth)
-        for dx, dy, reach in (
-            (along, across, 1.0),
-            (-across, along, 0.75),
-            (-along, -across, 0.5),
-            (across, -along, 0.25),
-        ):
-            # Beyond the border lies the last row or column, where nothing casts a shadow.
-            u = (x + reach * dx).long().clamp(0, stride - 1)
-            v = (y + reach * dy).long().clamp(0, stride - 1)
-            total += flat[v * stride + u] >= depth
-        return total / 4
-
-
-def shadow_map(lamp: Lamp, centre_m: Tensor, verts_m: Tensor, faces: Tensor, cover: Cover | None) -> ShadowMap:
-    """What ``lamp`` sees of a mesh (V, 3), world; the map is centred on the head's centre (3,)."""
-    direction = verts_m.new_tensor(lamp.direction)
-    focal = MAP_PX / (2 * math.tan(math.asin(_REACH_M / _LAMP_M)))
-    camera = Camera(
-        focal_px=verts_m.new_tensor([focal, focal]),
-        center_px=verts_m.new_tensor([MAP_PX / 2, MAP_PX / 2]),
-        T_cam_world=_look_along(direction, centre_m),
-        size=(MAP_PX, MAP_PX),
-    )
-    seen = rasterize(camera.world_to_cam(verts_m), faces, camera, cover=cover)
-    depth = verts_m.new_full((MAP_PX + 1, MAP_PX + 1), math.inf)
-    depth[:-1, :-1] = torch.where(seen.mask, seen.depth_m, math.inf)
-    depth[0], depth[:, 0] = math.inf, math.inf
-    texels_per_m = focal / _LAMP_M
-    return ShadowMap(camera, depth, direction, max(0.7, math.tan(lamp.radius_rad) * _BLOCKER_M * texels_per_m))
+        for a, b, reach in TAPS:
+            u = (x + reach * (a * along - b * across)).long().clamp(0, MAP_PX - 1)
+            v = (y + reach * (a * across + b * along)).long().clamp(0, MAP_PX - 1)
+            total += flat[v * MAP_PX + u] >= depth
+        return total / len(TAPS)
 
 
 def _look_along(direction: Tensor, centre_m: Tensor) -> Tensor:

@@ -5,42 +5,51 @@ Everything is computed again at the pixels' centres, without supersampling, so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.geometry.camera import Camera
-from shared.render.cover import HALF
 from shared.render.maps import RenderedMaps, render_maps
-from shared.render.rasterizer import Fragments
 from shared.synthetic.portrait import PortraitTruth
-from shared.synthetic.render import SUPERSAMPLE, Scene
+from shared.synthetic.render import SUPERSAMPLE, Seen
 from shared.synthetic.scene import Part, PosedHead, Surface
 
 _DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
 _GRAZING = 0.05  # cosine below which a point counts as turned away
 
 
-def portrait_truth(head: PosedHead, scene: Scene, fragments: Fragments) -> PortraitTruth:
-    """All truth of a picture, on the CPU; ``fragments`` are those of the sub-pixels."""
-    assets, camera = head.assets, head.camera
-    maps = render_maps(head.verts_m, assets.faces, camera, assets.uv, assets.uv_faces, normals=head.normals)
+def head_maps(head: PosedHead) -> RenderedMaps:
+    """Maps of the head alone."""
+    assets = head.assets
+    return render_maps(head.verts_m, assets.faces, head.camera, assets.uv, assets.uv_faces, normals=head.normals)
+
+
+def portrait_truth(head: PosedHead, maps: RenderedMaps, seen: Seen) -> PortraitTruth:
+    """All truth of a picture, on the CPU.
+
+    Args:
+        head: the head in the picture.
+        maps: of `head_maps`.
+        seen: what the picture sees of the whole scene.
+
+    Raises:
+        ValueError: the head has no texture coordinates.
+    """
+    camera = head.camera
     if maps.uv is None:
-        raise ValueError(f"head {assets.name!r} has no texture coordinates")
+        raise ValueError(f"head {head.assets.name!r} has no texture coordinates")
     marks = {name: head.landmarks_m(name) for name in ("mediapipe", "ibug68")}
-    visible = {
-        name: visible_points(points, _landmark_normals(head, name), camera, fragments) for name, points in marks.items()
-    }
+    visible = {name: visible_points(points, _landmark_normals(head, name), seen) for name, points in marks.items()}
     return PortraitTruth(
         params=head.params,
         camera=camera,
         normal=maps.normal,
         uv=maps.uv,
         depth_m=maps.depth_m,
-        part=part_map(scene, camera),
-        vertex_visible=visible_points(head.verts_m, head.normals, camera, fragments),
+        part=part_map(seen),
+        vertex_visible=visible_points(head.verts_m, head.normals, seen),
         landmarks_px=camera.project(marks["mediapipe"]),
         landmarks_visible=visible["mediapipe"],
         landmarks68_px=camera.project(marks["ibug68"]),
@@ -48,17 +57,14 @@ def portrait_truth(head: PosedHead, scene: Scene, fragments: Fragments) -> Portr
     ).to("cpu")
 
 
-def part_map(scene: Scene, camera: Camera) -> Tensor:
+def part_map(seen: Seen) -> Tensor:
     """(H, W) uint8 of `Part`: what the centre of each pixel sees; half-opaque things count from one half."""
-    if scene.cover is not None:
-        scene = replace(scene, cover=replace(scene.cover, thresholds=HALF))
-    seen = scene.rasterize(camera)
-    face_index, barycentric = seen.face_index.reshape(-1), seen.barycentric.reshape(-1, 3)
+    face_index, barycentric = seen.centre.face_index.reshape(-1), seen.centre.barycentric.reshape(-1, 3)
     out = torch.full_like(face_index, int(Part.BACKGROUND), dtype=torch.uint8)
-    for surface, first, last in zip(scene.surfaces, scene.first_face[:-1], scene.first_face[1:], strict=True):
+    for surface, first, last in seen.scene.ranges():
         pixel = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
         out[pixel] = _parts(surface, face_index[pixel] - first, barycentric[pixel])
-    return out.reshape(camera.size)
+    return out.reshape(seen.camera.size)
 
 
 def _parts(surface: Surface, face_index: Tensor, barycentric: Tensor) -> Tensor:
@@ -78,8 +84,9 @@ def _parts(surface: Surface, face_index: Tensor, barycentric: Tensor) -> Tensor:
     return torch.where(drawn > 0, drawn, out)
 
 
-def visible_points(points_m: Tensor, normals: Tensor, camera: Camera, fragments: Fragments) -> Tensor:
+def visible_points(points_m: Tensor, normals: Tensor, seen: Seen) -> Tensor:
     """(N) bool: points (N, 3) with unit normals, world, that at least half of the four sub-pixels around them see."""
+    camera = seen.camera
     cam = camera.world_to_cam(points_m)
     pixel = camera.project_cam(cam)
     height, width = camera.size
@@ -93,7 +100,7 @@ def visible_points(points_m: Tensor, normals: Tensor, camera: Camera, fragments:
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
         row = (corner[:, 1] + down).clamp(0, height * SUPERSAMPLE - 1)
         column = (corner[:, 0] + right).clamp(0, width * SUPERSAMPLE - 1)
-        depth = fragments.depth_m[row, column]
+        depth = seen.fine.depth_m[row, column]
         votes += (depth == 0) | (depth > cam[:, 2] - slack)
     return inside & (cosine > _GRAZING) & (votes >= 2)
 

@@ -127,7 +127,7 @@ def random_cover(n_faces: int) -> Cover:
     generator = torch.Generator().manual_seed(3)
     textures = tuple(torch.randint(0, 256, size, generator=generator, dtype=torch.uint8) for size in ((3, 5), (4, 2)))
     uv = 3 * torch.rand(n_faces, 3, 2, generator=generator) - 1
-    return Cover(uv, torch.arange(n_faces) % 3 - 1, textures, DITHER)
+    return Cover.of(uv, torch.arange(n_faces) % 3 - 1, textures, DITHER)
 
 
 @pytest.mark.parametrize("backend", ["numba", "pytorch3d"])
@@ -138,12 +138,12 @@ def test_share_of_pixels_is_the_opacity(backend: str) -> None:
     faces = torch.arange(27).reshape(9, 3)
     layer = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, -1])
     textures = (torch.full((1, 1), 64, dtype=torch.uint8), torch.full((1, 1), 128, dtype=torch.uint8))
-    cover = Cover(torch.zeros(9, 3, 2), layer, textures, DITHER)
+    cover = Cover.of(torch.zeros(9, 3, 2), layer, textures, DITHER)
     view = camera((16, 16), 20.0)
     seen = rasterize(torch.cat(sheets), faces, view, backend=backend, cover=cover).face_index
     assert (seen == 0).float().mean() == pytest.approx(0.25)
     assert seen.min() >= 0
-    half = Cover(torch.zeros(9, 3, 2), layer, textures, HALF)
+    half = Cover.of(torch.zeros(9, 3, 2), layer, textures, HALF)
     assert (rasterize(torch.cat(sheets), faces, view, backend=backend, cover=half).face_index == 4).all()
 
 
