@@ -53,19 +53,19 @@ class Lamps:
         )
 
 
-def radiance(hits: Hits, shading: Shading, lamps: Lamps, turn: Tensor) -> Tensor:
-    """(P, 3) light that the places send to the camera; ``turn`` (P) as in `ShadowMaps.arrives`."""
+def radiance(hits: Hits, shading: Shading, lamps: Lamps) -> Tensor:
+    """(P, 3) light that the places send to the camera."""
     if hits.position_m.device.type == "cpu":
         from shared.synthetic.light_numba import radiance_numba
 
-        return radiance_numba(hits, shading, lamps, turn)
-    return radiance_torch(hits, shading, lamps, turn)
+        return radiance_numba(hits, shading, lamps)
+    return radiance_torch(hits, shading, lamps)
 
 
-def radiance_torch(hits: Hits, shading: Shading, lamps: Lamps, turn: Tensor) -> Tensor:
+def radiance_torch(hits: Hits, shading: Shading, lamps: Lamps) -> Tensor:
     """`radiance` on any device."""
     arrives = [
-        lamps.shadows.arrives(row, direction, hits.position_m, hits.normal, turn)
+        lamps.shadows.arrives(row, direction, hits.position_m, hits.normal)
         for row, direction in enumerate(lamps.direction)
     ]
     return (_surface if shading.strand is None else _hair)(hits, shading, lamps, arrives)

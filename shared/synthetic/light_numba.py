@@ -17,10 +17,10 @@ from shared.synthetic.shadows import FOCAL_PX, MAP_PX, OFFSET_M, TAPS
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
 
 
-def radiance_numba(hits: Hits, shading: Shading, lamps: Lamps, turn: Tensor) -> Tensor:
+def radiance_numba(hits: Hits, shading: Shading, lamps: Lamps) -> Tensor:
     """See `light.radiance`. CPU tensors."""
     out = torch.empty_like(hits.position_m)
-    points = (hits.position_m, hits.normal, hits.view, turn.to(torch.float32))
+    points = (hits.position_m, hits.normal, hits.view)
     light = (
         lamps.surround,
         lamps.direction,
@@ -32,13 +32,13 @@ def radiance_numba(hits: Hits, shading: Shading, lamps: Lamps, turn: Tensor) -> 
     )
     opening = column(shading.occlusion, hits.pixel_m)
     if shading.strand is not None:
-        kernel, own = _hair, (shading.strand, opening, shading.albedo)
+        own = (shading.strand, opening, shading.albedo)
+        _hair(*(_array(one) for one in (*points, *own, *light, out)))
     else:
         normal = hits.normal if shading.normal is None else shading.normal
         gloss = (column(shading.specular, hits.pixel_m), column(shading.roughness, hits.pixel_m))
-        wrap = torch.tensor(shading.wrap, dtype=torch.float32)
-        kernel, own = _surface, (normal, opening, *gloss, wrap, shading.albedo)
-    kernel(*(_array(one) for one in (*points, *own, *light)), out.numpy())
+        own = (normal, opening, *gloss, torch.tensor(shading.wrap), shading.albedo)
+        _surface(*(_array(one) for one in (*points, *own, *light, out)))
     return out
 
 
@@ -50,9 +50,9 @@ def _array(tensor: Tensor) -> np.ndarray:
 _F = np.float32
 _Y0, _Y1, _Y2, _Y3, _Y4 = (_F(value) for value in NORMALISATION)
 _A1, _A2 = _F(COSINE_LOBE[1] / math.pi), _F(COSINE_LOBE[4] / math.pi)  # of the irradiance over pi; the first is 1
-_FOCAL, _MIDDLE, _OFFSET, _TURN = _F(FOCAL_PX), _F(MAP_PX / 2), _F(OFFSET_M), _F(math.pi / 16)
+_FOCAL, _MIDDLE, _OFFSET = _F(FOCAL_PX), _F(MAP_PX / 2), _F(OFFSET_M)
 _PI, _ZERO, _HALF, _ONE, _TWO = _F(math.pi), _F(0), _F(0.5), _F(1), _F(2)
-_TAPS = tuple((_F(along), _F(across), _F(reach)) for along, across, reach in TAPS)
+_TAPS = np.array(TAPS, np.float32)
 _BLEED = tuple(_F(power) for power in BLEED)
 _MIN_ROUGHNESS = _F(MIN_ROUGHNESS)
 _LEAN, _SHARP, _STRONG = (tuple(_F(value) for value in pair) for pair in (LEAN, SHARP, STRONG))
@@ -74,7 +74,7 @@ def _harmonics(x, y, z, surround, channel, first, second):
 
 
 @_compiled
-def _arrives(lamp, point, normal, p, turn, direction, rotation, translation, depth, blur):
+def _arrives(lamp, point, normal, p, direction, rotation, translation, depth, blur):
     """`ShadowMaps.arrives` for one point."""
     x = point[p, 0] + _OFFSET * (normal[p, 0] + direction[lamp, 0])
     y = point[p, 1] + _OFFSET * (normal[p, 1] + direction[lamp, 1])
@@ -83,12 +83,10 @@ def _arrives(lamp, point, normal, p, turn, direction, rotation, translation, dep
     far = r[2, 0] * x + r[2, 1] * y + r[2, 2] * z + t[2]
     u = (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z + t[0]) * (_FOCAL / far) + _MIDDLE
     v = (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z + t[1]) * (_FOCAL / far) + _MIDDLE
-    angle = turn[p] * _TURN
-    along, across = math.cos(angle) * blur[lamp], math.sin(angle) * blur[lamp]
     total = _ZERO
-    for a, b, reach in _TAPS:
-        column = min(max(int(u + reach * (a * along - b * across)), 0), MAP_PX - 1)
-        row = min(max(int(v + reach * (a * across + b * along)), 0), MAP_PX - 1)
+    for tap in range(len(_TAPS)):
+        column = min(max(int(u + blur[lamp] * _TAPS[tap, 0]), 0), MAP_PX - 1)
+        row = min(max(int(v + blur[lamp] * _TAPS[tap, 1]), 0), MAP_PX - 1)
         if depth[lamp, row, column] >= far:
             total += _F(1 / len(_TAPS))
     return total
@@ -102,7 +100,7 @@ def _unit(x, y, z):
 
 @_compiled
 def _surface(
-    point, coarse, view, turn, normal, opening, specular, roughness, wrap, albedo,
+    point, coarse, view, normal, opening, specular, roughness, wrap, albedo,
     surround, direction, rgb, rotation, translation, depth, blur, out,
 ):  # fmt: skip
     soft = wrap[0] + wrap[1] + wrap[2] > 0
@@ -125,7 +123,7 @@ def _surface(
             cosine = nx * lx + ny * ly + nz * lz
             if cosine <= -max(wrap[0], wrap[1], wrap[2]):
                 continue
-            arrives = _arrives(lamp, point, coarse, p, turn, direction, rotation, translation, depth, blur)
+            arrives = _arrives(lamp, point, coarse, p, direction, rotation, translation, depth, blur)
             if arrives == _ZERO:
                 continue
             shine = _ZERO
@@ -147,7 +145,7 @@ def _surface(
 
 @_compiled
 def _hair(
-    point, normal, view, turn, strand, opening, albedo,
+    point, normal, view, strand, opening, albedo,
     surround, direction, rgb, rotation, translation, depth, blur, out,
 ):  # fmt: skip
     for p in range(len(point)):
@@ -162,7 +160,7 @@ def _hair(
             facing = min(max(_F(0.6) * (nx * lx + ny * ly + nz * lz) + _F(0.4), _ZERO), _ONE)
             if facing == _ZERO:
                 continue
-            arrives = _arrives(lamp, point, normal, p, turn, direction, rotation, translation, depth, blur) * facing
+            arrives = _arrives(lamp, point, normal, p, direction, rotation, translation, depth, blur) * facing
             if arrives == _ZERO:
                 continue
             along = sx * lx + sy * ly + sz * lz

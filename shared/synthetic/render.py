@@ -115,15 +115,8 @@ def _colours(scene: Scene, fragments: Fragments, camera: Camera, pixel: Tensor, 
         chosen = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
         if len(chosen):
             hits = hits_of(surface, face_index[chosen] - first, barycentric[chosen], camera)
-            turn = _turn(pixel[chosen], camera.size[1])
-            out[chosen] = radiance(hits, surface.material(hits), lamps, turn).clamp(0, _BRIGHTEST)
+            out[chosen] = radiance(hits, surface.material(hits), lamps).clamp(0, _BRIGHTEST)
     return out, face_index >= 0
-
-
-def _turn(pixel: Tensor, width: int) -> Tensor:
-    """(N) int64, 0 to 7: another from each pixel to the next, to spread the samples of soft shadows."""
-    row, column = pixel // width, pixel % width
-    return (row % 2) * 2 + column % 2 + 4 * (row // 2 % 2)
 
 
 def hits_of(surface: Surface, face_index: Tensor, barycentric: Tensor, camera: Camera) -> Hits:

@@ -20,7 +20,12 @@ from shared.synthetic.scene import Scene
 
 MAP_PX = 288
 OFFSET_M = 0.0022  # along the normal and towards the lamp, against a surface that shadows itself
-TAPS = ((1, 0, 1.0), (0, 1, 0.75), (-1, 0, 0.5), (0, -1, 0.25))  # along and across the turned axis, share of the blur
+_N_TAPS = 16
+# Samples of a disc of radius 1: a sunflower's seeds.
+TAPS = tuple(
+    (math.sqrt((i + 0.5) / _N_TAPS) * math.cos(2.39996 * i), math.sqrt((i + 0.5) / _N_TAPS) * math.sin(2.39996 * i))
+    for i in range(_N_TAPS)
+)
 _LAMP_M = 3.0  # how far lamps are: near enough for the perspective camera, far enough for parallel light
 _REACH_M = 0.30  # the map covers a ball of this radius about the head
 _BLOCKER_M = 0.05  # typical distance of what casts a shadow on a face; sets the blur
@@ -48,25 +53,21 @@ class ShadowMaps:
             if seen is not None:
                 row[1:-1, 1:-1] = torch.where(seen.mask, seen.depth_m, math.inf)[1:-1, 1:-1]
         stacked = torch.stack(poses) if poses else like.new_zeros(0, 4, 4)
-        blur = [max(0.7, math.tan(lamp.radius_rad) * _BLOCKER_M * FOCAL_PX / _LAMP_M) for lamp in lamps]
+        blur = [max(1.0, math.tan(lamp.radius_rad) * _BLOCKER_M * FOCAL_PX / _LAMP_M) for lamp in lamps]
         return ShadowMaps(stacked[:, :3, :3], stacked[:, :3, 3], depth, like.new_tensor(blur))
 
-    def arrives(self, lamp: int, towards: Tensor, position_m: Tensor, normal: Tensor, turn: Tensor) -> Tensor:
+    def arrives(self, lamp: int, towards: Tensor, position_m: Tensor, normal: Tensor) -> Tensor:
         """(P) share of a lamp's light that reaches points (P, 3) with unit normals; world frame.
 
-        Four samples each, on a cross turned by ``turn`` (P), 0 to 7, sixteenths of a half turn: the average over a
-        pixel and its neighbours is smooth.
+        ``towards`` (3,) is the lamp's direction.
         """
         points = (position_m + OFFSET_M * (normal + towards)) @ self.rotation[lamp].T + self.translation[lamp]
         depth = points[:, 2]
         x, y = (points[:, :2] * (FOCAL_PX / depth)[:, None] + MAP_PX / 2).unbind(1)
-        angle = turn.to(depth.dtype) * (math.pi / 16)
-        along, across = angle.cos() * self.blur_px[lamp], angle.sin() * self.blur_px[lamp]
-        flat = self.depth_m[lamp].reshape(-1)
+        flat, blur = self.depth_m[lamp].reshape(-1), self.blur_px[lamp]
         total = torch.zeros_like(depth)
-        for a, b, reach in TAPS:
-            u = (x + reach * (a * along - b * across)).long().clamp(0, MAP_PX - 1)
-            v = (y + reach * (a * across + b * along)).long().clamp(0, MAP_PX - 1)
+        for dx, dy in TAPS:
+            u, v = (x + blur * dx).long().clamp(0, MAP_PX - 1), (y + blur * dy).long().clamp(0, MAP_PX - 1)
             total += flat[v * MAP_PX + u] >= depth
         return total / len(TAPS)
 
