@@ -120,7 +120,7 @@ class Helpers:
                 _PARENT: str(os.getpid()),
             }
             environment.pop("MASTER_ADDR", None)  # they start after rank 0 has prepared the run
-            self._children.append(subprocess.Popen([sys.executable, *sys.argv], env=environment))
+            self._children.append(subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=environment))
 
     def wait(self) -> int:
         """Wait for all; the number of those that failed."""

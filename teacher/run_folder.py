@@ -56,6 +56,10 @@ class RunFolder:
         """The inputs of one shard: it depends on the sorted list alone."""
         return self.inputs[shard * self.shard_size : (shard + 1) * self.shard_size]
 
+    def n_items(self, shard: int) -> int:
+        """How many inputs a shard has."""
+        return len(self.shard_inputs(shard))
+
     def label_path(self, shard: int) -> Path:
         """Moved into place last."""
         return self.root / "labels" / shard_name(shard, self.n_shards)
@@ -75,10 +79,6 @@ class RunFolder:
     def is_finished(self, shard: int) -> bool:
         """Whether the shard's label file is in place."""
         return self.label_path(shard).is_file()
-
-    def unfinished(self) -> list[int]:
-        """Shards still to do, in order."""
-        return [shard for shard in range(self.n_shards) if not self.is_finished(shard)]
 
     @property
     def log_path(self) -> Path:

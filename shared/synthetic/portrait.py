@@ -25,6 +25,7 @@ class PortraitTruth(TensorRecord):
     uv: Tensor  # (..., 2, H, W) the head's texture coordinates; 0 outside the head
     depth_m: Tensor  # (..., H, W) camera z; 0 outside the head
     part: Tensor  # (..., H, W) uint8, values of `Part`
+    neutral_m: Tensor  # (..., V, 3) the identity's mesh without expression or pose, head frame
     vertex_visible: Tensor  # (..., V) bool: inside the picture, and hidden neither by the head nor by anything else
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's, whether seen or hidden
     landmarks_visible: Tensor  # (..., 478) bool

@@ -18,6 +18,7 @@ from shared.render.cover import DITHER
 from shared.synthetic.lighting import Lamp
 from shared.synthetic.scene import Scene
 
+# numba compiles these into its cache, which follows changes of `light_numba.py` only.
 MAP_PX = 288
 OFFSET_M = 0.0022  # along the normal and towards the lamp, against a surface that shadows itself
 _N_TAPS = 16

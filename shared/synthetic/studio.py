@@ -1,3 +1,168 @@
 """From a number to a portrait: draw the person and the shot, build the scene, render it, write down the truth."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.geometry.meshes import vertex_normals
+from shared.synthetic.body.bust import BustMaker
+from shared.synthetic.body.look import BodyLook
+from shared.synthetic.face.look import draw_grooming
+from shared.synthetic.face.painter import FacePainter
+from shared.synthetic.hair.dresser import HairDresser
+from shared.synthetic.makehuman.library import MakeHumanLibrary
+from shared.synthetic.occluders.draw import draw_occluders
+from shared.synthetic.occluders.look import OccluderLook
+from shared.synthetic.occluders.maker import OccluderMaker
+from shared.synthetic.people import Person
+from shared.synthetic.portrait import Portrait, PortraitFacts
+from shared.synthetic.pose.shot import Kind, Shot, draw_shot
+from shared.synthetic.render import Seen, look, render
+from shared.synthetic.scene import PosedHead, Scene, Surface, skull_motion
+from shared.synthetic.sensor import Sensor, apply_sensor
+from shared.synthetic.streams import stream
+from shared.synthetic.surroundings.draw import Surroundings, SurroundingsMaker
+from shared.synthetic.truth import FaceSkin, head_maps, portrait_truth
+
+# Half near neutral, half posed.
+_KINDS: dict[Kind, float] = {"neutral": 0.5, "posed": 0.24, "profile": 0.1, "occluded": 0.16}
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which portrait: everything in it follows from these."""
+
+    seed: int
+    index: int
+    person: int  # pictures of one series with the same number show the same person
+    kind: Kind
+
+    @staticmethod
+    def draw(seed: int, index: int, per_person: int = 1) -> Order:
+        """Picture ``index`` of a series with ``per_person`` pictures of each person."""
+        kind = stream(seed, index, "kind").choice(list(_KINDS), p=list(_KINDS.values()))
+        return Order(seed, index, index // per_person, str(kind))  # type: ignore[arg-type]
+
+
+class PortraitStudio:
+    """Makes portraits of one head model. Building one takes seconds; a portrait then some tens of milliseconds.
+
+    Args:
+        model: on the device that is to render; the head needs "mediapipe" and "ibug68" landmarks, texture coordinates,
+            ARKit units and the regions of the open head.
+        size: (height, width) of the pictures in pixels.
+        makehuman: a folder with MakeHuman's assets; without it everything is procedural.
+        backgrounds: a folder of pictures to mix with the procedural backgrounds.
+
+    Raises:
+        KeyError, ValueError: the head lacks something of the above, or a folder has nothing of use.
+    """
+
+    def __init__(
+        self,
+        model: FlameModel,
+        size: tuple[int, int] = (256, 256),
+        makehuman: Path | None = None,
+        backgrounds: Path | None = None,
+    ) -> None:
+        self.model, self.size = model, size
+        assets = model.assets
+        self.library = MakeHumanLibrary.open(makehuman, assets) if makehuman else None
+        skins, irises = (self.library.skins, self.library.irises) if self.library else ((), ())
+        self.painter = FacePainter.of(assets, skins, irises)
+        self.dresser = HairDresser.of(assets)
+        self.bust = BustMaker.of(assets)
+        self.occluders = OccluderMaker.of(assets)
+        self.surroundings = SurroundingsMaker(backgrounds)
+        self.face_skin = FaceSkin.of(assets)
+
+    @torch.no_grad()
+    def portrait(self, order: Order) -> Portrait:
+        """Make one. Depends on the order and the studio's options alone, not on what was made before."""
+        seed, index = order.seed, order.index
+        person = Person.draw(seed, order.person, self.model, self.library)
+        shot = draw_shot(self.model, person.shape, order.kind, self.size, stream(seed, index, "shot"))
+        head = pose_head(self.model, shot.params, shot.camera)
+        worn = draw_occluders(stream(seed, index, "occluders"), person.traits, order.kind)
+        place = self.surroundings.draw(stream(seed, index, "surroundings"), self.size)
+
+        seen = look(Scene.of(self._surfaces(head, person, worn, order)), shot.camera)
+        radiance = render(seen, place.lighting, place.picture, head.landmarks_m().mean(0))
+        rng = stream(seed, index, "sensor")
+        image = apply_sensor(radiance, Sensor.draw(rng, self.size), rng)
+        return self._described(image, head, seen, person, shot, worn, place, order)
+
+    def _surfaces(self, head: PosedHead, person: Person, worn: tuple[OccluderLook, ...], order: Order) -> list[Surface]:
+        """All that stands before the camera, the head first."""
+        traits, library = person.traits, self.library
+        face = replace(person.face, brows=None) if person.modelled_brows else person.face
+        grooming = draw_grooming(stream(order.seed, order.index, "grooming"), traits)
+        body = BodyLook.draw(stream(order.seed, order.index, "body"), traits)
+        surfaces = self.painter.surfaces(head, face, traits, grooming)
+        surfaces += self.bust.surfaces(head, body, self.painter.body_skin(face, traits))
+        hat = any(one.is_hat for one in worn)
+        if library and person.modelled_hair and not hat:
+            surfaces += library.hair_surfaces(head, person.modelled_hair, traits.hair_rgb)
+        else:
+            surfaces += self.dresser.surfaces(head, person.hair, traits, under_hat=hat)
+        if library and person.modelled_brows:
+            surfaces += library.brow_surfaces(head, person.modelled_brows, traits.hair_rgb)
+        if library and person.modelled_lashes:
+            surfaces += library.lash_surfaces(head, person.modelled_lashes)
+        surfaces += self.dresser.beard(head, traits, person.hair)
+        return surfaces + self.occluders.surfaces(head, worn, traits)
+
+    def _described(
+        self,
+        image: np.ndarray,
+        head: PosedHead,
+        seen: Seen,
+        person: Person,
+        shot: Shot,
+        worn: tuple[OccluderLook, ...],
+        place: Surroundings,
+        order: Order,
+    ) -> Portrait:
+        maps = head_maps(head)
+        truth = portrait_truth(head, maps, seen)
+        hat = any(one.is_hat for one in worn)
+        facts = PortraitFacts(
+            seed=order.seed,
+            index=order.index,
+            person=order.person,
+            kind=order.kind,
+            yaw_deg=float(np.degrees(shot.yaw_rad)),
+            pitch_deg=float(np.degrees(shot.pitch_rad)),
+            roll_deg=float(np.degrees(shot.roll_rad)),
+            expression_mm=expression_mm(head),
+            occluded=self.face_skin.occluded_share(maps, truth.part),
+            skin_tone_deg=self.painter.skin_tone_deg(person.face, person.traits),
+            focal_35mm=shot.focal_35mm,
+            hair=person.modelled_hair if person.modelled_hair and not hat else person.hair.style,
+            occluders=tuple(one.name for one in worn),
+            light=place.light,
+            background=place.background,
+        )
+        return Portrait(image, truth, facts)
+
+
+def pose_head(model: FlameModel, params: FlameParams, camera: Camera) -> PosedHead:
+    """The head of the picture from parameters without leading dimensions."""
+    posed = model(params)
+    neutral = model(replace(model.neutral_params(), shape=params.shape)).verts_m
+    skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
+    normals = vertex_normals(posed.verts_m, model.faces)
+    return PosedHead(model.assets, params, camera, posed.verts_m, posed.joints_m, neutral, skull, root, normals)
+
+
+def expression_mm(head: PosedHead) -> float:
+    """Mean distance of the face's vertices from where they were without expression, millimetres."""
+    face = head.assets.region("face")
+    return float(1e3 * (head.verts_m - head.skull_to_world(head.neutral_m))[face].norm(dim=1).mean())

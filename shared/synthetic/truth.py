@@ -49,6 +49,7 @@ def portrait_truth(head: PosedHead, maps: RenderedMaps, seen: Seen) -> PortraitT
         uv=maps.uv,
         depth_m=maps.depth_m,
         part=part_map(seen),
+        neutral_m=head.neutral_m,
         vertex_visible=visible_points(head.verts_m, head.normals, seen),
         landmarks_px=camera.project(marks["mediapipe"]),
         landmarks_visible=visible["mediapipe"],

@@ -1,0 +1,27 @@
+"""Rendered portraits with exact truth, in shards: pictures, maps, parameters."""
+
+from __future__ import annotations
+
+from shared.config import SyntheticConfig
+from shared.options import load_config
+from shared.runtime import Ranks, run_entry
+
+EXAMPLE = """
+python -m shared.synthetic out=runs/portraits count=1000 size=256 seed=0
+accelerate launch --cpu --num_processes 2 -m shared.synthetic out=runs/portraits count=100000 landmarks=true
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, run, tell."""
+    config = load_config(SyntheticConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from shared.synthetic.generate import generate  # after the options, as it takes seconds to import
+
+    ranks = Ranks.from_environment()
+    if generate(config, ranks) and ranks.parent is None:
+        print(f"{config.count} portraits: {config.out}/shards   to look at: {config.out}/contact_sheet.jpg")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)

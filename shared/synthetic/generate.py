@@ -1,0 +1,173 @@
+"""A folder of portraits, made by any number of processes, stopped and taken up at any time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import SyntheticConfig
+from shared.device import choose_device, one_thread
+from shared.files import remove_partial_files, write_json, write_text
+from shared.flame.assets import load_flame
+from shared.flame.errors import FlameFileError
+from shared.flame.model import FlameModel
+from shared.options import config_hash, to_yaml
+from shared.provenance import git_sha
+from shared.runtime import Ranks, UserError
+from shared.sharding import ShardProgress, claimed, share, unfinished
+from shared.synthetic.contact_sheet import write_contact_sheet
+from shared.synthetic.portrait import Portrait
+from shared.synthetic.shards import SCHEMA, Detect, ShardWriter, StoredPortraits, picture_stem, shard_path
+from shared.synthetic.studio import Order, PortraitStudio
+
+# Options on which no picture depends: a run may go on with others.
+_WHERE_AND_HOW_FAST = ("out", "processes", "device", "overwrite")
+_OURS = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "manifest.json")
+
+
+@dataclass(frozen=True)
+class PortraitFolder:
+    """The folder of one run."""
+
+    root: Path
+    count: int
+    shard_size: int
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards the pictures make."""
+        return -(-self.count // self.shard_size)
+
+    def indices(self, shard: int) -> range:
+        """Numbers of a shard's pictures in the series."""
+        return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.count))
+
+    def n_items(self, shard: int) -> int:
+        """How many pictures a shard has."""
+        return len(self.indices(shard))
+
+    def is_finished(self, shard: int) -> bool:
+        """Whether the file that closes it is there."""
+        return shard_path(self.root, shard).is_file()
+
+    def lock_path(self, shard: int) -> Path:
+        """Held while the shard is worked on."""
+        return self.root / "locks" / f"{shard:05d}.lock"
+
+
+def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = False) -> bool:
+    """Make a folder of portraits, or go on with what an earlier run left; True once all are there.
+
+    Raises:
+        UserError, StorageError: something the user can put right.
+        KeyboardInterrupt: with a message on how to go on.
+    """
+    ranks = ranks or Ranks.from_environment()
+    one_thread()
+    studio = build_studio(config, ranks)
+    head_id = studio.model.assets.head_id
+    folder = PortraitFolder(Path(config.out), config.count, config.shard_size)
+    ranks.after_first(lambda: _prepare(folder, config, head_id))
+    provenance = {"head_id": head_id, "git_sha": git_sha(), "config": _defining(config)}
+    detect = mediapipe_landmarks() if config.landmarks else None
+    writer = ShardWriter(folder.root, config.image_format, config.quality, provenance, detect)
+
+    def work() -> None:
+        with ShardProgress(folder, "portrait", disable=quiet or ranks.rank > 0) as progress:
+            for shard in claimed(folder, ranks):
+                remove_partial_files(shard_path(folder.root, shard).parent, f"{shard:05d}")
+                shutil.rmtree(picture_stem(folder.root, shard, 0).parent, ignore_errors=True)
+                writer.write(shard, _portraits(studio, config, folder.indices(shard), ranks, progress))
+                progress.shard_done()
+
+    share(work, folder, config.processes, ranks)
+    if unfinished(folder):
+        return False
+    write_contact_sheet(folder.root / "contact_sheet.jpg", StoredPortraits(folder.root))
+    return True
+
+
+def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> PortraitStudio:
+    """The studio of these options. UserError if the head or a folder cannot be used."""
+    device = choose_device(config.device, (ranks or Ranks()).local_rank)
+    folders = [Path(one) if one else None for one in (config.makehuman_assets, config.backgrounds)]
+    try:
+        model = FlameModel(load_flame(config.flame)).to(device)
+        return PortraitStudio(model, (config.size, config.size), *folders)
+    except FlameFileError as error:
+        raise UserError(str(error)) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(str(error.args[0] if isinstance(error, KeyError) else error)) from error
+
+
+def mediapipe_landmarks() -> Detect:
+    """The landmarks of the largest face, as MediaPipe sees it."""
+    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+
+    detector = MediaPipeFaces()
+
+    def detect(image: np.ndarray) -> Tensor | None:
+        faces = detector.detect(np.ascontiguousarray(image))
+        return torch.as_tensor(faces[0].landmarks_px) if faces else None
+
+    return detect
+
+
+def _portraits(
+    studio: PortraitStudio, config: SyntheticConfig, indices: range, ranks: Ranks, progress: ShardProgress
+) -> Iterator[Portrait]:
+    for index in indices:
+        ranks.check_parent()
+        yield studio.portrait(Order.draw(config.seed, index, config.per_person))
+        progress.tick()
+
+
+def _prepare(folder: PortraitFolder, config: SyntheticConfig, head_id: str) -> None:
+    """Make the folder ready, or find that it holds the beginning of this very run."""
+    path = folder.root / "manifest.json"
+    manifest = {"schema": SCHEMA, "head_id": head_id, "config": _defining(config)}
+    manifest["config_hash"] = config_hash(config, _WHERE_AND_HOW_FAST)
+    old = _read_manifest(path)
+    if old is not None and config.overwrite:
+        for name in _OURS:  # the manifest last: until then the folder is known as ours
+            shutil.rmtree(folder.root / name, ignore_errors=True)
+            if (folder.root / name).is_file():
+                (folder.root / name).unlink()
+    elif old is not None and old != manifest:
+        changes = [
+            f"{key} was {old.get('config', {}).get(key)} and is {value}"
+            for key, value in manifest["config"].items()
+            if old.get("config", {}).get(key) != value
+        ]
+        listed = "\n".join(f"  - {change}" for change in changes or ["the head model or the format changed"])
+        raise UserError(f"{folder.root} holds other portraits:\n{listed}\nChoose another out=, or overwrite=true.")
+    write_json(path, manifest)
+    write_text(folder.root / "config.yaml", to_yaml(config))
+    write_json(folder.root / "run.json", {"command": sys.argv, "git_sha": git_sha(), "head_id": head_id})
+    done = folder.n_shards - len(unfinished(folder))
+    if done:
+        print(f"{done} of {folder.n_shards} shards are finished already and stay as they are", file=sys.stderr)
+
+
+def _defining(config: SyntheticConfig) -> dict[str, Any]:
+    return {key: value for key, value in asdict(config).items() if key not in _WHERE_AND_HOW_FAST}
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        if path.parent.is_dir() and any(path.parent.iterdir()):
+            raise UserError(f"{path.parent} is not empty and holds no portraits: choose another out=") from None
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); choose another out=") from error

@@ -1,0 +1,191 @@
+"""Portraits on disk, shard by shard: writing them, and reading them back as `Portrait`s.
+
+manifest.json        what the pictures depend on
+shards/00000/        four files a picture, see `storage`
+shards/00000.safetensors   everything else of the shard; moved into place last, so that it is there means all is
+locks/               who works on what, dropped by the system with the process
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from shared.files import write_bytes
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.records import stack
+from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
+from shared.synthetic.storage import (
+    PortraitError,
+    StoredMaps,
+    depth_range,
+    read_maps,
+    read_picture,
+    write_maps,
+    write_picture,
+)
+
+SCHEMA = "pixel3dmm-distill/portraits/1"
+_PARAMS = tuple(field.name for field in fields(FlameParams))
+_CAMERA = ("focal_px", "center_px", "T_cam_world")
+_POINTS = ("vertex_visible", "landmarks_px", "landmarks_visible", "landmarks68_px", "landmarks68_visible")
+Detect = Callable[[Any], Tensor | None]  # (H, W, 3) uint8 RGB -> (478, 2) pixels
+
+
+@dataclass(frozen=True)
+class ShardWriter:
+    """How portraits are written."""
+
+    root: Path
+    image_format: str
+    quality: int
+    provenance: dict[str, Any]  # goes into every shard
+    detect: Detect | None = None  # where MediaPipe finds its landmarks on the picture as it was stored
+
+    def write(self, shard: int, portraits: Iterable[Portrait]) -> None:
+        """Write a shard; each portrait is let go as soon as its pictures are on disk."""
+        rows: list[PortraitTruth] = []
+        facts: list[dict[str, Any]] = []
+        neutral: dict[int, Tensor] = {}  # by person
+        ranges, found = [], []
+        for number, portrait in enumerate(portraits):
+            stem = picture_stem(self.root, shard, number)
+            truth = portrait.truth
+            write_picture(stem, portrait.image, self.image_format, self.quality)
+            ranges.append(depth_range(truth.depth_m))
+            write_maps(stem, StoredMaps(truth.normal, truth.uv, truth.depth_m, truth.part), ranges[-1])
+            if self.detect is not None:
+                found.append(self.detect(read_picture(stem.with_name(f"{stem.name}.{self.image_format}"))))
+            nothing = truth.depth_m.new_zeros(0)
+            neutral.setdefault(portrait.facts.person, truth.neutral_m)
+            maps = {"normal": nothing, "uv": nothing, "depth_m": nothing, "part": nothing}
+            rows.append(replace(truth, **maps, neutral_m=nothing))
+            facts.append(asdict(portrait.facts))
+        tensors = _tensors(stack(rows)) | {"depth_range_m": torch.tensor(ranges, dtype=torch.float64)}
+        tensors |= {"people": torch.tensor(list(neutral)), "people.neutral_m": torch.stack(list(neutral.values()))}
+        if self.detect is not None:
+            missing = torch.zeros(478, 2)
+            tensors["detected"] = torch.tensor([one is not None for one in found])
+            tensors["detected_px"] = torch.stack([missing if one is None else one.float() for one in found])
+        header = {
+            "schema": SCHEMA,
+            "size": list(rows[0].camera.size),
+            "image_format": self.image_format,
+            "facts": facts,
+        }
+        metadata = {"pixel3dmm": json.dumps(header | self.provenance, sort_keys=True)}
+        write_bytes(shard_path(self.root, shard), save(tensors, metadata))
+
+
+def shard_path(root: Path, shard: int) -> Path:
+    """The file that closes a shard."""
+    return root / "shards" / f"{shard:05d}.safetensors"
+
+
+def picture_stem(root: Path, shard: int, number: int) -> Path:
+    """Path of a picture's files without their suffixes."""
+    return root / "shards" / f"{shard:05d}" / f"{number:06d}"
+
+
+def _tensors(rows: PortraitTruth) -> dict[str, Tensor]:
+    out = {f"params.{name}": getattr(rows.params, name) for name in _PARAMS}
+    out |= {f"camera.{name}": getattr(rows.camera, name) for name in _CAMERA}
+    out |= {name: getattr(rows, name) for name in _POINTS}
+    return {name: tensor.contiguous() for name, tensor in out.items()}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The numbers of one shard, without pictures and maps."""
+
+    root: Path
+    number: int
+    header: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @staticmethod
+    def read(path: Path) -> Shard:
+        """PortraitError if the file is damaged or of another version."""
+        try:
+            with safe_open(path, "pt") as file:
+                header = json.loads((file.metadata() or {}).get("pixel3dmm", "{}"))
+            tensors = load_file(path)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise PortraitError(f"{path} cannot be read: {error}") from error
+        if header.get("schema") != SCHEMA:
+            raise PortraitError(f"{path} is of {header.get('schema')!r}, this version reads {SCHEMA!r}")
+        return Shard(path.parents[1], int(path.stem), header, tensors)
+
+    def __len__(self) -> int:
+        return len(self.header["facts"])
+
+    def portrait(self, row: int) -> Portrait:
+        """Read one portrait. PortraitError if a file of it is damaged or gone."""
+        tensors, (height, width) = self.tensors, self.header["size"]
+        facts = self.header["facts"][row]
+        person = int((tensors["people"] == facts["person"]).nonzero()[0, 0])
+        stem = picture_stem(self.root, self.number, row)
+        near, far = tensors["depth_range_m"][row].tolist()
+        maps = read_maps(stem, (near, far))
+        truth = PortraitTruth(
+            params=FlameParams(**{name: tensors[f"params.{name}"][row] for name in _PARAMS}),
+            camera=Camera(*[tensors[f"camera.{name}"][row] for name in _CAMERA], size=(height, width)),
+            normal=maps.normal,
+            uv=maps.uv,
+            depth_m=maps.depth_m,
+            part=maps.part,
+            neutral_m=tensors["people.neutral_m"][person],
+            **{name: tensors[name][row] for name in _POINTS},
+        )
+        image = read_picture(stem.with_name(f"{stem.name}.{self.header['image_format']}"))
+        return Portrait(image, truth, PortraitFacts(**facts | {"occluders": tuple(facts["occluders"])}))
+
+    def detected_px(self, row: int) -> Tensor | None:
+        """(478, 2) where MediaPipe found its landmarks; None if it found no face, or was not asked."""
+        if "detected" not in self.tensors or not bool(self.tensors["detected"][row]):
+            return None
+        return self.tensors["detected_px"][row]
+
+
+class StoredPortraits(Dataset[Portrait]):
+    """The portraits of a folder that `python -m shared.synthetic` wrote, in order.
+
+    PortraitError if there are none, or if they are of different heads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        paths = sorted((folder / "shards").glob("*.safetensors"))
+        self.shards = [Shard.read(path) for path in paths if not path.name.startswith(".")]
+        if not self.shards:
+            raise PortraitError(f"no finished shards in {folder}: run python -m shared.synthetic out={folder} first")
+        heads = {str(shard.header.get("head_id")) for shard in self.shards}
+        if len(heads) > 1:
+            raise PortraitError(f"{folder} mixes portraits of different heads: {', '.join(sorted(heads))}")
+        self._places = [(shard, row) for shard in self.shards for row in range(len(shard))]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Portrait:
+        shard, row = self._places[index]
+        return shard.portrait(row)
+
+    def detected_px(self, index: int) -> Tensor | None:
+        """As `Shard.detected_px`."""
+        shard, row = self._places[index]
+        return shard.detected_px(row)
+
+    @property
+    def head_id(self) -> str:
+        """Which head's codes the portraits hold."""
+        return str(self.shards[0].header["head_id"])
