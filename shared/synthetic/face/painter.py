@@ -1,0 +1,107 @@
+"""A head's surfaces: everything static is made once, a look and a pose make the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.schema import FlameAssets
+from shared.synthetic.face.brows import draw_brows
+from shared.synthetic.face.charts import draw_charts
+from shared.synthetic.face.eyes import EyeCharts, eye_material
+from shared.synthetic.face.lashes import LashCards, lashes
+from shared.synthetic.face.look import FaceLook, Grooming
+from shared.synthetic.face.mouth import MouthCharts, mouth_material
+from shared.synthetic.face.noise import blotches, pores
+from shared.synthetic.face.occlusion import ambient_occlusion
+from shared.synthetic.face.parts import from_neck_edge, part_of_face, region_share, split_faces
+from shared.synthetic.face.pen import Pen
+from shared.synthetic.face.skin import SkinCharts, photo_detail, plain_skin, skin_material, skin_tone
+from shared.synthetic.face.textures import IrisTexture, SkinTexture
+from shared.synthetic.face.tones import typology_angle_deg
+from shared.synthetic.face.window import FaceWindow
+from shared.synthetic.person import Traits
+from shared.synthetic.scene import Material, Part, PosedHead, Surface
+
+_OPEN_RAD = 0.35  # the second jaw for which occlusion is baked
+
+
+@dataclass(frozen=True, eq=False)
+class FacePainter:
+    """Paints heads of one model."""
+
+    assets: FlameAssets
+    rows: dict[str, Tensor]  # rows of ``assets.faces`` that "skin", "eyes" and "mouth" consist of
+    part: Tensor  # (F,) uint8 of each row of ``assets.faces``
+    skin: SkinCharts
+    eyes: EyeCharts
+    mouth: MouthCharts
+    lash_cards: LashCards
+    occlusion: Tensor  # (2, V) with the mouth shut and open
+
+    @staticmethod
+    def of(assets: FlameAssets, skins: Sequence[SkinTexture] = (), irises: Sequence[IrisTexture] = ()) -> FacePainter:
+        """Make what all heads share, on the device of ``assets``.
+
+        ValueError if the head has no texture coordinates or no "mediapipe" landmarks. Regions may be missing.
+        """
+        window = FaceWindow.of(assets)
+        spots, rows = blotches(), split_faces(assets)
+        return FacePainter(
+            assets=assets,
+            rows=rows,
+            part=part_of_face(assets, rows),
+            skin=SkinCharts(
+                window=window,
+                pen=Pen(window),
+                chart=draw_charts(window),
+                blotches=spots,
+                pores=pores(),
+                photos=tuple(photo_detail(skin.albedo, window) for skin in skins),
+                vertex=torch.stack([from_neck_edge(assets), region_share(assets, "ears")], 1),
+            ),
+            eyes=EyeCharts.of(assets, tuple(irises), spots),
+            mouth=MouthCharts.of(assets, spots),
+            lash_cards=LashCards.of(assets.v_template.device),
+            occlusion=torch.stack([ambient_occlusion(assets, angle) for angle in (0.0, _OPEN_RAD)]),
+        )
+
+    def surfaces(self, head: PosedHead, look: FaceLook, traits: Traits, grooming: Grooming) -> list[Surface]:
+        """All triangles of the head as "skin", "eyes" and "mouth", as far as it has them, then its lashes."""
+        opened = min(max(head.jaw_open_rad / _OPEN_RAD, 0.0), 1.0)
+        occlusion = torch.lerp(self.occlusion[0], self.occlusion[1], opened)
+        hairs, label = (None, None) if look.brows is None else draw_brows(self.skin.pen, look.brows)
+        brow_rgb = (0.0, 0.0, 0.0) if look.brows is None else look.brows.rgb
+        up = head.T_world_skull[:3, 1]
+        materials: dict[str, Material] = {
+            "skin": skin_material(self.skin, look.skin, traits, grooming, hairs, brow_rgb, occlusion, up),
+            "eyes": eye_material(self.eyes, look.eyes, head),
+            "mouth": mouth_material(self.mouth, look.mouth, occlusion),
+        }
+        part_maps = {"skin": None if label is None else self.skin.window.whole(label * np.uint8(Part.BROWS))}
+        surfaces = [
+            Surface(
+                name=name,
+                verts_m=head.verts_m,
+                faces=self.assets.faces[rows],
+                part=self.part[rows],
+                material=materials[name],
+                uv=self.assets.uv[self.assets.uv_faces[rows]],
+                part_map=part_maps.get(name),
+                normals=head.normals,
+            )
+            for name, rows in self.rows.items()
+        ]
+        return [*surfaces, lashes(self.lash_cards, head, look.lash_length, grooming.mascara, traits.hair_rgb)]
+
+    def body_skin(self, look: FaceLook, traits: Traits) -> Material:
+        """Skin of the body: what the head's neck fades to at its edge."""
+        return plain_skin(self.skin.blotches, look.skin, traits)
+
+    def skin_tone_deg(self, look: FaceLook, traits: Traits) -> float:
+        """Individual typology angle of the face's plain skin, degrees."""
+        return typology_angle_deg(skin_tone(look.skin, traits))
