@@ -1,0 +1,35 @@
+"""Judge a method on pictures with known geometry, or look how it does on photos: a table, results.json, report.html."""
+
+from __future__ import annotations
+
+from shared.config import EvaluateConfig
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = """
+python -m shared.evaluate method=landmarks out=runs/landmarks_known
+python -m shared.evaluate method=landmarks focal=guessed out=runs/landmarks_guessed processes=2
+python -m shared.evaluate method=mine:method set=photos out=runs/mine_photos
+python -m shared.evaluate.compare runs/landmarks_known runs/landmarks_guessed
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, judge, tell."""
+    config = load_config(EvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    if config.submission != "none":
+        from shared.evaluate.submit import submit  # after the options, as these take seconds to import
+
+        print("\n".join(submit(config)))
+        return 0
+    from shared.evaluate.run import evaluate
+
+    results = evaluate(config)
+    if results is not None:
+        print("\n".join(results.lines()))
+        print(f"report: {config.out}/report.html   numbers: {config.out}/results.json")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)

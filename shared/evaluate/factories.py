@@ -1,0 +1,40 @@
+"""Methods and sets by name, or as ``package.module:factory``; a factory takes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from shared.runtime import UserError
+
+
+def make(option: str, name: str, known: Mapping[str, str]) -> Any:
+    """What the factory makes that ``name`` stands for, or is.
+
+    Args:
+        option: of the command, for messages.
+        name: a key of ``known``, or "package.module:factory".
+        known: short names and their "package.module:factory". As text, so that nothing is imported before it is asked
+            for, and this package knows of no other.
+
+    Raises:
+        UserError: there is no such name, module or factory.
+    """
+    target = known.get(name, name)
+    module_name, colon, factory_name = target.partition(":")
+    if not (module_name and colon and factory_name):
+        close = difflib.get_close_matches(name, known, 1, 0.5)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UserError(f"{option}={name}: give one of {', '.join(known)}, or package.module:factory{hint}")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there and misses one of its own
+        raise UserError(f"{option}={name}: there is no module {error.name} (started in another folder?)") from error
+    factory = getattr(module, factory_name, None)
+    if not callable(factory):
+        raise UserError(f"{option}={name}: {module_name} has no function {factory_name}")
+    return factory()

@@ -1,0 +1,95 @@
+"""Errors painted on a head: mean errors on the template, and those of one picture where they are."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.schema import FlameAssets, LandmarkEmbedding
+from shared.geometry.camera import Camera
+from shared.geometry.meshes import unit, vertex_normals
+from shared.geometry.rotation import axis_angle_to_matrix
+from shared.render.interpolate import at_vertices, surface_points
+from shared.render.rasterizer import rasterize
+
+_MAP = cv2.COLORMAP_VIRIDIS
+_CLAY = (0.62, 0.62, 0.64)  # where no error is known: outside the evaluated skin
+LIMIT_MM = 4.0  # the same in all reports, so that they can be laid side by side
+_SUPERSAMPLE = 2
+_SPREAD_STEPS = 2  # small triangles hold no sample: their corners take the mean of the neighbours
+_VIEW_YAW_DEG = (0.0, 55.0, -55.0)
+_VIEW_DISTANCE_M, _VIEW_FOCAL = 0.8, 3.1  # focal length over the picture's side
+
+
+class HeatPainter:
+    """Draws errors of skin samples on heads of one model."""
+
+    def __init__(self, assets: FlameAssets, samples: LandmarkEmbedding) -> None:
+        self.assets = assets
+        self.samples = samples
+        edges = torch.cat([assets.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))])
+        self._from, self._to = edges.unique(dim=0).T
+
+    def at_vertices(self, distance_mm: Tensor) -> Tensor:
+        """Errors (N,) of the samples -> (V, 2): mean error near each vertex, and 1 where there is one, else 0."""
+        corners = self.assets.faces[self.samples.face_index].reshape(-1)
+        weight = self.samples.barycentric.float()
+        pairs = torch.stack([weight * distance_mm.float()[:, None], weight], -1).reshape(-1, 2)
+        total = torch.zeros(self.assets.n_vertices, 2).index_add(0, corners, pairs)
+        for _ in range(_SPREAD_STEPS):
+            total = total.index_add(0, self._to, 0.2 * total[self._from])
+        known = total[:, 1] > 1e-3
+        mean = torch.where(known, total[:, 0] / total[:, 1].clamp_min(1e-9), torch.zeros(()))
+        return torch.stack([mean, known.float()], 1)
+
+    def paint(self, verts_m: Tensor, distance_mm: Tensor, camera: Camera) -> np.ndarray:
+        """(H, W, 4) uint8 RGB and opacity: a head (V, 3), world, coloured from 0 to `LIMIT_MM`."""
+        height, width = camera.size
+        fine = camera.resized((_SUPERSAMPLE * height, _SUPERSAMPLE * width))
+        verts_cam, faces = fine.world_to_cam(verts_m), self.assets.faces
+        points = surface_points(rasterize(verts_cam, faces, fine), verts_cam, faces, fine)
+        attributes = torch.cat([self.at_vertices(distance_mm), vertex_normals(verts_cam, faces)], 1)
+        drawn = at_vertices(points, faces, attributes).numpy()
+        value = np.clip(drawn[:, 0] / np.maximum(drawn[:, 1], 1e-6) / LIMIT_MM, 0, 1)
+        colour = np.where(drawn[:, 1:2] > 0.5, colours(value), _CLAY)
+        facing = -unit(torch.from_numpy(drawn[:, 2:])).numpy()[:, 2:]
+        picture = np.zeros((*fine.size, 4), np.float32)
+        lit = colour * (0.55 + 0.45 * np.clip(facing, 0, 1))
+        picture[points.row.numpy(), points.column.numpy()] = np.concatenate([lit, np.ones((len(lit), 1))], 1)
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        picture[..., :3] /= np.maximum(picture[..., 3:], 1e-6)
+        return (255 * picture.clip(0, 1) + 0.5).astype(np.uint8)
+
+    def views(self, distance_mm: Tensor, side: int = 340) -> np.ndarray:
+        """(side, 3 side, 4) uint8: the template from the front and from both sides."""
+        camera = Camera.at_origin(torch.tensor(_VIEW_FOCAL * side), (side, side))
+        skin = self.samples.positions(self.assets.v_template, self.assets.faces)
+        middle = (skin.amin(0) + skin.amax(0)) / 2 * torch.tensor([0.0, 1.0, 0.0])
+        drawn = []
+        for degrees in _VIEW_YAW_DEG:
+            turn = axis_angle_to_matrix(torch.tensor([0.0, math.radians(degrees), 0.0]))
+            verts = (self.assets.v_template - middle) @ turn.T + torch.tensor([0.0, 0.0, -_VIEW_DISTANCE_M])
+            drawn.append(self.paint(verts, distance_mm, camera))
+        return np.concatenate(drawn, 1)
+
+
+def colours(share: np.ndarray) -> np.ndarray:
+    """(N,) in [0, 1] -> (N, 3) RGB in [0, 1], from no error to the largest."""
+    index = (255 * np.clip(share, 0, 1) + 0.5).astype(np.uint8)
+    return cv2.applyColorMap(index[:, None], _MAP)[:, 0, ::-1] / np.float32(255)
+
+
+def colour_bar(steps: int = 12) -> str:
+    """The colours as the stops of a CSS gradient."""
+    rgb = (255 * colours(np.linspace(0, 1, steps)) + 0.5).astype(int)
+    return ", ".join(f"rgb({r}, {g}, {b})" for r, g, b in rgb)
+
+
+def over(image: np.ndarray, layer: np.ndarray) -> np.ndarray:
+    """A layer (H, W, 4) uint8 over a picture (H, W, 3) uint8."""
+    opacity = layer[..., 3:].astype(np.float32) / 255
+    return (image * (1 - opacity) + layer[..., :3] * opacity + 0.5).astype(np.uint8)

@@ -1,0 +1,31 @@
+"""The methods that have a name."""
+
+from __future__ import annotations
+
+from shared.evaluate.faces import FaceMesh
+from shared.evaluate.factories import make
+from shared.evaluate.protocol import Method, Reconstruction
+from shared.flame.assets import load_flame
+
+METHODS = {
+    "mean_head": "shared.evaluate.methods:mean_head",
+    "landmarks": "teacher.landmark_method:landmarks",
+}
+
+
+def load_method(name: str) -> Method:
+    """The method of the option ``method=``. UserError if there is none of that name."""
+    return make("method", name, METHODS)
+
+
+def mean_head() -> Method:
+    """The open head's template for every picture: what a method must beat to have seen anything."""
+    head = template_head()
+    return lambda picture: head
+
+
+def template_head() -> Reconstruction:
+    """The open head as it is without any codes."""
+    assets = load_flame()
+    mesh = FaceMesh.of_head(assets.v_template, assets)
+    return Reconstruction(posed=mesh, neutral=mesh)

@@ -1,0 +1,78 @@
+"""What a finished evaluation leaves: results.json for scripts, report.html to look at, lines for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from shared.config import EvaluateConfig
+from shared.evaluate.photo_judge import WORTH
+from shared.evaluate.report import write_report
+from shared.evaluate.rows import Row, set_checksum
+from shared.evaluate.run_folder import RunFolder
+from shared.evaluate.summary import Group, summarise, table
+from shared.evaluate.truth_set import TruthSet
+from shared.files import write_json
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A finished evaluation."""
+
+    title: str
+    manifest: dict[str, Any]  # what it was run on
+    set_checksum: str
+    has_truth: bool
+    groups: list[Group]
+    rows: list[Row]  # in the order of the set
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why pictures are not scored, the most frequent first."""
+        states = Counter(row.reason or "no face found" for row in self.rows if row.state != "scored")
+        return states.most_common()
+
+    @property
+    def seconds(self) -> float:
+        """Median time of the method for a picture."""
+        return median(row.seconds for row in self.rows)
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        lines = [self.title, *(table(self.groups) if self.has_truth else _agreement(self.groups[0]))]
+        lines += [f"{count:6d} x {reason}" for reason, count in self.reasons[:8]]
+        return [*lines, f"{1e3 * self.seconds:.0f} ms a picture (median), checksum of the set {self.set_checksum}"]
+
+
+def write_results(
+    folder: RunFolder, rows: Sequence[Row], config: EvaluateConfig, manifest: dict[str, Any], truth: TruthSet | None
+) -> Results:
+    """Write results.json, the heat maps and report.html. StorageError where that fails."""
+    title = f"{config.method}, focal length {config.focal}, on {manifest['set']}"
+    checksum = set_checksum({row.id: row for row in rows})
+    results = Results(title, manifest, checksum, truth is not None, summarise(rows), list(rows))
+    write_json(
+        folder.root / "results.json",
+        {
+            **manifest,
+            "config": asdict(config),
+            "git_sha": sorted({row.git_sha or "unknown" for row in rows}),
+            "set_checksum": checksum,
+            "seconds_median": results.seconds,
+            "groups": [asdict(group) for group in results.groups],
+            "pictures": [asdict(row) for row in rows],
+        },
+    )
+    write_report(folder, results, truth)
+    return results
+
+
+def _agreement(group: Group) -> list[str]:
+    marks = group.landmark_error
+    figure = "no landmarks to compare"
+    if marks is not None:
+        figure = f"landmarks {marks.mean:.2f} % of the eye distance from MediaPipe's (median {marks.median:.2f} %)"
+    return [f"{group.count} photos, {group.failed} without a reconstruction: {figure}", WORTH]

@@ -1,0 +1,140 @@
+"""The evaluation of one method on one set: every picture once, whatever stops the process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from shared.config import EvaluateConfig
+from shared.device import one_thread
+from shared.evaluate.attempt import describe
+from shared.evaluate.benchmark import load_truth_set
+from shared.evaluate.methods import load_method
+from shared.evaluate.photo_judge import PhotoJudge, find_photos
+from shared.evaluate.results import Results, write_results
+from shared.evaluate.rows import Row
+from shared.evaluate.run_folder import RunFolder, prepare
+from shared.evaluate.truth_judge import TruthJudge
+from shared.evaluate.truth_set import TruthSet
+from shared.files import StorageError, exclusive
+from shared.provenance import git_sha
+from shared.runtime import Helpers, Ranks, UserError, missing_processes
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be judged."""
+
+    ids: tuple[str, ...]
+    manifest: dict[str, Any]  # what the results depend on
+    judge: Callable[[RunFolder], Callable[[int], Row]]  # builds it; takes seconds
+    truth: TruthSet | None  # None for photos
+
+
+def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = False) -> Results | None:
+    """Judge a method, or go on with what an earlier run left.
+
+    Args:
+        config: the options.
+        ranks: which process this is; as the launcher says if None.
+        quiet: no progress bar.
+
+    Returns:
+        The results; None if other processes are still at work, the last of which writes them.
+
+    Raises:
+        UserError, StorageError: something the user can put right.
+        KeyboardInterrupt: with a message on how to go on.
+    """
+    ranks = ranks or Ranks.from_environment()
+    one_thread()
+    job = find_job(config)
+    ranks.after_first(lambda: _prepare(config, job))
+    folder = RunFolder(Path(config.out))
+    with Helpers(missing_processes(config.processes, ranks)) as helpers:
+        helpers.start()
+        try:
+            _work(job, folder, ranks, quiet)
+            if helpers.wait():
+                logger.warning("a helper process failed, as it says above; doing its work here")
+                _work(job, folder, Ranks(), quiet)
+        except KeyboardInterrupt as error:
+            done = len(folder.rows())
+            raise KeyboardInterrupt(
+                f"stopped: {done} of {len(job.ids)} pictures are done in {folder.root}; run the same command to go on"
+            ) from error
+    rows = folder.rows()
+    if ranks.parent is not None or any(id not in rows for id in job.ids):
+        return None
+    return write_results(folder, [rows[id] for id in job.ids], config, job.manifest, job.truth)
+
+
+def find_job(config: EvaluateConfig) -> Job:
+    """What the options ask for. UserError if they name something that is not there."""
+    know_camera = config.focal == "known"
+    manifest = {"method": config.method, "focal": config.focal}
+    if Path(config.set).is_dir():
+        photos = find_photos(Path(config.set))[: config.first]
+
+        def photo_judge(folder: RunFolder) -> PhotoJudge:
+            from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+
+            return PhotoJudge(load_method(config.method), photos, MediaPipeFaces(), know_camera, folder)
+
+        manifest |= {"set": str(Path(config.set).resolve()), "pictures": len(photos)}
+        return Job(tuple(ref.id for ref in photos), manifest, photo_judge, None)
+    pictures = load_truth_set(config.set)
+    ids = pictures.ids[: config.first]
+    manifest |= {"set": pictures.id, "pictures": len(ids), "head_id": pictures.model.assets.head_id}
+    return Job(
+        ids,
+        manifest,
+        lambda folder: TruthJudge(load_method(config.method), pictures, know_camera, folder),
+        pictures,
+    )
+
+
+def _prepare(config: EvaluateConfig, job: Job) -> None:
+    folder = prepare(Path(config.out), job.manifest, config.overwrite)
+    rows = folder.rows()
+    done = sum(id in rows for id in job.ids)
+    if done:
+        print(f"{done} of {len(job.ids)} pictures are done already and stay as they are", file=sys.stderr)
+    if {row.git_sha for row in rows.values()} - {git_sha()}:
+        print("some of them were judged by another version of the code; results.json says which", file=sys.stderr)
+
+
+def _work(job: Job, folder: RunFolder, ranks: Ranks, quiet: bool) -> None:
+    with exclusive(folder.lock_path(ranks.rank)) as ours:
+        if not ours:
+            raise UserError(f"another run works in {folder.root}")
+        done = folder.rows()
+        left = [index for index, id in enumerate(job.ids) if id not in done and index % ranks.world == ranks.rank]
+        if not left:
+            return
+        judge = job.judge(folder)
+        for index in tqdm(left, unit="picture", dynamic_ncols=True, disable=quiet or ranks.rank > 0):
+            ranks.check_parent()
+            row = _judged(judge, index, job.ids[index])
+            if row.state == "failed":
+                logger.warning("%s: %s", row.id, row.reason)
+            folder.add(row)
+
+
+def _judged(judge: Callable[[int], Row], index: int, id: str) -> Row:
+    """A picture that cannot be judged never ends a run."""
+    try:
+        return judge(index)
+    except (StorageError, UserError):
+        raise
+    except Exception as error:
+        logger.exception("%s: the evaluation itself broke down", id)
+        return Row(id, index, "failed", f"the evaluation broke down: {describe(error)}", git_sha=git_sha())

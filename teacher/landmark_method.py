@@ -1,0 +1,53 @@
+"""The teacher with landmarks alone, as `shared.evaluate` takes methods: the floor that dense evidence must beat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from shared.config import FitConfig, ObserveConfig, QualityConfig
+from shared.device import choose_device
+from shared.evaluate.faces import FaceMesh
+from shared.evaluate.protocol import Method, Picture, Reconstruction
+from shared.geometry.camera import Camera
+from shared.images.decode import Frame
+from teacher.observe import ObservedFace, observe
+from teacher.pipeline import FittedFace, build_tools, fit_faces
+
+
+class BrokenFitError(Exception):
+    """The solver could not work with a face."""
+
+
+def landmarks() -> Method:
+    """The landmark fit of the open head. Without a camera it takes the focal length that `ObserveConfig` assumes."""
+    tools = build_tools(None, FitConfig(), choose_device("cpu"))
+    detector, observing, limits = tools.detector(), ObserveConfig(), QualityConfig()
+    model, assets = tools.model, tools.model.assets
+
+    def reconstruct(picture: Picture) -> Reconstruction | None:
+        faces = observe(Frame(picture.image, picture.id, path=""), detector, observing)
+        if not faces:
+            return None
+        (fitted,) = fit_faces([_with_camera(faces[0], picture.camera)], tools, limits)
+        if not isinstance(fitted, FittedFace):
+            raise BrokenFitError(fitted.failures[0].reason)
+        with torch.no_grad():
+            neutral = model(replace(model.neutral_params(), shape=fitted.result.params.shape)).verts_m
+        points = assets.landmarks["mediapipe"].positions(fitted.verts_m, assets.faces)
+        return Reconstruction(
+            posed=FaceMesh.of_head(fitted.verts_m, assets),
+            neutral=FaceMesh.of_head(neutral, assets),
+            landmarks_px=fitted.camera.project(points),
+        )
+
+    return reconstruct
+
+
+def _with_camera(face: ObservedFace, camera: Camera | None) -> ObservedFace:
+    """The face under known intrinsics; the fit's world stays that of `Camera.at_origin`."""
+    if camera is None:
+        return face
+    at_origin = Camera.at_origin(camera.focal_px[0], camera.size)
+    return replace(face, camera=replace(at_origin, focal_px=camera.focal_px, center_px=camera.center_px))
