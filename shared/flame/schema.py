@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,7 @@ class ArkitMap:
 
 @dataclass(frozen=True)
 class FlameAssets:
-    """A head model in FLAME's schema. Metres; x = subject's left, y up, z out of the face. Float32 on the CPU."""
+    """A head model in FLAME's schema. Metres; x = subject's left, y up, z out of the face. Float32, read to the CPU."""
 
     name: str  # "open-head", "flame2020", ...
     v_template: Tensor  # (V, 3)
@@ -77,10 +78,14 @@ class FlameAssets:
         """First 16 hex digits of the SHA-256 of the tensors in `DEFINING`, the same on any machine; labels carry it."""
         digest = hashlib.sha256()
         for name in DEFINING:
-            array = getattr(self, name).contiguous().numpy()
+            array = getattr(self, name).contiguous().cpu().numpy()
             digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return digest.hexdigest()[:16]
+
+    def to(self, device: torch.device) -> FlameAssets:
+        """The same with all tensors on a device."""
+        return _moved(self, device)
 
     @property
     def n_shape(self) -> int:
@@ -121,3 +126,13 @@ class FlameAssets:
         last = torch.full((self.n_vertices,), -1).scatter_reduce(0, corner_vertex, corners, "amax")
         uv = self.uv[self.uv_faces.reshape(-1)[last]]
         return torch.where(last[:, None] >= 0, uv, torch.zeros_like(uv))
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: _moved(one, device) for key, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _moved(getattr(value, f.name), device) for f in fields(value)})
+    return value

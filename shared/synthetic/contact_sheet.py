@@ -12,6 +12,7 @@ import numpy as np
 from shared.images.encode import write_jpeg
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
+from shared.synthetic.storage import depth_range
 
 _COLUMNS, _ROWS, _CELL_PX = 10, 10, 160
 # RGB of the parts on the sheet of the truth.
@@ -41,6 +42,30 @@ def write_contact_sheet(path: Path, portraits: Portraits) -> None:
     count = min(len(portraits), _COLUMNS * _ROWS)
     cells = [_cell(portraits[index].image) for index in range(count)]
     write_jpeg(path, grid(cells, min(_COLUMNS, count)))
+
+
+def write_truth_sheet(path: Path, portraits: Portraits) -> None:
+    """The first twenty portraits as a JPEG, each with its landmarks, parts, normals, UV and depth."""
+    cells = []
+    for index in range(min(len(portraits), 2 * _COLUMNS)):
+        portrait = portraits[index]
+        cells += [_cell(layer) for layer in (portrait.image, *truth_layers(portrait))]
+    write_jpeg(path, grid(cells, 12))
+
+
+def truth_layers(portrait: Portrait) -> tuple[np.ndarray, ...]:
+    """(H, W, 3) uint8 RGB each: landmarks on the picture (seen ones green), parts, normals, UV, depth."""
+    truth, inside = portrait.truth, (portrait.truth.depth_m > 0).numpy()
+    marked = portrait.image.copy()
+    for (x, y), seen in zip(truth.landmarks_px.tolist(), truth.landmarks_visible.tolist(), strict=True):
+        cv2.circle(marked, (round(x - 0.5), round(y - 0.5)), 0, (60, 240, 60) if seen else (240, 60, 60), 1)
+    normals = (truth.normal * truth.normal.new_tensor([1.0, -1.0, -1.0])[:, None, None]).permute(1, 2, 0).numpy()
+    u, v = truth.uv.numpy()
+    near, far = depth_range(truth.depth_m)
+    depth = (far - truth.depth_m.numpy()) / (far - near)
+    layers = [normals / 2 + 0.5, np.stack([u, v, 0 * u], -1), np.repeat(depth[..., None], 3, -1)]
+    drawn = [np.where(inside[..., None], layer.clip(0, 1) * 255, 0).astype(np.uint8) for layer in layers]
+    return marked, part_colours(truth.part.numpy()), *drawn
 
 
 def grid(cells: Sequence[np.ndarray], columns: int) -> np.ndarray:

@@ -24,14 +24,14 @@ from shared.options import config_hash, to_yaml
 from shared.provenance import git_sha
 from shared.runtime import Ranks, UserError
 from shared.sharding import ShardProgress, claimed, share, unfinished
-from shared.synthetic.contact_sheet import write_contact_sheet
+from shared.synthetic.contact_sheet import write_contact_sheet, write_truth_sheet
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.shards import SCHEMA, Detect, ShardWriter, StoredPortraits, picture_stem, shard_path
 from shared.synthetic.studio import Order, PortraitStudio
 
 # Options on which no picture depends: a run may go on with others.
 _WHERE_AND_HOW_FAST = ("out", "processes", "device", "overwrite")
-_OURS = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "manifest.json")
+_OURS = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "truth_sheet.jpg", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = 
     share(work, folder, config.processes, ranks)
     if unfinished(folder):
         return False
-    write_contact_sheet(folder.root / "contact_sheet.jpg", StoredPortraits(folder.root))
+    stored = StoredPortraits(folder.root)
+    write_contact_sheet(folder.root / "contact_sheet.jpg", stored)
+    write_truth_sheet(folder.root / "truth_sheet.jpg", stored)
     return True
 
 

@@ -10,6 +10,7 @@ import torch
 
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
+from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.synthetic.body.bust import BustMaker
@@ -73,7 +74,7 @@ class PortraitStudio:
         backgrounds: Path | None = None,
     ) -> None:
         self.model, self.size = model, size
-        assets = model.assets
+        self.assets = assets = model.assets.to(model.v_template.device)
         self.library = MakeHumanLibrary.open(makehuman, assets) if makehuman else None
         skins, irises = (self.library.skins, self.library.irises) if self.library else ((), ())
         self.painter = FacePainter.of(assets, skins, irises)
@@ -89,7 +90,9 @@ class PortraitStudio:
         seed, index = order.seed, order.index
         person = Person.draw(seed, order.person, self.model, self.library)
         shot = draw_shot(self.model, person.shape, order.kind, self.size, stream(seed, index, "shot"))
-        head = pose_head(self.model, shot.params, shot.camera)
+        device = self.model.v_template.device
+        shot = replace(shot, params=shot.params.to(device), camera=shot.camera.to(device))
+        head = pose_head(self.model, self.assets, shot.params, shot.camera)
         worn = draw_occluders(stream(seed, index, "occluders"), person.traits, order.kind)
         place = self.surroundings.draw(stream(seed, index, "surroundings"), self.size)
 
@@ -153,13 +156,13 @@ class PortraitStudio:
         return Portrait(image, truth, facts)
 
 
-def pose_head(model: FlameModel, params: FlameParams, camera: Camera) -> PosedHead:
-    """The head of the picture from parameters without leading dimensions."""
+def pose_head(model: FlameModel, assets: FlameAssets, params: FlameParams, camera: Camera) -> PosedHead:
+    """The head of the picture, on the model's device, where assets, parameters and camera are as well."""
     posed = model(params)
     neutral = model(replace(model.neutral_params(), shape=params.shape)).verts_m
     skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
     normals = vertex_normals(posed.verts_m, model.faces)
-    return PosedHead(model.assets, params, camera, posed.verts_m, posed.joints_m, neutral, skull, root, normals)
+    return PosedHead(assets, params, camera, posed.verts_m, posed.joints_m, neutral, skull, root, normals)
 
 
 def expression_mm(head: PosedHead) -> float:
