@@ -14,8 +14,8 @@ from shared.synthetic.face.look import BrowLook
 from shared.synthetic.face.pen import Pen, Side, smooth_curve
 
 _LAYERS = 7  # drawn one over the other, so that crossing hairs add up
-_HAIRS = 34  # of a dense brow, in each layer
-_HAIR_OPACITY = 0.62
+_HAIRS = 48  # of a dense brow, in each layer
+_HAIR_OPACITY = 0.5
 _AVERAGE_MM = 1.0  # over which the hairs' cover is averaged for the label
 _UPPER, _LOWER = RIGHT_BROW[:5][::-1], RIGHT_BROW[5:]  # from the nose to the temple
 
@@ -76,14 +76,14 @@ def _hairs(
     loop = np.concatenate([upper, lower[::-1]]) - np.array(origin)
     cv2.fillPoly(tint, [np.round((loop - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(tint.astype(np.float32) / 255, (0, 0), 1.3 * pen.texels_per_mm)
-    return 1 - (1 - shut) * (1 - 0.30 * look.density * soft)
+    return 1 - (1 - shut) * (1 - 0.42 * look.density * soft)
 
 
 def _strokes(
     pen: Pen, look: BrowLook, rng: np.random.Generator, upper: np.ndarray, lower: np.ndarray, count: int
 ) -> np.ndarray:
     """(count, 4, 2) hairs in texels, from root to tip."""
-    t = np.clip(rng.beta(1.05, 1.25, count), 0, 1)
+    t = np.clip(rng.beta(0.9, 1.15, count), 0, 1)
     row = rng.uniform(0.0, 0.85, count)  # 0 the lower edge
     place = t * (len(upper) - 1)
     low = np.minimum(place.astype(int), len(upper) - 2)
@@ -97,7 +97,7 @@ def _strokes(
     # Angle to the line of the brow, towards the temple.
     nose = np.clip(1 - t / 0.28, 0, 1)
     angle = 0.62 - 1.0 * row + nose * (0.65 + 0.35 * row) - 0.15 * t + rng.normal(0, look.disorder, count)
-    length = (4.5 + 3.2 * np.sin(np.pi * np.clip(t * 1.1, 0, 1)) + rng.normal(0, 0.7, count)) * pen.texels_per_mm
+    length = (3.8 + 3.0 * np.sin(np.pi * np.clip(t * 1.1, 0, 1)) + rng.normal(0, 0.7, count)) * pen.texels_per_mm
     bend = -0.35 * np.sign(angle) * np.abs(angle) ** 0.8
     steps = np.linspace(0, 1, 4)
     root = bottom + (top - bottom) * row[:, None]

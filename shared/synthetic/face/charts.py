@@ -43,7 +43,7 @@ def draw_charts(window: FaceWindow) -> Tensor:
 
 def _mouth(pen: Pen) -> dict[str, np.ndarray]:
     outer = pen.points[list(OUTER_LIPS)]
-    lips = pen.polygon(_rounded(outer), 0.5)
+    lips = pen.polygon(_rounded(outer), 0.8)
     upper_rim, lower_rim = INNER_LIPS[:11], (*INNER_LIPS[10:], INNER_LIPS[0])
     seam = pen.line(upper_rim, 0.7, 0.4) + pen.line(lower_rim, 0.7, 0.4) + pen.area(INNER_LIPS, 0.3)
     lower = pen.area((*OUTER_LIPS[10:], OUTER_LIPS[0], *upper_rim), 0.8)
@@ -87,7 +87,7 @@ def _zones(pen: Pen) -> dict[str, np.ndarray]:
         "nose": nose,
         "shine": shine + 0.35 * high_cheeks,
         "cheeks": cheeks,
-        "beard": pen.soft(beard, 4.0),
+        "beard": pen.soft(beard, 6.0),
         "folds": folds.darkness,
         "fold_x": 0.5 * folds.slope_x,
         "fold_y": 0.5 * folds.slope_y,

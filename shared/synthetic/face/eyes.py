@@ -27,7 +27,7 @@ from shared.synthetic.scene import Hits, PosedHead, Shading
 IRIS_SINE = 11.7 / 24.4  # radius of the iris over that of the eyeball
 _CORNEA = 12.2 / 7.8  # radius of the eyeball over that of the cornea
 _POLAR = (48, 256)  # radius from the pupil's centre to the rim, angle
-_SCLERA = (0.66, 0.62, 0.585)
+_SCLERA = (0.54, 0.495, 0.465)
 _FLESH = (0.46, 0.19, 0.16)
 _PUPIL = 0.006
 
@@ -119,7 +119,7 @@ class EyeMaterial:
         to_lids = torch.cdist(self.lids_m, hits.position_m.expand(2, -1, -1))  # (2, K, P)
         to_lids = torch.where(left.bool(), to_lids[1], to_lids[0])
         upper, lower = to_lids[:half].amin(0), to_lids[half:].amin(0)
-        shade = 1 - 0.72 * torch.exp(-upper / 0.0021) - 0.35 * torch.exp(-lower / 0.0011)
+        shade = 1 - 0.80 * torch.exp(-upper / 0.0028) - 0.40 * torch.exp(-lower / 0.0014)
         corner = (hits.position_m - self.inner_m[left]).norm(dim=1)
         pink = 0.85 * _step(0.0045, 0.002, corner)
         return white, pink, shade.clamp(0.12, 1)
@@ -172,7 +172,7 @@ def _polar_fibres(look: EyeLook) -> Tensor:
     colour = np.array(look.iris) + inside[..., None] * (np.array(look.inner) - np.array(look.iris))
     light = np.exp(fibres * np.clip(1.6 - 0.6 * radius, 0, 1)) * (1 - 0.25 * np.exp(-(((radius - collar) / 0.04) ** 2)))
     dark = 1 - look.limbal * np.clip((radius - 0.76) / 0.22, 0, 1) ** 2
-    picture = colour * (1.25 * light * dark)[..., None]
+    picture = colour * (1.05 * light * dark)[..., None]
     return torch.from_numpy(np.clip(picture, 0.003, 0.9).astype(np.float32))
 
 

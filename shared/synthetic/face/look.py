@@ -174,16 +174,16 @@ def _draw_skin(rng: np.random.Generator, traits: Traits, n_skins: int) -> SkinLo
     return SkinLook(
         photo=photo if photographed else None,
         photo_gain=float(rng.uniform(0.75, 1.05)),
-        warmth=float(rng.normal(0.1, 0.55)),
+        warmth=float(np.clip(rng.normal(0.1, 0.35), -0.6, 0.9)),
         blood=float(rng.normal(0.0, 0.06)),
         blotches=TilePlace.draw(rng, (0.08, 0.14)),
-        mottle_melanin=float(0.022 * mottle[0] * ageing),
+        mottle_melanin=float(0.018 * mottle[0] * ageing),
         mottle_blood=float(0.050 * mottle[1] * ageing),
-        redness=_rgb(rng.uniform((0.05, 0.08, 0.08), (0.27, 0.36, 0.40))),
-        sockets=float(rng.uniform(0.02, 0.14)),
-        under_eye=float(rng.uniform(0.0, 0.10) + 0.05 * traits.age),
-        lips_blood=float(rng.uniform(0.45, 0.95)),
-        lips_melanin=float(rng.uniform(0.0, 0.08) + 0.10 * traits.melanin * rng.random()),
+        redness=_rgb(rng.uniform((0.03, 0.05, 0.06), (0.20, 0.24, 0.32))),
+        sockets=float(rng.uniform(0.01, 0.09)),
+        under_eye=float(rng.uniform(0.0, 0.07) + 0.04 * traits.age),
+        lips_blood=float(rng.uniform(0.32, 0.72)),
+        lips_melanin=float(rng.uniform(0.02, 0.10) + 0.08 * traits.melanin * rng.random()),
         freckles=float(rng.uniform(0.25, 1.0) if freckled else 0.12 * rng.random() * traits.age),
         freckle_melanin=float(rng.uniform(0.10, 0.28)),
         moles=tuple((float(x), float(y), float(radius), float(dark)) for x, y, radius, dark in moles),
@@ -213,10 +213,11 @@ def _draw_eyes(rng: np.random.Generator, traits: Traits, n_irises: int) -> EyeLo
     photographed = bool(rng.random() < 0.5) and n_irises > 0
     photo = int(rng.random() * max(n_irises, 1))
     # Brown everywhere, light irises with light skin.
-    kind = int(len(_IRISES) * rng.random() ** (0.8 + 4 * traits.melanin))
+    kind = int(len(_IRISES) * rng.random() ** (0.9 + 9 * traits.melanin))
     iris = _linear(_IRISES[kind]) * rng.uniform(0.75, 1.25)
+    iris = iris + 0.2 * (iris.mean() - iris)
     inner_kind = max(kind - int(rng.integers(0, 4)), 0)
-    inner = 0.5 * iris + 0.6 * _linear(_IRISES[inner_kind])
+    inner = 0.5 * iris + 0.45 * _linear(_IRISES[inner_kind])
     return EyeLook(
         photo=photo if photographed else None,
         iris=_rgb(iris),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.synthetic.face.body import PlainSkin, plain_tone
 from shared.synthetic.face.brows import draw_brows
 from shared.synthetic.face.charts import draw_charts
 from shared.synthetic.face.eyes import EyeCharts, eye_material
@@ -20,7 +21,8 @@ from shared.synthetic.face.noise import blotches, pores
 from shared.synthetic.face.occlusion import ambient_occlusion
 from shared.synthetic.face.parts import from_neck_edge, part_of_face, region_share, split_faces
 from shared.synthetic.face.pen import Pen
-from shared.synthetic.face.skin import SkinCharts, photo_detail, plain_skin, skin_material, skin_tone
+from shared.synthetic.face.photo import photo_detail
+from shared.synthetic.face.skin import SkinCharts, skin_material
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
 from shared.synthetic.face.window import FaceWindow
@@ -51,6 +53,7 @@ class FacePainter:
         """
         window = FaceWindow.of(assets)
         spots, rows = blotches(), split_faces(assets)
+        vertex = torch.stack([from_neck_edge(assets), region_share(assets, "ears")], 1)
         return FacePainter(
             assets=assets,
             rows=rows,
@@ -62,7 +65,8 @@ class FacePainter:
                 blotches=spots,
                 pores=pores(),
                 photos=tuple(photo_detail(skin.albedo, window) for skin in skins),
-                vertex=torch.stack([from_neck_edge(assets), region_share(assets, "ears")], 1),
+                faces=assets.faces[rows["skin"]],
+                corners=torch.cat([assets.uv[assets.uv_faces], vertex[assets.faces]], 2)[rows["skin"]],
             ),
             eyes=EyeCharts.of(assets, tuple(irises), spots),
             mouth=MouthCharts.of(assets, spots),
@@ -75,10 +79,8 @@ class FacePainter:
         opened = min(max(head.jaw_open_rad / _OPEN_RAD, 0.0), 1.0)
         occlusion = torch.lerp(self.occlusion[0], self.occlusion[1], opened)
         hairs, label = (None, None) if look.brows is None else draw_brows(self.skin.pen, look.brows)
-        brow_rgb = (0.0, 0.0, 0.0) if look.brows is None else look.brows.rgb
-        up = head.T_world_skull[:3, 1]
         materials: dict[str, Material] = {
-            "skin": skin_material(self.skin, look.skin, traits, grooming, hairs, brow_rgb, occlusion, up),
+            "skin": skin_material(self.skin, head, look.skin, traits, grooming, look.brows, hairs, occlusion),
             "eyes": eye_material(self.eyes, look.eyes, head),
             "mouth": mouth_material(self.mouth, look.mouth, occlusion),
         }
@@ -100,8 +102,8 @@ class FacePainter:
 
     def body_skin(self, look: FaceLook, traits: Traits) -> Material:
         """Skin of the body: what the head's neck fades to at its edge."""
-        return plain_skin(self.skin.blotches, look.skin, traits)
+        return PlainSkin.of(self.skin.blotches, look.skin, traits)
 
     def skin_tone_deg(self, look: FaceLook, traits: Traits) -> float:
         """Individual typology angle of the face's plain skin, degrees."""
-        return typology_angle_deg(skin_tone(look.skin, traits))
+        return typology_angle_deg(plain_tone(look.skin, traits))

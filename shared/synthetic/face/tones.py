@@ -17,11 +17,11 @@ _TONES = np.array(
         (0.580, 0.365, 0.265),
         (0.440, 0.248, 0.158),
         (0.275, 0.140, 0.082),
-        (0.130, 0.064, 0.038),
-        (0.044, 0.0255, 0.0185),
+        (0.132, 0.063, 0.036),
+        (0.046, 0.0245, 0.0165),
     ]
 )
-_BLOOD = np.array([0.10, 0.95, 0.72])
+_MELANIN_GREEN, _BLOOD = 2.0, np.array([0.10, 0.95, 0.72])
 # Y and Z (CIE 1931) of linear sRGB with the white D65 at 1.
 _YZ = np.array([[0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]])
 
@@ -31,20 +31,18 @@ def base_tone(melanin: float, warmth: float = 0.0, blood: float = 0.0) -> np.nda
     logs = np.log(_TONES)
     place = np.linspace(0, 1, len(_TONES))
     log_tone = np.array([np.interp(melanin, place, logs[:, channel]) for channel in range(3)])
-    yellow = np.array([0.0, 0.04, -0.13]) * warmth
-    return np.exp(log_tone + yellow - blood * blood_direction(melanin))
+    yellow = np.array([0.0, 0.03, -0.12]) * warmth
+    return np.exp(log_tone + yellow - blood * _BLOOD * (1 - 0.62 * melanin))
 
 
-def melanin_direction(melanin: float) -> np.ndarray:
-    """(3,) what one unit of melanin takes off the log albedo: along the curve of tones, as it runs on average there."""
-    low = np.clip(melanin - 0.2, 0.0, 0.55)
-    high = low + 0.45
-    return (np.log(base_tone(low)) - np.log(base_tone(high))) / 0.45
+def pigment_directions(melanin: float) -> np.ndarray:
+    """(2, 3) what one unit of melanin and of haemoglobin takes off the log albedo of skin of that tone.
 
-
-def blood_direction(melanin: float) -> np.ndarray:
-    """(3,) what one unit of haemoglobin takes off the log albedo; melanin hides most of it."""
-    return _BLOOD * (1 - 0.62 * melanin)
+    More melanin moves along the curve of tones, by the same share of green on any skin; it hides most of the blood.
+    """
+    low = min(max(melanin - 0.2, 0.0), 0.55)
+    along = np.log(base_tone(low)) - np.log(base_tone(low + 0.45))
+    return np.stack([_MELANIN_GREEN * along / along[1], _BLOOD * (1 - 0.62 * melanin)])
 
 
 def typology_angle_deg(albedo: np.ndarray) -> float:
@@ -56,8 +54,3 @@ def typology_angle_deg(albedo: np.ndarray) -> float:
 
 def _lab_root(value: float) -> float:
     return value ** (1 / 3) if value > (6 / 29) ** 3 else value / (3 * (6 / 29) ** 2) + 4 / 29
-
-
-def mix(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
-    """(3,) colour between two, ``share`` of the second."""
-    return first + (second - first) * share
