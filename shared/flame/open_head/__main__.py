@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from shared.flame.open_head.base_mesh import ASSET, write_base_mesh
 from shared.flame.open_head.build import build
+from shared.flame.open_head.load import load_open_head
 from shared.flame.open_head.makehuman import MissingDataError, data_root
 from shared.flame.open_head.write import write_asset
 
@@ -13,7 +15,7 @@ DEFAULT = Path(__file__).parents[2] / "assets" / "open_head.safetensors"
 
 
 def main(arguments: list[str]) -> int:
-    """Parse ``key=value`` arguments, build, write. Returns the exit status."""
+    """Parse ``key=value`` arguments, build, write the head and, beside it, its base mesh. Returns the exit status."""
     options = {"out": str(DEFAULT)}
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -28,7 +30,10 @@ def main(arguments: list[str]) -> int:
         return 1
     path = Path(options["out"])
     write_asset(path, head.tensors, head.metadata)
-    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+    base_mesh = path.with_name(ASSET)
+    write_base_mesh(base_mesh, head.base_mesh, load_open_head(path).head_id)
+    for written in (path, base_mesh):
+        print(f"wrote {written} ({written.stat().st_size / 1e6:.2f} MB)", file=sys.stderr)
     return 0
 
 

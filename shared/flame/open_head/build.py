@@ -12,6 +12,7 @@ import numpy as np
 
 from shared.flame.landmarks import IBUG68
 from shared.flame.open_head import eyes, makehuman, masks
+from shared.flame.open_head.base_mesh import lay_base_mesh
 from shared.flame.open_head.expression import Expressions, arkit_to_eyes, build_expressions, mend_units
 from shared.flame.open_head.identity import sample_population
 from shared.flame.open_head.landmarks import Embedding, embed_mediapipe
@@ -37,10 +38,11 @@ N_STATISTICS = 500
 
 @dataclass(frozen=True)
 class BuiltHead:
-    """Everything that goes in the file."""
+    """Everything that goes in the files."""
 
     tensors: dict[str, Array]
     metadata: dict[str, Any]
+    base_mesh: dict[str, Array]  # of `lay_base_mesh`
 
 
 class Progress:
@@ -119,7 +121,9 @@ def build(root: Path, n_shape: int = N_SHAPE) -> BuiltHead:
         "statistics_mm": statistics(shape),
     }
     say(f"{topology.n_vertices} vertices, {len(topology.faces)} faces, {expressions.directions.shape[2]} expressions")
-    return BuiltHead(tensors, metadata)
+    base_mesh = lay_base_mesh(root, base, population, topology, shape)
+    say(f"{len(base_mesh['vertex'])} vertices of the base mesh laid on the head")
+    return BuiltHead(tensors, metadata, base_mesh)
 
 
 def _landmark_tensors(name: str, embedding: Embedding) -> dict[str, Array]:
