@@ -24,6 +24,8 @@ def attempt(method: Method, picture: Picture) -> Attempt:
     start = time.perf_counter()
     try:
         found, reason = method(picture), ""
+        if not isinstance(found, Reconstruction | None):
+            raise TypeError(f"a method returns a Reconstruction or None, not a {type(found).__name__}")
     except Exception as error:
         found, reason = None, describe(error)
     return Attempt(found, reason, round(time.perf_counter() - start, 4))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from shared.evaluate.factories import make
+from shared.evaluate.factories import find_factory
 from shared.evaluate.truth_set import BenchmarkItem, TruthSet
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.runtime import UserError
 from shared.synthetic.portrait import Portrait
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ SETS = {"benchmark": "shared.evaluate.benchmark:synthetic"}
 
 def load_truth_set(name: str) -> TruthSet:
     """The set of the option ``set=``. UserError if there is none of that name."""
-    return make("set", name, SETS)
+    if name not in SETS and ":" not in name:
+        names = ", ".join(SETS)
+        raise UserError(f"set={name}: no such folder; give one of photos, {names}, or package.module:factory")
+    return find_factory("set", name, SETS)()
 
 
 def person_and_kind(index: int) -> tuple[int, Kind]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.runtime import UserError
 
 
-def make(option: str, name: str, known: Mapping[str, str]) -> Any:
-    """What the factory makes that ``name`` stands for, or is.
+def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[], Any]:
+    """The factory that ``name`` stands for, or names.
 
     Args:
         option: of the command, for messages.
@@ -27,7 +27,7 @@ def make(option: str, name: str, known: Mapping[str, str]) -> Any:
     if not (module_name and colon and factory_name):
         close = difflib.get_close_matches(name, known, 1, 0.5)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise UserError(f"{option}={name}: give one of {', '.join(known)}, or package.module:factory{hint}")
+        raise UserError(f"{option}={name}: give {', '.join(known)}, or package.module:factory{hint}")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -37,4 +37,4 @@ def make(option: str, name: str, known: Mapping[str, str]) -> Any:
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         raise UserError(f"{option}={name}: {module_name} has no function {factory_name}")
-    return factory()
+    return factory

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.evaluate.faces import evaluation_skin
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit, vertex_normals
@@ -31,8 +32,10 @@ class HeatPainter:
     def __init__(self, assets: FlameAssets, samples: LandmarkEmbedding) -> None:
         self.assets = assets
         self.samples = samples
+        self._skin = evaluation_skin(assets)
         edges = torch.cat([assets.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))])
-        self._from, self._to = edges.unique(dim=0).T
+        numbers = (edges[:, 0] * assets.n_vertices + edges[:, 1]).unique()  # each edge once
+        self._from, self._to = numbers // assets.n_vertices, numbers % assets.n_vertices
 
     def at_vertices(self, distance_mm: Tensor) -> Tensor:
         """Errors (N,) of the samples -> (V, 2): mean error near each vertex, and 1 where there is one, else 0."""
@@ -42,7 +45,7 @@ class HeatPainter:
         total = torch.zeros(self.assets.n_vertices, 2).index_add(0, corners, pairs)
         for _ in range(_SPREAD_STEPS):
             total = total.index_add(0, self._to, 0.2 * total[self._from])
-        known = total[:, 1] > 1e-3
+        known = (total[:, 1] > 1e-3) & self._skin
         mean = torch.where(known, total[:, 0] / total[:, 1].clamp_min(1e-9), torch.zeros(()))
         return torch.stack([mean, known.float()], 1)
 

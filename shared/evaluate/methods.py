@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.evaluate.faces import FaceMesh
-from shared.evaluate.factories import make
+from shared.evaluate.factories import find_factory
 from shared.evaluate.protocol import Method, Reconstruction
 from shared.flame.assets import load_flame
 
@@ -13,9 +15,9 @@ METHODS = {
 }
 
 
-def load_method(name: str) -> Method:
-    """The method of the option ``method=``. UserError if there is none of that name."""
-    return make("method", name, METHODS)
+def find_method(name: str) -> Callable[[], Method]:
+    """What builds the method of the option ``method=``. UserError if there is none of that name."""
+    return find_factory("method", name, METHODS)
 
 
 def mean_head() -> Method:

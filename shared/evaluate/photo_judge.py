@@ -17,7 +17,7 @@ from shared.evaluate.previews import write_photo_preview
 from shared.evaluate.protocol import Method, Picture
 from shared.evaluate.rows import Row, image_sha
 from shared.evaluate.run_folder import RunFolder
-from shared.evaluate.score import inner_landmark_error
+from shared.evaluate.score import checked_landmarks, inner_landmark_error
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame, ImageError, InputError, load_image
 from shared.images.faces import FaceDetector, select
@@ -77,14 +77,16 @@ class PhotoJudge:
             seconds=tried.seconds,
             git_sha=git_sha(),
         )
-        found_px = None if tried.found is None else tried.found.landmarks_px
+        found_px = None
+        if tried.found is not None:
+            try:
+                tried.found.posed.checked()
+                found_px = checked_landmarks(tried.found.landmarks_px)
+            except ValueError as error:
+                row = replace(row, state="failed", reason=describe(error))
         if reference is None:
             row = replace(row, reason=row.reason or "MediaPipe finds no face to compare with")
-        elif found_px is not None:
-            try:
-                error = inner_landmark_error(found_px, reference, None)
-                row = replace(row, landmark_error=error)
-            except ValueError as problem:
-                row, found_px = replace(row, state="failed", reason=describe(problem)), None
+        else:
+            row = replace(row, landmark_error=inner_landmark_error(found_px, reference, None))
         write_photo_preview(self.folder.preview_path(index), frame.image, found_px, reference)
         return row

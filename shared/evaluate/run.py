@@ -15,7 +15,7 @@ from shared.config import EvaluateConfig
 from shared.device import one_thread
 from shared.evaluate.attempt import describe
 from shared.evaluate.benchmark import load_truth_set
-from shared.evaluate.methods import load_method
+from shared.evaluate.methods import find_method
 from shared.evaluate.photo_judge import PhotoJudge, find_photos
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
@@ -79,7 +79,7 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
 
 def find_job(config: EvaluateConfig) -> Job:
     """What the options ask for. UserError if they name something that is not there."""
-    know_camera = config.focal == "known"
+    method, know_camera = find_method(config.method), config.focal == "known"
     manifest = {"method": config.method, "focal": config.focal}
     if Path(config.set).is_dir():
         photos = find_photos(Path(config.set))[: config.first]
@@ -87,7 +87,7 @@ def find_job(config: EvaluateConfig) -> Job:
         def photo_judge(folder: RunFolder) -> PhotoJudge:
             from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
 
-            return PhotoJudge(load_method(config.method), photos, MediaPipeFaces(), know_camera, folder)
+            return PhotoJudge(method(), photos, MediaPipeFaces(), know_camera, folder)
 
         manifest |= {"set": str(Path(config.set).resolve()), "pictures": len(photos)}
         return Job(tuple(ref.id for ref in photos), manifest, photo_judge, None)
@@ -97,7 +97,7 @@ def find_job(config: EvaluateConfig) -> Job:
     return Job(
         ids,
         manifest,
-        lambda folder: TruthJudge(load_method(config.method), pictures, know_camera, folder),
+        lambda folder: TruthJudge(method(), pictures, know_camera, folder),
         pictures,
     )
 

@@ -54,12 +54,20 @@ def inner_landmark_error(found_px: Tensor | None, wanted_px: Tensor, eye_distanc
     Raises:
         InvalidFaceError: ``found_px`` has another shape or is not finite.
     """
-    if found_px is None:
+    points = checked_landmarks(found_px)
+    if points is None:
         return None
-    points = found_px.detach().cpu().double()
-    if points.shape != wanted_px.shape or not points.isfinite().all():
-        raise InvalidFaceError(f"landmarks_px must be {tuple(wanted_px.shape)}, finite; got {tuple(points.shape)}")
     wanted, rows = wanted_px.double(), list(INNER)
     unit = None if eye_distance_px is None else torch.tensor(eye_distance_px, dtype=torch.float64)
     right, left = (INNER.index(corner) for corner in OUTER_EYE_CORNERS)
     return float(landmark_error_2d(points[rows], wanted[rows], unit, (right, left)))
+
+
+def checked_landmarks(landmarks_px: Tensor | None) -> Tensor | None:
+    """The same (478, 2) on the CPU in float64. InvalidFaceError if the shape is another, or one is not finite."""
+    if landmarks_px is None:
+        return None
+    points = landmarks_px.detach().cpu().double()
+    if points.shape != (N_MEDIAPIPE, 2) or not points.isfinite().all():
+        raise InvalidFaceError(f"landmarks_px must be ({N_MEDIAPIPE}, 2) and finite, got {tuple(points.shape)}")
+    return points

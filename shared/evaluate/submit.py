@@ -12,7 +12,7 @@ from shared.config import EvaluateConfig
 from shared.device import one_thread
 from shared.evaluate.attempt import attempt
 from shared.evaluate.faces import FaceMesh
-from shared.evaluate.methods import load_method, template_head
+from shared.evaluate.methods import find_method, template_head
 from shared.evaluate.photo_judge import find_photos, picture_of
 from shared.evaluate.protocol import Method, Reconstruction
 from shared.evaluate.submission import SubmissionError, SvfrKey, svfr_keys, write_now, write_svfr
@@ -41,16 +41,17 @@ def submit(config: EvaluateConfig) -> list[str]:
     folder, out, outcome = Path(config.set), Path(config.out), Outcome()
     if not folder.is_dir():
         raise UserError(f"set={config.set}: a submission needs the benchmark's folder of pictures")
+    method, know_camera = find_method(config.method), config.focal == "known"
     try:
         if config.submission == "nersemble":
             keys = svfr_keys(folder)
             pictures = {key.folder: _svfr_path(folder, key) for key in keys}
-            found = _reconstructions(load_method(config.method), pictures, config.focal == "known", outcome)
+            found = _reconstructions(method(), pictures, know_camera, outcome)
             meshes = ((SvfrKey.parse(name), one) for name, one in found)
             written = write_svfr(out / "submission.zip", meshes, keys)
         else:
             pictures = {ref.id: Path(ref.path) for ref in find_photos(folder)}
-            found = _reconstructions(load_method(config.method), pictures, config.focal == "known", outcome)
+            found = _reconstructions(method(), pictures, know_camera, outcome)
             written = write_now(out / "now", ((name, _neutral(name, one)) for name, one in found), pictures)
     except SubmissionError as error:
         raise UserError(str(error)) from error

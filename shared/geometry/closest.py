@@ -75,13 +75,13 @@ def _order_faces(centroids: np.ndarray) -> tuple[np.ndarray, int]:
     n_faces = len(centroids)
     depth = max(0, int(np.ceil(np.log2(n_faces / _LEAF_FACES))))
     order = np.arange(n_faces)
-    for level in range(depth):
-        for node in range(1 << level):
-            start, middle, end = ((n_faces * (2 * node + half)) >> (level + 1) for half in range(3))
-            inside = centroids[order[start:end]]
-            axis = int(np.ptp(inside, axis=0).argmax()) if end > start else 0
-            if start < middle < end:
-                order[start:end] = order[start:end][np.argpartition(inside[:, axis], middle - start)]
+    for level in range(depth):  # every node is sorted along its longest side, all nodes of a level at once
+        starts = (n_faces * np.arange(1 << level)) >> level
+        node = np.repeat(np.arange(1 << level), np.diff(starts, append=n_faces))
+        placed = centroids[order]
+        extent = np.maximum.reduceat(placed, starts) - np.minimum.reduceat(placed, starts)
+        along = np.take_along_axis(placed, extent.argmax(1)[node, None], 1)[:, 0]
+        order = order[np.lexsort((along, node))]
     return order, depth
 
 

@@ -1,0 +1,45 @@
+"""Compare evaluations of the same set, picture by picture: `python -m shared.evaluate.compare RUN RUN ...`.
+
+The first folder is what the others are measured against. Intervals hold with 95 % probability over the draw of people.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.evaluate.paired import changes
+from shared.evaluate.rows import Row
+from shared.evaluate.run_folder import RunFolder
+from shared.options import UsageError
+from shared.runtime import UserError, run_entry
+
+
+def main(argv: list[str]) -> int:
+    """Parse, compare, tell."""
+    if len(argv) < 2 or any(argument in ("help", "-h", "--help") for argument in argv):
+        raise UsageError(__doc__ or "", 0 if argv else 2)
+    runs = {name: _rows(Path(name)) for name in argv}
+    base, *others = argv
+    for other in others:
+        print(f"{base} -> {other}")
+        for name, change in changes(runs[base], runs[other]).items():
+            print(
+                f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.relative:+7.1%} "
+                f"({change.low:+.1%} to {change.high:+.1%})  over {change.pictures} pictures"
+            )
+        for run in (base, other):
+            failed = sum(row.state != "scored" for row in runs[run].values())
+            if failed:
+                print(f"  {failed} of {len(runs[run])} pictures are without a reconstruction in {run}")
+    return 0
+
+
+def _rows(root: Path) -> dict[str, Row]:
+    rows = RunFolder(root).rows()
+    if not rows:
+        raise UserError(f"{root} holds no evaluation")
+    return rows
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,50 @@
+"""Two runs side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shared.evaluate.paired import changes
+from shared.runtime import UserError
+from tests.evaluate.test_groups import row
+
+
+def test_a_fifth_less_everywhere_is_a_fifth_less_for_sure() -> None:
+    first = {str(index): row(str(index), 1.0 + index, 2.0, person=index // 2) for index in range(8)}
+    second = {str(index): row(str(index), 0.8 * (1.0 + index), 2.0, person=index // 2) for index in range(8)}
+    second["8"] = row("8", 5.0)
+    found = changes(first, second)
+    posed = found["posed, mm"]
+    assert (posed.pictures, posed.first, posed.second) == (8, 4.5, pytest.approx(3.6))
+    assert [posed.relative, posed.low, posed.high] == pytest.approx([-0.2] * 3)
+    assert found["neutral, mm"].relative == 0
+    assert found["landmarks, %"].relative == pytest.approx(-0.2)
+
+
+def test_only_pictures_that_both_reconstruct_count() -> None:
+    first = {"a": row("a", 1.0, person=0), "b": row("b", 3.0, person=1), "c": row("c", 4.0, person=2)}
+    second = {"a": row("a", 2.0, person=0), "b": row("b", None), "c": row("c", 4.0, person=2)}
+    change = changes(first, second)["posed, mm"]
+    assert (change.pictures, change.first, change.second) == (2, 2.5, 3.0)
+
+
+def test_pictures_of_one_person_are_not_independent() -> None:
+    rng = np.random.default_rng(0)
+    gain = rng.normal(1.0, 0.2, 6)  # of each person; all ten pictures alike
+    ids = [(person, f"{person}-{view}") for person in range(6) for view in range(10)]
+    first = {id: row(id, 1.0, person=person) for person, id in ids}
+    second = {id: row(id, gain[person], person=person) for person, id in ids}
+    apart = {id: row(id, gain[person], person=index) for index, (person, id) in enumerate(ids)}
+    alone = {id: row(id, 1.0, person=index) for index, (_, id) in enumerate(ids)}
+    together, wrong = changes(first, second)["posed, mm"], changes(alone, apart)["posed, mm"]
+    assert together.high - together.low > 2 * (wrong.high - wrong.low)
+
+
+def test_other_pictures_are_not_compared() -> None:
+    first = {"a": row("a", 1.0)}
+    for second in ({"b": row("b", 1.0)}, {"a": replace(row("a", 1.0), image_sha="other")}):
+        with pytest.raises(UserError, match="did not see the same pictures"):
+            changes(first, second)

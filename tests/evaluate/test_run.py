@@ -1,0 +1,227 @@
+"""Whole evaluations: a method that is right, one that is not, and everything that may stop one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from shared.config import EvaluateConfig
+from shared.evaluate import benchmark, run
+from shared.evaluate.methods import find_method
+from shared.evaluate.photo_judge import PhotoJudge, find_photos
+from shared.evaluate.protocol import Picture, Reconstruction
+from shared.evaluate.report import write_report
+from shared.evaluate.results import Results
+from shared.evaluate.run import evaluate
+from shared.evaluate.run_folder import RunFolder
+from shared.files import exclusive
+from shared.runtime import UserError
+from tests.evaluate import plain_set
+from tests.teacher.fakes import FakeDetector, make_photos
+
+PLAIN = "tests.evaluate.plain_set:"
+
+
+def config(out: Path, method: str = "perfect", **changes) -> EvaluateConfig:
+    return replace(EvaluateConfig(PLAIN + method, PLAIN + "plain", str(out)), **changes)
+
+
+def finished(config: EvaluateConfig) -> Results:
+    results = evaluate(config, quiet=True)
+    assert results is not None
+    return results
+
+
+def test_the_truth_has_no_error_wherever_it_is(tmp_path: Path) -> None:
+    results = finished(config(tmp_path / "run"))
+    assert [row.state for row in results.rows] == ["scored"] * 3
+    for task in ("posed", "neutral"):
+        for alignment in ("by_landmarks", "by_icp"):
+            mean = results.groups[0].tasks[task][alignment].mean
+            assert mean["l2_mm"] < 2e-3  # vertices are float32 some metres from the origin
+            assert mean["normal_cosine"] > 0.999
+    assert results.groups[0].landmark_error is not None
+    assert results.groups[0].landmark_error.mean < 1e-6
+    assert [group.label for group in results.groups if group.dimension.startswith("yaw")] == [
+        "0 to 20", "20 to 40", "40 to 60",
+    ]  # fmt: skip
+    written = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert written["set"] == "plain-3"
+    assert written["head_id"] == plain_set.model().assets.head_id
+    assert written["set_checksum"] == results.set_checksum
+    assert len(written["pictures"]) == 3
+    for name in ("heat_maps/posed.png", "heat_maps/neutral.png", "report.html", "previews/000002.jpg"):
+        assert (tmp_path / "run" / name).stat().st_size > 500, name
+
+
+def test_what_a_method_does_never_ends_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = plain_set.plain(5)
+
+    def five() -> plain_set.TruthSet:
+        def item(index: int):
+            if index == 4:
+                raise ZeroDivisionError("the studio broke")
+            return plain_set.item(index)
+
+        return replace(whole, item=item)
+
+    monkeypatch.setattr(plain_set, "plain", five)
+    results = finished(config(tmp_path / "run", "moody"))
+    assert [row.state for row in results.rows] == ["scored", "no face", "failed", "failed", "failed"]
+    reasons = [row.reason for row in results.rows]
+    assert reasons[:3] == ["", "", "RuntimeError: out of luck"]
+    assert "the prediction" in reasons[3]
+    assert "not finite" in reasons[3]
+    assert "the studio broke" in reasons[4]
+    assert (results.groups[0].count, results.groups[0].failed) == (5, 4)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "out of luck" in page
+    assert "no face found" in page
+    assert any("out of luck" in line for line in results.lines())
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def interrupted(picture: Picture) -> Reconstruction:
+        seen.append(picture.id)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return plain_set.reconstruct(picture)
+
+    monkeypatch.setattr(plain_set, "perfect", lambda: interrupted)
+    with pytest.raises(KeyboardInterrupt, match="1 of 3 pictures are done"):
+        evaluate(config(tmp_path / "run"), quiet=True)
+    again = finished(config(tmp_path / "run"))
+    assert seen == ["0/x", "1/x", "1/x", "2/x"]
+    whole = finished(config(tmp_path / "whole"))
+    assert [row.scores for row in again.rows] == [row.scores for row in whole.rows]
+    seen.clear()
+    finished(config(tmp_path / "run"))
+    assert not seen
+
+
+def test_the_camera_is_given_only_where_it_may_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras = []
+
+    def watching(picture: Picture) -> None:
+        cameras.append(picture.camera)
+
+    monkeypatch.setattr(plain_set, "perfect", lambda: watching)
+    finished(config(tmp_path / "known", first=1))
+    finished(config(tmp_path / "guessed", first=1, focal="guessed"))
+    assert float(cameras[0].focal_px[0]) == 160.0
+    assert cameras[1] is None
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    finished(config(out, first=1))
+    with pytest.raises(UserError, match=r"method was .*perfect, now .*moody"):
+        evaluate(config(out, "moody", first=1), quiet=True)
+    with pytest.raises(UserError, match="focal was known, now guessed"):
+        evaluate(config(out, first=1, focal="guessed"), quiet=True)
+    (out / "mine.txt").write_text("mine")
+    results = finished(config(out, "moody", first=2, overwrite=True))
+    assert [row.state for row in results.rows] == ["scored", "no face"]
+    assert (out / "mine.txt").exists()
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "results.json").write_text("{}")
+    with pytest.raises(UserError, match="did not make"):
+        evaluate(config(tmp_path / "strange", overwrite=True), quiet=True)
+    assert (tmp_path / "strange" / "results.json").read_text() == "{}"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with exclusive(RunFolder(tmp_path).lock_path(0)), pytest.raises(UserError, match="another run works"):
+        run._work(run.find_job(config(tmp_path)), RunFolder(tmp_path), run.Ranks(), quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mean_hed", "did you mean mean_head"),
+        ("no.such.module:x", "there is no module no"),
+        ("shared.evaluate.nothing:x", "there is no module shared.evaluate.nothing"),
+        ("shared.evaluate.methods:nothing", "has no function nothing"),
+        ("shared.evaluate.methods", "package.module:factory"),
+    ],
+)
+def test_a_method_that_is_not_there_is_named(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        find_method(name)
+
+
+def test_a_module_that_misses_one_of_its_own_is_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "outside_method.py").write_text("import no_such_network")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_network"):
+        find_method("outside_method:x")
+
+
+def test_a_set_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        evaluate(config(tmp_path, set=str(tmp_path / "none")))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no photos"):
+        evaluate(config(tmp_path, set=str(tmp_path / "empty")))
+
+
+def test_the_benchmark_is_forty_people_in_ten_pictures() -> None:
+    plan = benchmark.benchmark_of(lambda index: pytest.fail("drawn before it is asked for"), plain_set.model())
+    assert len(set(plan.ids)) == 400
+    assert plan.ids[0] == "00-0-neutral"
+    assert plan.ids[-1] == "39-9-occluded"
+    kinds = [benchmark.person_and_kind(index) for index in range(400)]
+    assert {kinds.count((person, "neutral")) for person in range(40)} == {3}
+    assert {kinds.count((person, "posed")) for person in range(40)} == {3}
+    assert {kinds.count((7, "profile")), kinds.count((7, "occluded"))} == {2}
+
+
+def judged_photos(tmp_path: Path, found_px) -> list:
+    """Rows of three photos: one with a face, one black, one broken."""
+    names = make_photos(tmp_path / "photos", 2)
+    from PIL import Image
+
+    Image.new("RGB", (160, 120)).save(tmp_path / "photos" / names[1])
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    mesh = plain_set.reconstruct(Picture("", np.zeros((1, 1, 3), np.uint8), None))
+    judge = PhotoJudge(
+        lambda picture: replace(mesh, landmarks_px=found_px(picture)),
+        find_photos(tmp_path / "photos"), FakeDetector(), True, RunFolder(tmp_path / "run"),
+    )  # fmt: skip
+    return [judge(index) for index in range(3)]
+
+
+def test_photos_are_compared_with_the_detector(tmp_path: Path) -> None:
+    def shifted(picture: Picture) -> torch.Tensor:
+        faces = FakeDetector().detect(picture.image)
+        points = faces[0].landmarks_px if faces else np.zeros((478, 2))
+        return torch.as_tensor(points) + torch.tensor([0.3, 0.4])
+
+    good, black, broken = judged_photos(tmp_path, shifted)
+    eyes_px = 0.2 * 160  # of the fake face
+    assert good.landmark_error == pytest.approx(100 * 0.5 / eyes_px, rel=1e-3)
+    assert (black.landmark_error, black.reason) == (None, "MediaPipe finds no face to compare with")
+    assert broken.state == "failed"
+    assert broken.reason.startswith("unreadable")
+    nonsense = judged_photos(tmp_path / "again", lambda picture: torch.full((478, 2), torch.nan))
+    assert nonsense[0].state == "failed"
+    assert "finite" in nonsense[0].reason
+
+
+def test_a_page_shows_names_and_runs_none_of_them(tmp_path: Path) -> None:
+    results = finished(config(tmp_path, first=1))
+    evil = [replace(row, id="<script>alert(1)</script>", reason="<b>") for row in results.rows]
+    write_report(RunFolder(tmp_path), replace(results, title="<i>", rows=evil), plain_set.plain())
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "<i>" not in page
+    assert "&lt;script&gt;" in page
+    for source in ("heat_maps/posed.png", "previews/000000.jpg"):
+        assert f'src="{source}"' in page
