@@ -125,7 +125,11 @@ class HatLook(OccluderLook):
         angle = torch.linspace(0, math.pi, 9, device=azimuth.device)[:, None]
         height = 0.5 + 0.5 * angle.cos().sign() * angle.cos().abs() ** 0.6
         elevation = self._border(azimuth) + torch.deg2rad(low_deg + (high_deg - low_deg) * height)
-        radius = self._radius(fit, azimuth.expand_as(elevation), elevation) + thick_m * angle.sin() ** 0.5 - 0.0005
+        radius = (
+            self._radius(fit, azimuth.expand_as(elevation), elevation)
+            + thick_m * angle.sin().clamp_min(0) ** 0.5
+            - 0.0005
+        )
         return grid(fit.centre_m + directions(azimuth.expand_as(elevation), elevation) * radius[..., None],
                     closed_columns=True)  # fmt: skip
 

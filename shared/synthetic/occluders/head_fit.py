@@ -18,6 +18,7 @@ from shared.synthetic.scene import Material, Part, PosedHead, Surface
 _INSIDE = ("eyes", "mouth_interior", "teeth", "tongue", "sockets")
 _AZIMUTHS, _LOWEST, _ELEVATIONS = 48, math.radians(-65), 40  # grid of the shell
 _NEIGHBOURS = 4
+_PROBES = 220  # points of a thing that feel for the skin: more take time and find nothing new
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class SkullChart:
     @staticmethod
     def of(assets: FlameAssets) -> SkullChart:
         """Build the chart. KeyError if the head has no "mediapipe" landmarks or no ears."""
-        inner = torch.zeros(assets.n_vertices, dtype=torch.bool)
+        inner = torch.zeros(assets.n_vertices, dtype=torch.bool, device=assets.faces.device)
         for name in _INSIDE:
             if name in assets.regions:
                 inner |= assets.region(name)
@@ -43,7 +44,7 @@ class SkullChart:
         eyes = landmarks[list(OUTER_EYE_CORNERS)].mean(0)
         centre_from_eyes = assets.v_template.new_tensor([0.0, 0.022, -0.065])
         direction = unit(assets.v_template[outer] - eyes - centre_from_eyes)
-        cosine = _shell_directions() @ direction.T
+        cosine = _shell_directions().to(direction) @ direction.T
         nearest = cosine.topk(_NEIGHBOURS, -1)
         weight = 1 / (1 - nearest.values + 2e-3)
         return SkullChart(
@@ -126,11 +127,17 @@ class HeadFit:
 
         A point has to pass the skin that lies within ``reach_m`` of its path.
         """
+        points_m = points_m[:: max(1, len(points_m) // _PROBES)]
         skin = self.skin_m[(self.skin_m - self.centre_m) @ direction > 0]
         across = torch.cdist(points_m - (points_m @ direction)[:, None] * direction,
                              skin - (skin @ direction)[:, None] * direction)  # fmt: skip
         lack = torch.where(across < reach_m, skin @ direction, -1.0).amax(1) - points_m @ direction
         return lack.amax()
+
+    def front_z(self, points_m: Tensor, reach_m: float) -> Tensor:
+        """(N,) z of the foremost skin within ``reach_m`` of points (N, >= 2) in x and y; -1 beside the head."""
+        near = torch.cdist(points_m[:, :2], self.skin_m[:, :2]) < reach_m
+        return torch.where(near, self.skin_m[:, 2], -1.0).amax(1)
 
     def surface(
         self,
@@ -140,11 +147,22 @@ class HeadFit:
         *,
         part: Part = Part.OCCLUDER,
         cover: Tensor | None = None,
+        normals: Tensor | None = None,
         casts_shadow: bool = True,
     ) -> Surface:
-        """The mesh, given in the skull's frame, as a part of the scene."""
-        verts = mesh.verts_m @ self.T_world_skull[:3, :3].T + self.T_world_skull[:3, 3]
-        return Surface(name, verts, mesh.faces, part, material, mesh.uv, cover, casts_shadow=casts_shadow)
+        """The mesh and its (V, 3) normals, given in the skull's frame, as a part of the scene."""
+        rotation = self.T_world_skull[:3, :3]
+        return Surface(
+            name=name,
+            verts_m=mesh.verts_m @ rotation.T + self.T_world_skull[:3, 3],
+            faces=mesh.faces,
+            part=part,
+            material=material,
+            uv=mesh.uv,
+            cover=cover,
+            normals=None if normals is None else normals @ rotation.T,
+            casts_shadow=casts_shadow,
+        )
 
 
 def _blur(values: Tensor) -> Tensor:

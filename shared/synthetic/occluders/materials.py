@@ -131,12 +131,13 @@ class HandSkin:
     melanin: float
     redness: Tensor  # (V,) of the surface's vertices: joints and finger tips
     nails: Tensor  # (V,)
+    occlusion: Tensor  # (V,) share of the ambient light that gets there
 
     def __call__(self, hits: Hits) -> Shading:
         base = base_tone(self.melanin, warmth=0.2, blood=0.05).tolist()
-        red, nail = hits.at_vertices(torch.stack([self.redness, self.nails], 1)).unbind(-1)
+        red, nail, free = hits.at_vertices(torch.stack([self.redness, self.nails, self.occlusion], 1)).unbind(-1)
         spots = torch.sin(hits.position_m * 190 + 2.2 * torch.sin(hits.position_m.roll(1, 1) * 130)).sum(1)
-        albedo = hits.position_m.new_tensor(base) * (1 + 0.035 * spots)[:, None]
+        albedo = hits.position_m.new_tensor(base) * (1 + 0.02 * spots)[:, None]
         albedo = albedo * (1 - red[:, None] * hits.position_m.new_tensor([0.06, 0.22, 0.20]))
         nail = nail[:, None]
         albedo = albedo + nail * (0.55 * albedo + hits.position_m.new_tensor([0.26, 0.16, 0.15]) - albedo)
@@ -144,5 +145,6 @@ class HandSkin:
             albedo=albedo.clamp(0, 0.9),
             specular=0.028 + 0.02 * nail[:, 0],
             roughness=0.5 - 0.3 * nail[:, 0],
+            occlusion=free,
             wrap=(0.25, 0.1, 0.06),
         )

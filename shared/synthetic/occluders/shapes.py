@@ -118,7 +118,7 @@ def ellipsoid(radii_m: tuple[float, float, float], device: torch.device, rows: i
 def rounded_box(size_m: tuple[float, float, float], round_m: float, device: torch.device) -> Mesh:
     """A box about the origin with round edges; ``round_m`` is less than half of every side."""
     polar = torch.linspace(0.0, math.pi, 12, device=device)  # an even count: no ring lies on the equator
-    sphere = lathe(torch.stack([polar.sin(), polar.cos()], -1), 24)
+    sphere = lathe(torch.stack([polar.sin().clamp_min(0), polar.cos()], -1), 24)  # poles on the axis to the last bit
     half_turn = math.pi / 24  # nor a column on a plane of symmetry
     cosine, sine = math.cos(half_turn), math.sin(half_turn)
     turn = sphere.verts_m.new_tensor([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
