@@ -69,8 +69,10 @@ class FaceMaskLook(OccluderLook):
         share = torch.linspace(0, 1, _ROWS, device=top.device)[:, None, None]
         direction = unit(unit(top - centre) * (1 - share) + unit(bottom - centre) * share)
         skin = fit.skin_m - centre
-        skin = skin[(skin[:, 2] > -0.03) & (skin[:, 1] < 0.075)]
         distance = skin.norm(dim=1)
+        towards = unit(direction.mean((0, 1)))
+        ahead = skin @ towards > distance * ((direction @ towards).amin() - 0.1)
+        skin, distance = skin[ahead], distance[ahead]
         cosine = direction.reshape(-1, 3) @ (skin / distance[:, None]).T
         held = torch.where(cosine > _WINDOW, distance, 0.0).amax(1).reshape(_ROWS, _COLUMNS)
         held = torch.where(held > 0, held, held.median())

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from shared.geometry.meshes import unit
 from shared.synthetic.face.tones import base_tone
+from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Cloth, Plain, draw_colour
@@ -47,17 +48,17 @@ class ForegroundLook(OccluderLook):
         view = torch.stack([torch.linalg.cross(up, back), up, back], 1)
         angle = math.radians(self.direction_deg)
         comes_from = fit.new([math.cos(angle), math.sin(angle), 0.0])
-        parts = self._parts(fit)
+        parts = self._parts(fit, view)
         leading = parts[-1][1].verts_m  # the part whose edge comes to the face
         contact = leading[(leading @ comes_from).argmin()] * fit.new([1.0, 1.0, 0.0])
         offset = comes_from * (self.edge_m * (1 - self.nearness)) - contact
         place = torch.lerp(middle, fit.camera_m, self.nearness) + view @ offset
         return [fit.surface(name, mesh.moved(view, place), material) for name, mesh, material in parts]
 
-    def _parts(self, fit: HeadFit) -> list[tuple[str, Mesh, Material]]:
-        """Meshes in the frame of the picture: x right, y up, z to the camera."""
+    def _parts(self, fit: HeadFit, view: Tensor) -> list[tuple[str, Mesh, Material]]:
+        """Meshes in the frame of the picture, whose axes in the skull's frame are the columns of ``view``."""
         if self.name in ("shoulder", "other head"):
-            return self._person(fit)
+            return self._person(fit, view)
         turn = _turn(fit, self.turn_deg)
         material: Material = Cloth(self.rgb, self.second_rgb, (0.3, 0.3), 0.001, 0.0, self.stripes)
         if self.name == "book":
@@ -73,7 +74,7 @@ class ForegroundLook(OccluderLook):
             mesh = ellipsoid((radius, radius, radius), fit.skin_m.device, 18, 28)
         return [(self.name, mesh.moved(turn, fit.new([0.0, 0.0, 0.0])), material)]
 
-    def _person(self, fit: HeadFit) -> list[tuple[str, Mesh, Material]]:
+    def _person(self, fit: HeadFit, view: Tensor) -> list[tuple[str, Mesh, Material]]:
         """Someone seen from behind; the neck in the origin."""
         rows = [(0.02, 0.025), (0.055, 0.02), (0.062, 0.0), (0.075, -0.015), (0.13, -0.04), (0.185, -0.065),
                 (0.215, -0.105), (0.225, -0.16), (0.22, -0.3), (0.21, -0.9)]  # fmt: skip
@@ -87,7 +88,8 @@ class ForegroundLook(OccluderLook):
             bumps = 1 + 0.02 * torch.sin(head.verts_m @ fit.new([[70.0], [55.0], [60.0]]))
             head = replace(head, verts_m=head.verts_m * bumps + fit.new([0.0, 0.075 + tall, 0.0]))
             neck = lathe(fit.new([(0.052, 0.11), (0.052, 0.04), (0.06, 0.01)]), 20)
-            hair = Cloth(self.second_rgb, self.second_rgb, (0.5, 0.3), 0.003, 0.5)
+            down = view @ fit.new([0.0, -1.0, 0.0])
+            hair = StrandMaterial(self.second_rgb, (fit.T_world_skull[:3, :3] @ down).expand_as(head.verts_m))
             parts += [("other neck", neck, Plain(self.skin, 0.028, 0.5)), ("other head", head, hair)]
         return parts
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,7 +27,8 @@ _SHAPES = {
     "aviator": (0.44, 0.39, 2.5, -0.02, 0.28),
     "wayfarer": (0.43, 0.32, 3.2, 0.05, 0.14),
 }
-_RIM, _LENS = 56, 10  # points round a rim, rings of a lens
+_RIM, _LENS = 56, 3  # points round a rim, and along each side of a lens
+_LENS_TEXTURE = 80
 _SKIN_GAP_M = 0.0025
 
 
@@ -65,7 +67,7 @@ class GlassesLook(OccluderLook):
                     f"{self.name} lens",
                     self._lens(side, z_of),
                     Mirror(self.lens_rgb, (0.75, 0.85, 1.0), self.mirror, fade=1.0),
-                    cover=self._lens_cover(fit),
+                    cover=self._lens_cover(side),
                     casts_shadow=self.covers_face,
                 )
                 for side in (left, right)
@@ -161,25 +163,30 @@ class GlassesLook(OccluderLook):
         return torch.where(near, fit.skin_m[:, 0].abs(), 0.0).amax(1) + 0.0025
 
     def _lens(self, rim: Tensor, z_of: tuple[float, float]) -> Mesh:
-        middle = rim[:, :2].mean(0)
-        share = torch.linspace(0.999, 0.0, _LENS, device=rim.device)[:, None, None]
-        flat = middle + (rim[:, :2] - middle) * share
-        z = self._bent(flat.reshape(-1, 2), z_of[1]).reshape(flat.shape[:2]) + z_of[0]
-        mesh = grid(torch.cat([flat, z[..., None]], -1), closed_columns=True)
+        """A few large triangles, for see-through ones are dithered one by one; the texture cuts them out."""
         low, high = rim[:, :2].amin(0), rim[:, :2].amax(0)
-        place = ((mesh.verts_m[:, :2] - low) / (high - low)).clamp(0.01, 0.99)
-        uv = torch.stack([place[:, 0], 1 - place[:, 1]], 1)
-        return Mesh(mesh.verts_m, mesh.faces, uv[mesh.faces])
+        share = torch.linspace(0, 1, _LENS, device=rim.device)
+        y, x = torch.meshgrid(torch.lerp(high[1], low[1], share), torch.lerp(low[0], high[0], share), indexing="ij")
+        flat = torch.stack([x, y], -1)
+        z = self._bent(flat.reshape(-1, 2), z_of[1]).reshape(_LENS, _LENS) + z_of[0]
+        mesh = grid(torch.cat([flat, z[..., None]], -1))
+        return replace(mesh, uv=mesh.uv.clamp(0.001, 0.999))  # it would wrap around
 
-    def _lens_cover(self, fit: HeadFit) -> Tensor:
-        """(32, 32) uint8."""
-        axis = (np.arange(32) + 0.5) / 32
-        u, v = np.meshgrid(axis, axis)
-        cover = self.lens_cover[0] + (self.lens_cover[1] - self.lens_cover[0]) * np.clip(1.6 * v - 0.3, 0, 1)
+    def _lens_cover(self, rim: Tensor) -> Tensor:
+        """Opacity (h, w) uint8 over the bounding box of a rim."""
+        size = _LENS_TEXTURE
+        axis = (np.arange(size, dtype=np.float32) + 0.5) / size
+        u, v = axis[None], axis[:, None]
+        cover = self.lens_cover[0] + (self.lens_cover[1] - self.lens_cover[0]) * np.clip(1.6 * v - 0.3, 0, 1) + 0 * u
         place_u, place_v, width, strength = self.glare
         along, across = (u - place_u) * 0.8 + (v - place_v) * 0.6, (v - place_v) * 0.8 - (u - place_u) * 0.6
         patch = strength * np.exp(-((along / width) ** 4) - (across / (2.2 * width)) ** 4)
-        return torch.from_numpy((255 * np.clip(np.maximum(cover, patch), 0, 1)).astype(np.uint8)).to(fit.skin_m.device)
+        corners = rim[:, :2].cpu().numpy()
+        place = (corners - corners.min(0)) / np.ptp(corners, axis=0) * [1, -1] + [0, 1]
+        inside = np.zeros((size, size), np.uint8)
+        cv2.fillPoly(inside, [np.round((place * size - 0.5) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+        cover = (255 * np.clip(np.maximum(cover, patch), 0, 1)).astype(np.uint8) * inside
+        return torch.from_numpy(cover).to(rim.device)
 
 
 def draw_glasses(rng: np.random.Generator, sunglasses: bool) -> GlassesLook:
@@ -215,7 +222,7 @@ def draw_glasses(rng: np.random.Generator, sunglasses: bool) -> GlassesLook:
             float(rng.uniform(0.15, 0.85)),
             float(rng.uniform(0.1, 0.7)),
             float(rng.uniform(0.05, 0.16)),
-            0.0 if sunglasses or rng.random() < 0.4 else float(rng.uniform(0.1, 0.32)),
+            0.0 if sunglasses or rng.random() < 0.4 else float(rng.uniform(0.13, 0.4)),
         ),
         mirror=mirror,
     )
