@@ -1,0 +1,90 @@
+"""How a person is photographed: expression, gaze, pose of the head, and the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.flame.schema import ArkitMap
+from shared.geometry.camera import Camera
+from shared.synthetic.pose.expressions import SIDES, Activations, draw_posed, draw_resting
+from shared.synthetic.pose.framing import Framing
+from shared.synthetic.pose.gaze import Gaze, close_lids, draw_target, lid_gaps, lid_travel, look_at
+from shared.synthetic.pose.views import View
+
+Kind = Literal["neutral", "posed", "profile", "occluded"]
+_JAW_SIDEWAYS_SD = {"neutral": 0.004, "posed": 0.015, "profile": 0.015, "occluded": 0.015}
+_PROFILE_NEUTRAL_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture's geometry; the angles are those of the skull against the camera, see `View`."""
+
+    params: FlameParams  # without leading dimensions, on the model's device
+    camera: Camera  # at the world's origin, on the model's device
+    kind: Kind
+    yaw_rad: float
+    pitch_rad: float
+    roll_rad: float
+    focal_35mm: float
+    gaze: Gaze
+
+
+@torch.no_grad()
+def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int], rng: np.random.Generator) -> Shot:
+    """Photograph the person with the identity codes ``shape`` (S,) in a picture of (height, width).
+
+    ValueError if the head has no ARKit units.
+    """
+    assets, device = model.assets, model.v_template.device
+    if assets.arkit is None:
+        raise ValueError(f"head {assets.name!r} has no ARKit units to draw expressions from")
+    resting = kind == "neutral" or (kind == "profile" and rng.random() < _PROFILE_NEUTRAL_SHARE)
+    units = draw_resting(rng) if resting else draw_posed(rng)
+    jaw_sideways = float(rng.normal(0, _JAW_SIDEWAYS_SD[kind]))
+    view, framing = View.draw(kind == "profile", rng), Framing.draw(rng)
+
+    root, neck, skull = view.rotations()
+    rotation = torch.tensor(skull.as_matrix(), dtype=torch.float32)
+    shut = (units.pop("eyeBlinkLeft", 0.0), units.pop("eyeBlinkRight", 0.0))
+    params = replace(
+        model.neutral_params(),
+        shape=shape.to(device),
+        global_rot=torch.tensor(root.as_rotvec(), dtype=torch.float32, device=device),
+        neck=torch.tensor(neck.as_rotvec(), dtype=torch.float32, device=device),
+    )
+    posed = model(_with_face(params, assets.arkit, units, jaw_sideways))
+    marks = assets.landmarks["mediapipe"].positions(posed.verts_m.cpu(), assets.faces)
+    camera = framing.camera(size)
+    translation = framing.translation(marks, camera)
+
+    # Gaze needs to know where the camera is, and the lids follow the gaze.
+    eyes = ((posed.joints_m[3:].cpu() + translation) @ rotation).double().numpy()
+    middle = eyes.mean(0)
+    gaze, target = draw_target(-middle, rng)
+    look = look_at(target, eyes - middle)
+    blinks = lid_travel(assets, [f"eyeBlink{side}" for side in SIDES])
+    gaps = lid_gaps(marks, rotation[:, 1]) + lid_travel(assets, list(look)) @ torch.tensor(list(look.values()))
+    units = close_lids(units | look, shut, gaps, blinks.diagonal())
+    params = _with_face(replace(params, translation=translation.to(device)), assets.arkit, units, jaw_sideways)
+    return Shot(params, camera.to(device), kind, view.yaw, view.pitch, view.roll, framing.focal_35mm, gaze)
+
+
+def _with_face(params: FlameParams, arkit: ArkitMap, units: Activations, jaw_sideways: float) -> FlameParams:
+    """``params`` with the expression, the jaw and the eyes of ARKit activations."""
+    vector, device = _vector(arkit, units), params.shape.device
+    jaw = arkit.jaw @ vector + torch.tensor([0.0, jaw_sideways, 0.0])
+    expression, eyes = arkit.expression @ vector, arkit.eyes @ vector
+    return replace(params, expression=expression.to(device), jaw=jaw.to(device), eyes=eyes.to(device))
+
+
+def _vector(arkit: ArkitMap, units: Activations) -> Tensor:
+    """(52,) activations in the map's order."""
+    return torch.tensor([units.get(name, 0.0) for name in arkit.names])
