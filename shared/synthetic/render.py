@@ -17,6 +17,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
 from shared.render.cover import DITHER, HALF
 from shared.render.rasterizer import Fragments
+from shared.synthetic.hits_numba import TIPPED, places_numba
 from shared.synthetic.light import Lamps, radiance
 from shared.synthetic.lighting import Lighting
 from shared.synthetic.scene import Hits, Scene, Surface, at_vertices
@@ -82,15 +83,17 @@ def render(seen: Seen, lighting: Lighting, background: np.ndarray, centre_m: Ten
 
 def _plain_and_empty(seen: Seen) -> tuple[Tensor, Tensor]:
     """(H W) pixels whose centre and sub-pixels see one opaque surface without a step, and those that see nothing."""
-    height, width = seen.camera.size
-    number = seen.scene.surface_of_face(seen.fine.face_index)
-    blocks = number.reshape(height, SUPERSAMPLE, width, SUPERSAMPLE)
     centre = seen.scene.surface_of_face(seen.centre.face_index)
-    same = (blocks == centre[:, None, :, None]).all(3).all(1)
-    depth = seen.fine.depth_m.reshape(height, SUPERSAMPLE, width, SUPERSAMPLE)
-    step = depth.amax((1, 3)) - depth.amin((1, 3))
-    smooth = torch.tensor([False, *(surface.cover is None for surface in seen.scene.surfaces)], device=number.device)
-    plain = same & smooth[(centre + 1).long()] & (step < _STEP_M)
+    same = torch.ones_like(centre, dtype=torch.bool)
+    low = high = seen.centre.depth_m
+    for down in range(SUPERSAMPLE):
+        for right in range(SUPERSAMPLE):
+            corner = (slice(down, None, SUPERSAMPLE), slice(right, None, SUPERSAMPLE))
+            same &= seen.scene.surface_of_face(seen.fine.face_index[corner]) == centre
+            depth = seen.fine.depth_m[corner]
+            low, high = torch.minimum(low, depth), torch.maximum(high, depth)
+    smooth = torch.tensor([False, *(surface.cover is None for surface in seen.scene.surfaces)], device=centre.device)
+    plain = same & smooth[(centre + 1).long()] & (high - low < _STEP_M)
     return plain.reshape(-1), (same & (centre < 0)).reshape(-1)
 
 
@@ -121,11 +124,17 @@ def _colours(scene: Scene, fragments: Fragments, camera: Camera, pixel: Tensor, 
 
 def hits_of(surface: Surface, face_index: Tensor, barycentric: Tensor, camera: Camera) -> Hits:
     """The places (P) of a surface that ``camera``, at the world's origin, sees."""
+    places = places_numba if barycentric.device.type == "cpu" else places_torch
+    position, normal, view, distance = places(surface, face_index, barycentric)
+    return Hits(surface, face_index, barycentric, position, normal, view, distance / camera.focal_px[0])
+
+
+def places_torch(surface: Surface, face_index: Tensor, barycentric: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Position, normal, direction to the camera (P, 3) and distance (P) of places of a surface, on any device."""
     where = (surface.faces, face_index, barycentric)
     position = at_vertices(*where, surface.verts_m)
     normal = unit(at_vertices(*where, surface.vertex_normals))
     distance = position.norm(dim=1, keepdim=True)
     view = -position / distance
-    # From behind; a little slack, as interpolated normals tip over at the outline.
-    normal = torch.where((normal * view).sum(1, keepdim=True) < -0.15, -normal, normal)
-    return Hits(surface, face_index, barycentric, position, normal, view, distance[:, 0] / camera.focal_px[0])
+    normal = torch.where((normal * view).sum(1, keepdim=True) < TIPPED, -normal, normal)
+    return position, normal, view, distance[:, 0]

@@ -30,7 +30,7 @@ from shared.synthetic.scene import PosedHead, Scene, Surface, skull_motion
 from shared.synthetic.sensor import Sensor, apply_sensor
 from shared.synthetic.streams import stream
 from shared.synthetic.surroundings.draw import Surroundings, SurroundingsMaker
-from shared.synthetic.truth import FaceSkin, head_maps, portrait_truth
+from shared.synthetic.truth import FaceSkin, HeadMaps, portrait_truth
 
 # Half near neutral, half posed.
 _KINDS: dict[Kind, float] = {"neutral": 0.5, "posed": 0.24, "profile": 0.1, "occluded": 0.16}
@@ -133,7 +133,7 @@ class PortraitStudio:
         place: Surroundings,
         order: Order,
     ) -> Portrait:
-        maps = head_maps(head)
+        maps = HeadMaps.of(head)
         truth = portrait_truth(head, maps, seen)
         hat = any(one.is_hat for one in worn)
         facts = PortraitFacts(

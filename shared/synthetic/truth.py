@@ -11,35 +11,51 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.render.maps import RenderedMaps, render_maps
+from shared.geometry.meshes import unit
+from shared.render.rasterizer import rasterize
 from shared.synthetic.portrait import PortraitTruth
 from shared.synthetic.render import SUPERSAMPLE, Seen
-from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.scene import Part, PosedHead, Surface, at_vertices
 
 _DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
 _GRAZING = 0.05  # cosine below which a point counts as turned away
 
 
-def head_maps(head: PosedHead) -> RenderedMaps:
-    """Maps of the head alone."""
-    assets = head.assets
-    return render_maps(head.verts_m, assets.faces, head.camera, assets.uv, assets.uv_faces, normals=head.normals)
+@dataclass(frozen=True, eq=False)
+class HeadMaps:
+    """The head alone at the pixels' centres; 0 outside it."""
+
+    face_index: Tensor  # (H, W) rows of the head's faces, -1 outside
+    normal: Tensor  # (3, H, W) camera frame
+    uv: Tensor  # (2, H, W)
+    depth_m: Tensor  # (H, W)
+
+    @staticmethod
+    def of(head: PosedHead) -> HeadMaps:
+        """ValueError if the head has no texture coordinates."""
+        assets, camera = head.assets, head.camera
+        if not assets.has_uv:
+            raise ValueError(f"head {assets.name!r} has no texture coordinates")
+        fragments = rasterize(camera.world_to_cam(head.verts_m), assets.faces, camera)
+        inside = fragments.mask
+        face_index, barycentric = fragments.face_index[inside], fragments.barycentric[inside]
+        normal = unit(at_vertices(assets.faces, face_index, barycentric, head.normals)) @ camera.T_cam_world[:3, :3].T
+        uv = at_vertices(assets.uv_faces, face_index, barycentric, assets.uv)
+        maps = torch.zeros(*camera.size, 5, device=normal.device)
+        maps[inside] = torch.cat([normal, uv], 1)
+        normal, uv = maps.permute(2, 0, 1).split([3, 2])
+        return HeadMaps(fragments.face_index, normal.contiguous(), uv.contiguous(), fragments.depth_m)
 
 
-def portrait_truth(head: PosedHead, maps: RenderedMaps, seen: Seen) -> PortraitTruth:
+def portrait_truth(head: PosedHead, maps: HeadMaps, seen: Seen) -> PortraitTruth:
     """All truth of a picture, on the CPU.
 
     Args:
         head: the head in the picture.
-        maps: of `head_maps`.
+        maps: of that head.
         seen: what the picture sees of the whole scene.
-
-    Raises:
-        ValueError: the head has no texture coordinates.
     """
     camera = head.camera
-    if maps.uv is None:
-        raise ValueError(f"head {head.assets.name!r} has no texture coordinates")
     marks = {name: head.landmarks_m(name) for name in ("mediapipe", "ibug68")}
     visible = {name: visible_points(points, _landmark_normals(head, name), seen) for name, points in marks.items()}
     return PortraitTruth(
@@ -121,8 +137,8 @@ class FaceSkin:
         """From the region "face"; KeyError if the head has none."""
         return FaceSkin(assets.region("face")[assets.faces].all(1))
 
-    def occluded_share(self, maps: RenderedMaps, part: Tensor) -> float:
+    def occluded_share(self, maps: HeadMaps, part: Tensor) -> float:
         """Share of the face's pixels, as seen without anything before it, that show hair, an occluder or cloth."""
-        on_face = maps.mask & self.face_mask[maps.fragments.face_index.clamp_min(0)]
+        on_face = (maps.face_index >= 0) & self.face_mask[maps.face_index.clamp_min(0)]
         covered = on_face & (part >= int(Part.HAIR)) & (part != int(Part.NECK))
         return float(covered.sum() / on_face.sum().clamp_min(1))

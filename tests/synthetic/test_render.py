@@ -12,10 +12,11 @@ from torch import Tensor
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
 from shared.render.shading import ambient_light
+from shared.synthetic.hits_numba import places_numba
 from shared.synthetic.light import Lamps, radiance_torch
 from shared.synthetic.light_numba import radiance_numba
 from shared.synthetic.lighting import Lamp, Lighting
-from shared.synthetic.render import look, render
+from shared.synthetic.render import look, places_torch, render
 from shared.synthetic.scene import Hits, Part, Scene, Shading, Surface
 from shared.synthetic.truth import part_map, visible_points
 
@@ -77,6 +78,20 @@ def test_light_on_the_cpu_is_that_of_torch(kind: str) -> None:
     no_lamps = Lamps.of(Lighting(surround, ()), scene, CENTRE)
     ours, theirs = radiance_numba(hits, shading, no_lamps), radiance_torch(hits, shading, no_lamps)
     assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_places_on_the_cpu_are_those_of_torch() -> None:
+    generator = torch.Generator().manual_seed(3)
+    verts = torch.randn(40, 3, generator=generator) - torch.tensor([0.0, 0.0, 4.0])
+    faces = torch.randint(0, 40, (60, 3), generator=generator)
+    mesh = surface("soup", (verts, faces), Part.CLOTH)
+    face_index = torch.randint(0, 60, (500,), generator=generator)
+    barycentric = torch.rand(500, 3, generator=generator)
+    barycentric /= barycentric.sum(1, keepdim=True)
+    ours, theirs = (places(mesh, face_index, barycentric) for places in (places_numba, places_torch))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert (ours[1] * ours[2]).sum(1).min() >= -0.15
 
 
 def test_a_white_wall_is_as_bright_as_its_lamps_say() -> None:
