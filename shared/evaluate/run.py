@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from shared.config import EvaluateConfig
 from shared.device import one_thread
 from shared.evaluate.attempt import describe
-from shared.evaluate.benchmark import load_truth_set
+from shared.evaluate.benchmark import SETS, load_truth_set
 from shared.evaluate.methods import find_method
 from shared.evaluate.photo_judge import PhotoJudge, find_photos
 from shared.evaluate.results import Results, write_results
@@ -62,7 +62,7 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
     with Helpers(missing_processes(config.processes, ranks)) as helpers:
         helpers.start()
         try:
-            _work(job, folder, ranks, quiet)
+            _work(job, folder, replace(ranks, world=max(ranks.world, helpers.count + 1)), quiet)
             if helpers.wait():
                 logger.warning("a helper process failed, as it says above; doing its work here")
                 _work(job, folder, Ranks(), quiet)
@@ -81,7 +81,7 @@ def find_job(config: EvaluateConfig) -> Job:
     """What the options ask for. UserError if they name something that is not there."""
     method, know_camera = find_method(config.method), config.focal == "known"
     manifest = {"method": config.method, "focal": config.focal}
-    if Path(config.set).is_dir():
+    if config.set not in SETS and Path(config.set).is_dir():
         photos = find_photos(Path(config.set))[: config.first]
 
         def photo_judge(folder: RunFolder) -> PhotoJudge:

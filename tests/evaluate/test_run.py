@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +142,25 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     with exclusive(RunFolder(tmp_path).lock_path(0)), pytest.raises(UserError, match="another run works"):
         run._work(run.find_job(config(tmp_path)), RunFolder(tmp_path), run.Ranks(), quiet=True)
+
+
+def test_processes_share_the_pictures_and_the_last_one_tells(tmp_path: Path) -> None:
+    job = run.find_job(config(tmp_path))
+    run._prepare(config(tmp_path), job)
+    run._work(job, RunFolder(tmp_path), run.Ranks(1, 2), quiet=True)
+    assert list(RunFolder(tmp_path).rows()) == ["1/x"]
+    alone = run.Ranks(0, 2, launched=True)
+    results = evaluate(config(tmp_path), alone, quiet=True)
+    assert results is not None
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.slow
+def test_helper_processes_do_no_picture_twice(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shared.evaluate", f"method={PLAIN}perfect", f"set={PLAIN}plain"]
+    done = subprocess.run([*command, f"out={tmp_path}", "processes=2"], check=True, capture_output=True, text=True)
+    assert "all                3      0" in done.stdout
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(
