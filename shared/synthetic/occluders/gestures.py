@@ -91,23 +91,23 @@ class GestureLook(OccluderLook):
 
     def surfaces(self, fit: HeadFit) -> list[Surface]:
         """Hand and arm."""
-        gesture = _GESTURES[self.gesture]
+        gesture, hand = _GESTURES[self.gesture], self.hand.seen(fit)
         fingers, palm, arm, away = (
-            self.hand.mirrored(unit(fit.new(vector)))
+            hand.mirrored(unit(fit.new(vector)))
             for vector in (gesture.fingers, gesture.palm, gesture.arm, gesture.away)
         )
-        target = fit.marks_m[gesture.anchor[self.hand.left]] + fit.new(self.offset_m)
+        target = fit.marks_m[gesture.anchor[hand.left]] + fit.new(self.offset_m)
         low, high = gesture.distance_m
         if high:  # between face and camera, wherever that is
             palm = away = unit(fit.camera_m - target)
         rotation = turned(fingers, palm, self.turn_deg)
-        touch = self.hand.mirrored(fit.new(gesture.touch_m)) * self.hand.scale
+        touch = hand.mirrored(fit.new(gesture.touch_m)) * hand.scale
         wrist = target - rotation @ touch
-        verts = self.hand.local_verts(fit)
+        verts = hand.local_verts(fit)
         verts = verts[verts[:, 1] > 0.01][::4] @ rotation.T + wrist
         gap = low + (high - low) * self.share if high else -_SINK_M
         wrist = wrist + away * (fit.clearance_m(verts, away) + gap)
-        return self.hand.surfaces(fit, rotation, wrist, arm)
+        return hand.surfaces(fit, rotation, wrist, arm)
 
 
 def draw_gesture(rng: np.random.Generator, traits: Traits) -> GestureLook:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,10 +37,10 @@ class HandLook:
     sleeve_second_rgb: Rgb
     sleeve_stripes: tuple[float, float]
 
-    @property
-    def side(self) -> float:
-        """1 on the subject's left, -1 on the right: the sign of x."""
-        return 1.0 if self.left else -1.0
+    def seen(self, fit: HeadFit) -> HandLook:
+        """The same, or the other hand where this one would be hidden behind the head."""
+        side = fit.seen_side
+        return replace(self, left=side > 0) if side else self
 
     def mirrored(self, vector: Tensor) -> Tensor:
         """Vectors (..., 3) that are meant for a right hand."""

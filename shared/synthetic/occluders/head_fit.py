@@ -18,6 +18,7 @@ from shared.synthetic.scene import Material, Part, PosedHead, Surface
 _INSIDE = ("eyes", "mouth_interior", "teeth", "tongue", "sockets")
 _AZIMUTHS, _LOWEST, _ELEVATIONS = 48, math.radians(-65), 40  # grid of the shell
 _NEIGHBOURS = 4
+_PROFILE = math.radians(22)  # turned more than this, a face hides what is on its far side
 _PROBES = 220  # points of a thing that feel for the skin: more take time and find nothing new
 
 
@@ -111,6 +112,13 @@ class HeadFit:
     def new(self, values: object) -> Tensor:
         """A float32 tensor on the head's device."""
         return self.skin_m.new_tensor(values)
+
+    @property
+    def seen_side(self) -> float:
+        """Which side of the face the camera sees: 1 the subject's left, -1 the right, 0 both."""
+        towards = self.camera_m - self.centre_m
+        azimuth = math.atan2(float(towards[0]), float(towards[2]))
+        return 0.0 if abs(azimuth) < _PROFILE else math.copysign(1.0, azimuth)
 
     def skull_radius(self, azimuth: Tensor, elevation: Tensor) -> Tensor:
         """(...) distance of the skin from ``centre_m`` in a direction, without ears; smooth, bilinear."""

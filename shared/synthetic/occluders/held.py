@@ -39,7 +39,10 @@ class HeldLook(OccluderLook):
     body: MicrophoneBody | None
 
     def surfaces(self, fit: HeadFit) -> list[Surface]:
-        """The thing, the hand and its arm."""
+        """The thing, the hand and its arm, on the side that is seen."""
+        return replace(self, hand=self.hand.seen(fit))._surfaces(fit)
+
+    def _surfaces(self, fit: HeadFit) -> list[Surface]:
         parts = self._parts(fit)
         # Directions for a right hand: along the thing, upwards; the palm; the forearm; away from the face.
         upwards, palm, arm, away = {
@@ -119,7 +122,7 @@ def draw_held(rng: np.random.Generator, traits: Traits) -> HeldLook:
         kind=kind,
         hand=draw_hand(rng, posture, bool(rng.random() < 0.5), traits.presentation),
         turn_deg=(float(turn[0]), float(turn[1]), float(turn[2])),
-        gap_m=float(rng.uniform(0.002, 0.05) if body else -0.002),
+        gap_m=float(rng.uniform(0.002, 0.035) if body else -0.002),
         grip_m=float(grip),
         radius_m=float(rng.uniform(0.031, 0.040)),
         height_m=height,

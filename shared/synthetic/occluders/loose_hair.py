@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,6 +32,10 @@ class Lock:
     curl_m: float
     phase: float
 
+    def mirrored(self) -> Lock:
+        """On the other side."""
+        return replace(self, root=-self.root, end=(-self.end[0], self.end[1]), curl_m=-self.curl_m)
+
 
 @dataclass(frozen=True)
 class LooseHairLook(OccluderLook):
@@ -43,7 +47,10 @@ class LooseHairLook(OccluderLook):
 
     def surfaces(self, fit: HeadFit) -> list[Surface]:
         """All locks as one surface."""
-        sheets = [self._sheet(fit, lock) for lock in self.locks]
+        mean_root = sum(lock.root for lock in self.locks)
+        flip = mean_root * fit.seen_side < 0  # they would hang behind the head
+        locks = [lock.mirrored() for lock in self.locks] if flip else self.locks
+        sheets = [self._sheet(fit, lock) for lock in locks]
         mesh = join([grid(sheet) for sheet in sheets])
         along = torch.cat([self._along(sheet).reshape(-1, 3) for sheet in sheets]) @ fit.T_world_skull[:3, :3].T
         cover, tone = self._textures()

@@ -163,7 +163,7 @@ def draw_stand_microphone(rng: np.random.Generator) -> StandMicrophoneLook:
     return StandMicrophoneLook(
         "microphone",
         draw_body(rng),
-        gap_m=float(rng.uniform(0.005, 0.06)),
-        offset_m=(float(rng.normal(0, 0.015)), float(rng.uniform(-0.03, 0.005))),
+        gap_m=float(rng.uniform(0.003, 0.04)),
+        offset_m=(float(rng.normal(0, 0.015)), float(rng.uniform(-0.022, 0.01))),
         tilt=(float(rng.normal(0, 0.3)), float(rng.uniform(0.0, 0.7))),
     )
