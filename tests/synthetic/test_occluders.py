@@ -254,6 +254,7 @@ def test_kinds_get_what_they_promise() -> None:
         assert not is_unoccluded(occluded)
         assert sum(look.is_hat for look in occluded) <= 1
         assert sum("glasses" in look.name for look in occluded) <= 1
+        assert all(look.name != "hair strands" for look in draw_occluders(rng, TRAITS, "occluded", has_hair=False))
         free = draw_occluders(rng, TRAITS, "posed")
         assert is_unoccluded(free)
         counts["glasses"] += sum(look.name == "glasses" for look in free)

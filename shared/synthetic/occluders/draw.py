@@ -37,19 +37,22 @@ _COVERING: Mapping[str, tuple[float, Callable[[np.random.Generator, Traits], Occ
 _EXCLUSIVE = ({"gesture", "held", "microphone"}, {"face mask", "held", "microphone"})
 
 
-def draw_occluders(rng: np.random.Generator, traits: Traits, kind: str) -> tuple[OccluderLook, ...]:
+def draw_occluders(
+    rng: np.random.Generator, traits: Traits, kind: str, has_hair: bool = True
+) -> tuple[OccluderLook, ...]:
     """Draw what is worn, held and in the way.
 
     Args:
         traits: of the person.
         kind: "occluded" gives one to three things of which at least one covers a part of the face; any other kind
             (see `portrait.PortraitFacts`) now and then clear glasses, now and then a hat.
+        has_hair: whether locks can fall over the face.
     """
     if kind != "occluded":
         worn = [draw_glasses(rng, sunglasses=False)] if rng.random() < _GLASSES else []
         return tuple(worn + ([draw_hat(rng)] if rng.random() < _HAT else []))
     names = list(_COVERING)
-    shares = np.array([share for share, _ in _COVERING.values()])
+    shares = np.array([share if has_hair or name != "loose hair" else 0.0 for name, (share, _) in _COVERING.items()])
     order = rng.choice(len(names), 2, replace=False, p=shares / shares.sum())
     first, second = (names[index] for index in order)
     chosen = [first]

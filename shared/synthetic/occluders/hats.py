@@ -185,6 +185,11 @@ class ScarfLook(OccluderLook):
         return True
 
     @property
+    def hides_hair(self) -> bool:
+        """All of it."""
+        return True
+
+    @property
     def covers_face(self) -> bool:
         """It leaves the face free."""
         return False

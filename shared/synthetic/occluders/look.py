@@ -23,6 +23,11 @@ class OccluderLook(ABC):
         return False
 
     @property
+    def hides_hair(self) -> bool:
+        """Whether no hair can be seen beside it: long hair would come through a scarf."""
+        return False
+
+    @property
     def covers_face(self) -> bool:
         """Whether it hides a part of the face, so that the face does not count as unoccluded."""
         return True
