@@ -30,18 +30,19 @@ class PlainSkin:
     @staticmethod
     def of(blotches: NoiseTile, look: SkinLook, traits: Traits) -> PlainSkin:
         """The skin of a person."""
-        new = blotches.rows.new_tensor
+        new = blotches.planes.new_tensor
         log_tone = new(np.log(plain_tone(look, traits)))
         return PlainSkin(blotches, look, log_tone, new(pigment_directions(traits.melanin)), leak(traits))
 
     def __call__(self, hits: Hits) -> Shading:
         """Shade P places."""
         look = self.look
-        blotch = self.blotches.at(hits.position_m[:, :2] * (1 / look.blotches.size_m))
-        amounts = blotch[:, :2] * blotch.new_tensor([look.mottle_melanin, look.mottle_blood])
-        albedo = torch.addmm(self.log_tone, amounts, -self.pigments).exp_().clamp_(0, 1)
+        x, y = hits.position_m[:, 0] / look.blotches.size_m, hits.position_m[:, 1] / look.blotches.size_m
+        blotch = self.blotches.at(x, y)
+        amounts = torch.stack([look.mottle_melanin * blotch[0], look.mottle_blood * blotch[1]])
+        albedo = torch.addmm(self.log_tone[:, None], self.pigments.T, amounts, alpha=-1).exp_().clamp_(0, 1)
         return Shading(
-            albedo,
+            albedo.T.contiguous(),
             specular=skin_reflectance(look),
             roughness=0.56 - 0.12 * look.oil,
             occlusion=EDGE_OCCLUSION,

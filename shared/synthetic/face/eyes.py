@@ -27,8 +27,8 @@ from shared.synthetic.scene import Hits, PosedHead, Shading
 IRIS_SINE = 11.7 / 24.4  # radius of the iris over that of the eyeball
 _CORNEA = 12.2 / 7.8  # radius of the eyeball over that of the cornea
 _POLAR = (48, 256)  # radius from the pupil's centre to the rim, angle
-_SCLERA = (0.54, 0.495, 0.465)
-_FLESH = (0.46, 0.19, 0.16)
+_SCLERA = (0.50, 0.455, 0.42)
+FLESH_RGB, PALE_FLESH_RGB = (0.46, 0.265, 0.22), (0.48, 0.36, 0.32)  # at the inner and the outer corner
 _PUPIL = 0.006
 
 
@@ -82,14 +82,14 @@ class EyeMaterial:
         iris = self._iris(place, radius)
         white, pink, lid_shade = self._white(hits, ball, rim, left)
         albedo = torch.lerp(white, iris, within[:, None])
-        albedo = torch.lerp(albedo, albedo.new_tensor(_FLESH), pink[:, None])
+        albedo = torch.lerp(albedo, albedo.new_tensor(FLESH_RGB), pink[:, None])
 
         normal = self._normal(ball, sine, rim, rotation)
         cornea = _step(1.15, 0.95, rim)
         return Shading(
             albedo=albedo,
             specular=0.03 + 0.012 * cornea,
-            roughness=0.26 - 0.13 * cornea,
+            roughness=0.26 - 0.10 * cornea,
             normal=torch.where(front[:, None], normal, hits.normal),
             occlusion=lid_shade,
             wrap=(0.15, 0.08, 0.06),
@@ -105,12 +105,12 @@ class EyeMaterial:
         return torch.lerp(colour, colour.new_full((3,), _PUPIL), pupil[:, None])
 
     def _white(self, hits: Hits, ball: Tensor, rim: Tensor, left: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Colour (P, 3) of the white, share of flesh (P) at the inner corner, and light (P) that the lids let in."""
+        """Colour (P, 3) of the white, share of flesh (P) at the corners, and light (P) that the lids let in."""
         look = self.look
-        field = self.charts.blotches.at(ball[:, :2] * 0.55 + 0.37 * left[:, None])[:, 0]
-        outward = _step(1.0, 2.0, rim)
-        veins = look.veins * (1 - field.abs() * 4).clamp_min(0) * outward
-        red = 0.10 + 0.55 * veins + 0.16 * look.veins * outward
+        field = self.charts.blotches.at(ball[:, 0] * 0.55 + 0.37 * left, ball[:, 1] * 0.55)[0]
+        away = _step(1.0, 2.0, rim)
+        veins = look.veins * (1 - field.abs() * 4).clamp_min(0) * away
+        red = 0.10 + 0.55 * veins + 0.16 * look.veins * away
         white = hits.position_m.new_tensor(_SCLERA) * hits.position_m.new_tensor([1.0, 0.96, 0.80]) ** look.yellow
         white = white * (1 - red[:, None] * hits.position_m.new_tensor([0.05, 0.55, 0.55]))
         white = white * (1 - 0.35 * _step(1.25, 0.98, rim))[:, None]
@@ -121,7 +121,10 @@ class EyeMaterial:
         upper, lower = to_lids[:half].amin(0), to_lids[half:].amin(0)
         shade = 1 - 0.80 * torch.exp(-upper / 0.0028) - 0.40 * torch.exp(-lower / 0.0014)
         corner = (hits.position_m - self.inner_m[left]).norm(dim=1)
-        pink = 0.85 * _step(0.0045, 0.002, corner)
+        # Lids may open wider than the ball: its sides take the colour of the flesh beside it.
+        outward = ball[:, 0] * (2 * left - 1)  # 1 at the temple
+        side = torch.where(outward > 0, 0.5, 1.0) * _step(0.70, 0.97, outward.abs())
+        pink = torch.maximum(0.9 * _step(0.0065, 0.002, corner), side)
         return white, pink, shade.clamp(0.12, 1)
 
     def _normal(self, ball: Tensor, sine: Tensor, rim: Tensor, rotation: Tensor) -> Tensor:

@@ -8,15 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.flame.landmarks import LEFT_LIDS, RIGHT_LIDS
-from shared.geometry.meshes import unit
+from shared.flame.landmarks import RIGHT_LIDS
+from shared.flame.schema import FlameAssets, LandmarkEmbedding
+from shared.geometry.meshes import unit, vertex_normals
 from shared.synthetic.face.noise import strand_tile
-from shared.synthetic.face.pen import smooth_curve
+from shared.synthetic.face.pen import Pen, smooth_curve
+from shared.synthetic.face.window import locate
 from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
 
 _ALONG = 17  # vertices along a lid
 _RINGS = (0.0, 0.4, 0.75, 1.0)  # from root to tip
-_UPPER_M, _LOWER_M = 0.0075, 0.0042
+_UPPER_M, _LOWER_M = 0.0062, 0.0032
+_STEPS = 40  # in which the lid's edge is looked for
+_FORWARD = 0.35  # cosine between the lid's surface and the way out of the eye, from which on it faces forward
+# Right eye: the landmarks beyond those of ``RIGHT_LIDS[:9]``, and beyond the lower lid's.
+_UPPER_BEYOND = (33, 247, 30, 29, 27, 28, 56, 190, 133)
+_LOWER_BEYOND = (133, 112, 26, 22, 23, 24, 110, 25, 33)
 _REPEATS = 2.0
 
 
@@ -27,20 +34,28 @@ class LashCards:
     cover: Tensor  # (h, w) uint8
     faces: Tensor  # (F, 3) of four ribbons
     uv: Tensor  # (F, 3, 2)
+    roots: LandmarkEmbedding  # (36) the right eye's upper and lower lid, then the left's
 
     @staticmethod
-    def of(device: torch.device) -> LashCards:
-        """Build them on a device."""
+    def of(assets: FlameAssets, pen: Pen) -> LashCards:
+        """Build them on the device of a head. ``pen`` knows its landmarks."""
         rows = len(_RINGS)
         column, ring = np.meshgrid(np.arange(_ALONG - 1), np.arange(rows - 1), indexing="ij")
         first = (column * rows + ring).reshape(-1)
         quads = np.stack([first, first + rows, first + rows + 1, first, first + rows + 1, first + 1], 1).reshape(-1, 3)
         faces = np.concatenate([quads + ribbon * _ALONG * rows for ribbon in range(4)])
         u = np.repeat(np.linspace(0, _REPEATS, _ALONG), rows)
-        v = np.tile(1 - 0.995 * np.array(_RINGS), _ALONG)
+        v = np.tile(0.99 - 0.98 * np.array(_RINGS), _ALONG)
         uv = np.tile(np.stack([u, v], 1), (4, 1)).astype(np.float32)
-        cover = torch.from_numpy(strand_tile(seed=301, count=46, size=(64, 256), lean=0.0))
-        return LashCards(cover.to(device), torch.from_numpy(faces).to(device), torch.from_numpy(uv[faces]).to(device))
+        cover = torch.from_numpy(strand_tile(seed=301, count=52, size=(48, 128), lean=0.0))
+        device = assets.v_template.device
+        roots = _lid_edges(assets, pen)
+        return LashCards(
+            cover=cover.to(device),
+            faces=torch.from_numpy(faces).to(device),
+            uv=torch.from_numpy(uv[faces]).to(device),
+            roots=LandmarkEmbedding(roots.face_index.to(device), roots.barycentric.to(device)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +71,15 @@ class LashMaterial:
 
 def lashes(cards: LashCards, head: PosedHead, length: float, mascara: float, hair_rgb: tuple[float, ...]) -> Surface:
     """The four rows of lashes of a posed head; ``length`` 1 is usual."""
-    marks = head.landmarks_m()
+    edges = cards.roots.positions(head.verts_m, head.assets.faces).reshape(4, -1, 3)
     up = head.T_world_skull[:3, 1]
-    ribbons = []
-    for lids, eye in ((RIGHT_LIDS, 4), (LEFT_LIDS, 3)):
-        for rim, reach_m, lift in ((lids[:9], _UPPER_M, 1.0), ((*lids[8:], lids[0]), _LOWER_M, -0.9)):
-            reach_m = reach_m * length * (1 + 0.25 * mascara)
-            ribbons.append(_ribbon(marks[list(rim)], head.joints_m[eye], up * lift, reach_m))
+    reach_m = length * (1 + 0.25 * mascara)
+    ribbons = [
+        _ribbon(edge, head.joints_m[eye], lift, reach_m * usual_m)
+        for edge, eye, lift, usual_m in zip(
+            edges, (4, 4, 3, 3), (up, -up, up, -up), (_UPPER_M, _LOWER_M, _UPPER_M, _LOWER_M), strict=True
+        )
+    ]
     colour = np.minimum(np.array(hair_rgb) * 0.35, 0.05) * (1 - 0.8 * mascara) + 0.006
     return Surface(
         name="lashes",
@@ -76,13 +93,36 @@ def lashes(cards: LashCards, head: PosedHead, length: float, mascara: float, hai
     )
 
 
-def _ribbon(rim: Tensor, centre: Tensor, lift: Tensor, length_m: float) -> Tensor:
-    """(17 * 4, 3) from the rim (9, 3) out, curling along ``lift``; shorter at the ends of the lid."""
-    curve = smooth_curve(rim.cpu().numpy(), 8)[:: 64 // (_ALONG - 1)]
-    root = torch.from_numpy(curve).to(rim)
+def _ribbon(edge: Tensor, centre: Tensor, lift: Tensor, length_m: float) -> Tensor:
+    """(17 * 4, 3) from the lid's edge (9, 3) forward, curling along ``lift``; shorter at the ends of the lid."""
+    curve = smooth_curve(edge.cpu().numpy(), 8)[:: 64 // (_ALONG - 1)]
+    root = torch.from_numpy(curve).to(edge)
     outward = unit(root - centre)
-    along = torch.linspace(0, 1, len(root), device=rim.device)
-    fan = unit(rim[-1] - rim[0]) * (2 * along[:, None] - 1)  # away from the middle of the lid
-    reach = length_m * (0.45 + 0.55 * torch.sin(torch.pi * (0.12 + 0.76 * along)))[:, None]
-    rings = [root + reach * ring * unit(outward + 0.35 * fan + lift * (0.15 + 0.75 * ring)) for ring in _RINGS]
+    along = torch.linspace(-1, 1, len(root), device=edge.device)[:, None]
+    fan = unit(edge[-1] - edge[0]) * along  # away from the middle of the lid
+    reach = length_m * (0.4 + 0.6 * torch.cos(0.45 * torch.pi * along))
+    rings = [root + reach * (ring * unit(outward + 0.4 * fan) + (0.1 * ring + 0.4 * ring**2) * lift) for ring in _RINGS]
     return torch.stack(rings, 1).reshape(-1, 3)
+
+
+def _lid_edges(assets: FlameAssets, pen: Pen) -> LandmarkEmbedding:
+    """Roots of the lashes: 9 on each lid, in the order of the ribbons.
+
+    The landmarks of a lid are where it touches the eye. From there the surface runs over the lid's rim to its front;
+    lashes grow where it turns forward.
+    """
+    lids = ((RIGHT_LIDS[:9], _UPPER_BEYOND), ((*RIGHT_LIDS[8:], RIGHT_LIDS[0]), _LOWER_BEYOND))
+    rims = np.concatenate([[side(lid[0]) for lid in lids] for side in pen.sides]).reshape(-1)
+    beyond = np.concatenate([[side(lid[1]) for lid in lids] for side in pen.sides]).reshape(-1)
+    share = np.linspace(0, 2, _STEPS)[:, None, None]
+    path = pen.window.uv(pen.points[rims] * (1 - share) + pen.points[beyond] * share)  # (steps, 36, 2)
+    face, weights = locate(torch.from_numpy(path.reshape(-1, 2)), assets.uv[assets.uv_faces].cpu())
+    places = LandmarkEmbedding(face, weights).positions(assets.v_template.cpu(), assets.faces.cpu())
+    normals = vertex_normals(assets.v_template, assets.faces).cpu()[assets.faces[face].cpu()]
+    normals = unit((normals * weights[..., None]).sum(1)).reshape(_STEPS, -1, 3)
+    centres = (assets.joint_regressor[[4, 3]] @ assets.v_template).cpu().repeat_interleave(len(rims) // 2, 0)
+    forward = (normals * unit(places.reshape(_STEPS, -1, 3) - centres)).sum(2)
+    first = torch.minimum(forward, forward.new_tensor(_FORWARD)).argmax(0).reshape(4, -1)
+    first = first.median(1, keepdim=True).values.expand_as(first).reshape(-1)  # one for each lid: a calm line
+    chosen = first * len(rims) + torch.arange(len(rims))
+    return LandmarkEmbedding(face[chosen], weights[chosen])

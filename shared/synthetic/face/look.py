@@ -187,7 +187,7 @@ def _draw_skin(rng: np.random.Generator, traits: Traits, n_skins: int) -> SkinLo
         freckles=float(rng.uniform(0.25, 1.0) if freckled else 0.12 * rng.random() * traits.age),
         freckle_melanin=float(rng.uniform(0.10, 0.28)),
         moles=tuple((float(x), float(y), float(radius), float(dark)) for x, y, radius, dark in moles),
-        pores=TilePlace.draw(rng, (0.016, 0.026)),
+        pores=TilePlace.draw(rng, (0.026, 0.040)),
         pore_depth=float(rng.uniform(0.4, 1.0) * (0.6 + 0.5 * traits.age)),
         wrinkles=float(np.clip(traits.age * 1.1 + rng.normal(0, 0.1), 0.03, 1.0)),
         oil=float(rng.beta(2, 2.4)),
@@ -195,13 +195,13 @@ def _draw_skin(rng: np.random.Generator, traits: Traits, n_skins: int) -> SkinLo
 
 
 def _draw_brows(rng: np.random.Generator, traits: Traits) -> BrowLook:
-    groomed = 0.75 + 0.45 * traits.presentation
+    groomed = 0.95 + 0.4 * traits.presentation
     darker = rng.uniform(0.35, 0.85)
     return BrowLook(
         strands=int(rng.integers(2**31)),
         rgb=_rgb(np.minimum(np.array(traits.hair_rgb) * darker, 0.32)),
         density=float(np.clip(rng.normal(0.72 + 0.1 * traits.presentation - 0.15 * traits.age, 0.16), 0.3, 1.0)),
-        thickness=float(np.clip(rng.normal(groomed, 0.18), 0.5, 1.5)),
+        thickness=float(np.clip(rng.normal(groomed, 0.2), 0.6, 1.7)),
         arch_m=float(rng.normal(0.0008 * (1 - 2 * traits.presentation), 0.0008)),
         lift_m=float(rng.normal(0, 0.0008)),
         length=float(rng.uniform(0.9, 1.06)),

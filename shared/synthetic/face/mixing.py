@@ -8,17 +8,19 @@ from shared.synthetic.face.charts import CHANNELS
 from shared.synthetic.face.look import Grooming, SkinLook
 from shared.synthetic.person import Traits
 
-# Melanin and blood in the units of `tones`; slopes along +u and +v; share of hairs; make-up and its colour times share.
+# Melanin and blood in the units of `tones`; slopes along +u and +v; share of hairs; light kept away; make-up and its
+# colour times share.
 QUANTITIES = (
-    "melanin", "blood", "rough", "slope_u", "slope_v", "freckles", "hairs", "paint", "red", "green", "blue",
+    "melanin", "blood", "rough", "slope_u", "slope_v", "freckles", "hairs", "dark", "paint", "red", "green", "blue",
 )  # fmt: skip
 _PAINT = ("paint", "red", "green", "blue")
 _PHOTO_SHARE = 0.3  # of lips, redness and so on that is painted over a photographed skin, which has its own
+_LASH_ROOTS = 0.4  # darkness of the lids' rims without make-up
 _EYELINER_RGB = (0.012, 0.010, 0.010)
 
 
 def skin_mixing(look: SkinLook, traits: Traits, grooming: Grooming) -> np.ndarray:
-    """(17, 11) float32: from the chart's channels, 0 to 255, and 1, to `QUANTITIES`."""
+    """(17, 12) float32: from the chart's channels, 0 to 255, and 1, to `QUANTITIES`."""
     table = np.zeros((len(CHANNELS) + 1, len(QUANTITIES)))
 
     def add(channel: str, quantity: str, amount: float) -> None:
@@ -48,7 +50,8 @@ def skin_mixing(look: SkinLook, traits: Traits, grooming: Grooming) -> np.ndarra
     always("rough", 0.56 - 0.12 * look.oil - 0.16 * grooming.wet + 0.05 * grooming.foundation)
     add("shine", "rough", -(0.05 + 0.12 * look.oil) * even)
     add("lips", "rough", -0.08 - 0.14 * grooming.lip_gloss)
-    add("mouth_line", "rough", -0.10)
+    add("mouth_line", "dark", 0.6)
+    add("folds", "dark", 0.35 * look.wrinkles)
     slopes = (("fold_x", "slope_u", look.wrinkles), ("fold_y", "slope_v", look.wrinkles), ("lip_x", "slope_u", 0.45))
     for channel, quantity, amount in slopes:
         add(channel, quantity, 2 * amount)
@@ -59,7 +62,7 @@ def skin_mixing(look: SkinLook, traits: Traits, grooming: Grooming) -> np.ndarra
     for channel, strength, colour in (
         ("lips", 0.85 * grooming.lipstick, grooming.lipstick_rgb),
         ("shadow", grooming.shadow, grooming.shadow_rgb),
-        ("liner", 0.9 * grooming.liner, _EYELINER_RGB),
+        ("liner", _LASH_ROOTS + (0.9 - _LASH_ROOTS) * grooming.liner, _EYELINER_RGB),
     ):
         for quantity, value in zip(_PAINT, (1.0, *colour), strict=True):
             add(channel, quantity, strength * value)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import unit
+from shared.synthetic.face.eyes import FLESH_RGB, PALE_FLESH_RGB
 from shared.synthetic.face.look import MouthLook
 from shared.synthetic.face.noise import NoiseTile
 from shared.synthetic.scene import Hits, Shading
@@ -20,22 +21,23 @@ TEETH, TONGUE, SOCKETS = ("teeth", "upper_teeth", "lower_teeth"), ("tongue",), (
 _UPPER_MM = (8.5, 6.6, 7.6, 7.0, 6.8, 10.0, 9.5, 9.0)
 _LOWER_MM = (5.3, 5.9, 6.8, 7.0, 7.1, 11.0, 10.5, 10.0)
 _BINS = 16
-_GUM_RGB, _FLESH_RGB, _SOCKET_RGB = (0.40, 0.14, 0.13), (0.20, 0.055, 0.05), (0.48, 0.21, 0.18)
+_GUM_RGB, _FLESH_RGB = (0.40, 0.14, 0.13), (0.20, 0.055, 0.05)
+_SOCKET_OPEN = 0.5  # light at the flesh beside the eyeball: bright, as it stands for the corners of the white
 
 
 @dataclass(frozen=True, eq=False)
 class MouthCharts:
     """Per vertex: teeth, tongue, sockets (0 or 1), place along the dental arch in metres, height over the bite as a
-    share of the teeth's height, 1 in the lower jaw."""
+    share of the teeth's height, 1 in the lower jaw, 1 on the temple's side of the eye."""
 
-    vertex: Tensor  # (V, 6)
+    vertex: Tensor  # (V, 7)
     blotches: NoiseTile
     bounds_m: Tensor  # (2, 9) where the teeth of the upper and the lower jaw end, from the middle
 
     @staticmethod
     def of(assets: FlameAssets, blotches: NoiseTile) -> MouthCharts:
         """The mouth of a head; one without teeth, tongue or sockets has dark flesh alone."""
-        vertex = torch.zeros(assets.n_vertices, 6)
+        vertex = torch.zeros(assets.n_vertices, 7)
         for column, names in enumerate((TEETH, TONGUE, SOCKETS)):
             for name in names:
                 if name in assets.regions:
@@ -48,6 +50,8 @@ class MouthCharts:
                 arch, height = _arch(assets.v_template[chosen].numpy(), jaw)
                 vertex[chosen, 3], vertex[chosen, 4] = torch.from_numpy(arch), torch.from_numpy(height)
         vertex[:, 5] = lower.float()
+        eyes = (assets.joint_regressor[3:5] @ assets.v_template)[:, 0].abs().mean()
+        vertex[:, 6] = (assets.v_template[:, 0].abs() > eyes).float()
         bounds = np.cumsum([(0.0, *_UPPER_MM), (0.0, *_LOWER_MM)], 1) / 1000
         return MouthCharts(vertex, blotches, torch.from_numpy(bounds.astype(np.float32)))
 
@@ -58,20 +62,23 @@ class MouthMaterial:
 
     charts: MouthCharts
     look: MouthLook
-    vertex: Tensor  # (V, 7) as in the charts, and the occlusion
+    vertex: Tensor  # (V, 8) as in the charts, and the occlusion
 
     def __call__(self, hits: Hits) -> Shading:
         """Shade P places inside the mouth and behind the lids."""
-        teeth, tongue, socket, arch, height, lower, occlusion = hits.at_vertices(self.vertex).unbind(1)
+        teeth, tongue, socket, arch, height, lower, outer, occlusion = hits.at_vertices(self.vertex).unbind(1)
         new = arch.new_tensor
-        blotch = self.charts.blotches.at(hits.position_m[:, :2] * 12.0)[:, 0]
+        blotch = self.charts.blotches.at(hits.position_m[:, 0] * 12.0, hits.position_m[:, 1] * 12.0)[0]
         flesh = new(_FLESH_RGB) * (1 + 0.1 * blotch)[:, None]
         wet = new([0.42, 0.42 * (0.62 - 0.3 * self.look.tongue_blood), 0.42 * (0.60 - 0.3 * self.look.tongue_blood)])
         albedo = torch.lerp(flesh, wet * (1 + 0.12 * blotch)[:, None], tongue[:, None])
-        albedo = torch.lerp(albedo, new(_SOCKET_RGB), socket[:, None])
+        beside_eye = torch.lerp(new(FLESH_RGB), new(PALE_FLESH_RGB), outer[:, None])
+        albedo = torch.lerp(albedo, beside_eye, socket[:, None])
         tooth, across = self._teeth(arch, height, lower, blotch)
         albedo = torch.lerp(albedo, tooth, teeth[:, None])
 
+        front = teeth * (1 - 20 * arch.abs()).clamp(0, 1)
+        open_to_light = torch.lerp(occlusion**1.3, occlusion.sqrt(), front)
         aside = unit(torch.linalg.cross(new([0.0, 1.0, 0.0]).expand_as(hits.normal), hits.normal))
         bent = unit(torch.addcmul(hits.normal, aside, (0.35 * across * teeth)[:, None]))
         return Shading(
@@ -79,7 +86,7 @@ class MouthMaterial:
             specular=0.034,
             roughness=0.34 - 0.10 * teeth - 0.05 * socket,
             normal=bent,
-            occlusion=occlusion * (1 - 0.25 * teeth * (arch.abs() * 30).clamp(0, 1)),
+            occlusion=torch.lerp(open_to_light, occlusion.clamp_min(_SOCKET_OPEN), socket),
             wrap=(0.12, 0.05, 0.04),
         )
 
@@ -108,7 +115,7 @@ class MouthMaterial:
 
 def mouth_material(charts: MouthCharts, look: MouthLook, occlusion: Tensor) -> MouthMaterial:
     """The material of one picture; ``occlusion`` (V,)."""
-    return MouthMaterial(charts, look, torch.cat([charts.vertex, occlusion[:, None] ** 1.3], 1))
+    return MouthMaterial(charts, look, torch.cat([charts.vertex, occlusion[:, None]], 1))
 
 
 def _arch(points: np.ndarray, is_lower: bool) -> tuple[np.ndarray, np.ndarray]:

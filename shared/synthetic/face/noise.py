@@ -16,16 +16,16 @@ _SIDE = 512
 class NoiseTile:
     """Channels of noise that repeat in both directions."""
 
-    rows: Tensor  # (_SIDE * _SIDE, C) float32
+    planes: Tensor  # (C, _SIDE * _SIDE) float32
 
-    def at(self, places: Tensor) -> Tensor:
-        """(P, 2) in tiles -> (P, C), the nearest texel."""
-        index = (places * _SIDE).long() & (_SIDE - 1)
-        return self.rows.index_select(0, index[:, 1] * _SIDE + index[:, 0])
+    def at(self, x: Tensor, y: Tensor) -> Tensor:
+        """Places (P) and (P), in tiles -> (C, P), the nearest texel."""
+        column, row = ((place * _SIDE).int() & (_SIDE - 1) for place in (x, y))
+        return self.planes.index_select(1, row * _SIDE + column)
 
     def to(self, device: torch.device) -> NoiseTile:
         """The same on another device."""
-        return NoiseTile(self.rows.to(device))
+        return NoiseTile(self.planes.to(device))
 
 
 def blotches() -> NoiseTile:
@@ -44,7 +44,7 @@ def blotches() -> NoiseTile:
 
 
 def pores() -> NoiseTile:
-    """For a tile of 15 to 30 mm: height between pores (zero mean, unit deviation), its two slopes, dots of hairs."""
+    """For a tile of 25 to 40 mm: height between pores (zero mean, unit deviation), its two slopes, dots of hairs."""
     rng = np.random.default_rng(102)
     pits = np.zeros((_SIDE, _SIDE), np.float32)
     for _ in range(1500):
@@ -55,16 +55,16 @@ def pores() -> NoiseTile:
     slope_x = np.roll(height, -1, 1) - np.roll(height, 1, 1)
     slope_y = np.roll(height, -1, 0) - np.roll(height, 1, 0)
     dots = np.zeros((_SIDE, _SIDE), np.float32)
-    for _ in range(1900):
+    for _ in range(2600):
         x, y = rng.uniform(0, _SIDE, 2)
-        _stamp(dots, x, y, rng.uniform(1.8, 3.0), rng.uniform(0.6, 1.0), rng.uniform(0.5, 1.6))
+        _stamp(dots, x, y, rng.uniform(1.2, 2.0), rng.uniform(0.5, 1.0), rng.uniform(0.6, 1.5))
     dots = dots / dots.mean()
     scale = slope_x.std()
     return _tile([height, slope_x / scale, slope_y / scale, dots])
 
 
 def _tile(channels: list[np.ndarray]) -> NoiseTile:
-    return NoiseTile(torch.from_numpy(np.stack(channels, -1).reshape(_SIDE * _SIDE, -1).astype(np.float32)))
+    return NoiseTile(torch.from_numpy(np.stack(channels).reshape(len(channels), -1).astype(np.float32)))
 
 
 def _cloud(rng: np.random.Generator, cells: tuple[int, ...]) -> np.ndarray:
@@ -101,11 +101,11 @@ def strand_tile(seed: int, count: int, size: tuple[int, int], lean: float) -> np
     steps = np.linspace(0, 1, 7)
     for _ in range(count):
         length = rng.uniform(0.55, 0.97) * height
-        drift = rng.normal(lean, 0.35) * length * 0.5
+        drift = rng.normal(lean, 0.25) * length * 0.5
         x, y = rng.uniform(0, width) + drift * steps**1.6, (height - 1) - length * steps
         for shift in (0, width, 2 * width):
             points = np.round(np.stack([x + shift, y], 1) * 16).astype(np.int32)
             for first in range(6):
-                strength = int(255 * (1 - 0.75 * steps[first]))
+                strength = int(255 * (1 - 0.6 * steps[first]))
                 cv2.polylines(image, [points[first : first + 2]], False, strength, 1, cv2.LINE_AA, 4)
-    return image[:, width : 2 * width].copy()
+    return cv2.convertScaleAbs(image[:, width : 2 * width], alpha=1.35)  # fine lines are never full otherwise

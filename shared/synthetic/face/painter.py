@@ -52,6 +52,7 @@ class FacePainter:
         ValueError if the head has no texture coordinates or no "mediapipe" landmarks. Regions may be missing.
         """
         window = FaceWindow.of(assets)
+        pen = Pen(window)
         spots, rows = blotches(), split_faces(assets)
         vertex = torch.stack([from_neck_edge(assets), region_share(assets, "ears")], 1)
         return FacePainter(
@@ -60,7 +61,7 @@ class FacePainter:
             part=part_of_face(assets, rows),
             skin=SkinCharts(
                 window=window,
-                pen=Pen(window),
+                pen=pen,
                 chart=draw_charts(window),
                 blotches=spots,
                 pores=pores(),
@@ -70,7 +71,7 @@ class FacePainter:
             ),
             eyes=EyeCharts.of(assets, tuple(irises), spots),
             mouth=MouthCharts.of(assets, spots),
-            lash_cards=LashCards.of(assets.v_template.device),
+            lash_cards=LashCards.of(assets, pen),
             occlusion=torch.stack([ambient_occlusion(assets, angle) for angle in (0.0, _OPEN_RAD)]),
         )
 

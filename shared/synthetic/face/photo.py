@@ -23,17 +23,16 @@ def photo_detail(albedo: np.ndarray, window: FaceWindow) -> Tensor:
     return torch.from_numpy(np.clip(np.round((logs - plain) / STEP), -127, 127).astype(np.int8))
 
 
-def sample_detail(detail: Tensor, uv: Tensor) -> Tensor:
-    """Bilinear samples of (h, w, 3) int8 at (P, 2) -> (P, 3) float32, in units of ``STEP``."""
+def sample_detail(detail: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Bilinear samples of (h, w, 3) int8 at (P) and (P) -> (3, P) float32, in units of ``STEP``."""
     height, width = detail.shape[:2]
-    place = (uv * uv.new_tensor([width, height]) - 0.5).clamp_min_(0)
-    column, row = place.long().unbind(1)
-    column, row = column.clamp(max=width - 2), row.clamp(max=height - 2)
-    right, down = (place[:, 0] - column)[:, None], (place[:, 1] - row)[:, None]
-    rows, first = detail.view(-1, 3), row * width + column
-    above = torch.lerp(rows[first].float(), rows[first + 1].float(), right)
-    below = torch.lerp(rows[first + width].float(), rows[first + width + 1].float(), right)
-    return torch.lerp(above, below, down)
+    x, y = (u * width - 0.5).clamp_(0, width - 1.001), (v * height - 0.5).clamp_(0, height - 1.001)
+    column, row = x.int(), y.int()
+    right, down = (x - column)[:, None], (y - row)[:, None]
+    texels, first = detail.view(-1, 3), row * width + column
+    corners = [texels.index_select(0, first + step).float() for step in (0, 1, width, width + 1)]
+    above, below = torch.lerp(corners[0], corners[1], right), torch.lerp(corners[2], corners[3], right)
+    return torch.lerp(above, below, down).T
 
 
 def _patch(logs: np.ndarray, x: float, y: float) -> np.ndarray:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.geometry.meshes import unit
 from shared.synthetic.face.body import EDGE_OCCLUSION, leak, plain_tone, skin_reflectance
 from shared.synthetic.face.look import BrowLook, Grooming, SkinLook, TilePlace
 from shared.synthetic.face.mixing import QUANTITIES, skin_mixing
@@ -21,9 +20,8 @@ from shared.synthetic.face.window import FaceWindow
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import Hits, PosedHead, Shading
 
-_COLUMN = {name: column for column, name in enumerate(QUANTITIES)}
-_PORE_SEEN_M = 0.00045  # sub-pixels of this size average pores away
-_PORE_SLOPE = 0.16
+_PORE_SEEN_M = 0.00040  # sub-pixels of this size average pores away
+_PORE_SLOPE = 0.12
 _MOLE_STEP = 0.012  # of melanin, in uint8
 
 
@@ -52,79 +50,76 @@ class SkinMaterial:
 
     charts: SkinCharts
     look: SkinLook
-    corners: Tensor  # (F, 15) as in the charts and the occlusion, corner by corner
-    log_tone: Tensor  # (3,)
-    pigments: Tensor  # (2, 3) what melanin and blood take off the log albedo
-    mixing: Tensor  # (17, 11) chart channels and 1 -> `QUANTITIES`
+    corners: Tensor  # (15, F) as in the charts and the occlusion, corner by corner
+    log_tone: Tensor  # (3, 1)
+    pigments: Tensor  # (3, 2) what melanin and blood take off the log albedo
+    mixing: Tensor  # (17, 12) chart channels and 1 -> `QUANTITIES`
     drawn: Tensor  # (2, h * w) uint8: brow hairs, moles
-    brow_rgb: Tensor  # (3,)
-    stubble_rgb: Tensor  # (3,)
+    brow_rgb: Tensor  # (3, 1)
+    stubble_rgb: Tensor  # (3, 1)
     up: Tensor  # (3,) the skull's, world
     wrap: tuple[float, float, float]
     specular: float
 
     def __call__(self, hits: Hits) -> Shading:
-        """Shade P places of the head. One vector a quantity: columns of a matrix would be read in strides."""
+        """Shade P places of the head. Everything is laid out (C, P): matrices of P short rows take twice the time."""
         charts, look = self.charts, self.look
-        uv, inner, ear, occlusion = self._at_corners(hits)
-        texel = charts.window.texel(uv)
+        u, v, inner, ear, occlusion = self._at_corners(hits)
+        texel = charts.window.texel(u, v)
         rows = charts.chart.index_select(0, texel).float()
-        mixed = torch.addmm(self.mixing[-1][:, None], self.mixing[:-1].T, rows.T)
+        mixed = dict(zip(QUANTITIES, torch.addmm(self.mixing[-1:].T, self.mixing[:-1].T, rows.T), strict=True))
         brows, moles = (layer.index_select(0, texel).float() for layer in self.drawn)
-        place_m = uv * charts.m_per_uv
-        blotch = charts.blotches.at(_placed(place_m, look.blotches)).T.contiguous()
-        pore = charts.pores.at(_placed(place_m, look.pores)).T.contiguous()
+        blotch = charts.blotches.at(*_placed(u, v, look.blotches, charts.m_per_uv))
+        pore = charts.pores.at(*_placed(u, v, look.pores, charts.m_per_uv))
         close = (1 - hits.pixel_m * (1 / _PORE_SEEN_M)).clamp_(0, 1)
         depth = close * look.pore_depth
 
-        spots = ((blotch[2] - (0.86 - 0.5 * look.freckles)) * 4).clamp_(0, 1) * mixed[_COLUMN["freckles"]]
-        melanin = mixed[_COLUMN["melanin"]] + look.mottle_melanin * blotch[0] + spots + _MOLE_STEP * moles
+        spots = ((blotch[2] - (0.86 - 0.5 * look.freckles)) * 4).clamp_(0, 1) * mixed["freckles"]
+        melanin = mixed["melanin"] + look.mottle_melanin * blotch[0] + spots + _MOLE_STEP * moles
         melanin = torch.addcmul(melanin, depth, pore[0], value=-0.02)
-        blood = mixed[_COLUMN["blood"]] + look.mottle_blood * blotch[1] + look.redness[2] * ear
-        albedo = torch.addmm(self.log_tone, torch.stack([melanin * inner, blood * inner]).T, -self.pigments)
+        blood = mixed["blood"] + look.mottle_blood * blotch[1] + look.redness[2] * ear
+        pigment = torch.stack([melanin * inner, blood * inner])
+        albedo = torch.addmm(self.log_tone, self.pigments, pigment, alpha=-1)
         if look.photo is not None:
-            detail = sample_detail(charts.photos[look.photo], uv)
-            albedo = torch.addcmul(albedo, detail, inner[:, None], value=STEP * look.photo_gain)
+            detail = sample_detail(charts.photos[look.photo], u, v)
+            albedo.addcmul_(detail, inner, value=STEP * look.photo_gain)
         albedo = albedo.exp_()
 
-        hairs = mixed[_COLUMN["hairs"]] * (1 + close * (pore[3] - 1)) * (1 + 0.12 * blotch[0] + 0.12 * blotch[1])
-        albedo = torch.lerp(albedo, self.stubble_rgb, (hairs * inner).clamp_(0, 0.85)[:, None])
-        paint = mixed[_COLUMN["paint"] :]
-        albedo = torch.addcmul(albedo, albedo, paint[0][:, None], value=-1).add_(paint[1:].T)
-        albedo = torch.lerp(albedo, self.brow_rgb, brows[:, None] * (1 / 255))
+        hairs = mixed["hairs"] * (1 + 0.55 * close * (pore[3] - 1)) * (1 + 0.12 * (blotch[0] + blotch[1]))
+        albedo = torch.lerp(albedo, self.stubble_rgb, (hairs * inner).clamp_(0, 0.85))
+        paint = torch.stack([mixed[name] for name in ("red", "green", "blue")])
+        albedo = torch.addcmul(albedo, albedo, mixed["paint"], value=-1).add_(paint)
+        albedo = torch.lerp(albedo, self.brow_rgb, brows * (1 / 255))
 
-        rough = mixed[_COLUMN["rough"]] + 0.03 * blotch[0] + (0.12 / 255) * brows
-        bump = _PORE_SLOPE * depth
-        slope_u = torch.addcmul(mixed[_COLUMN["slope_u"]], bump, pore[1])
-        slope_v = torch.addcmul(mixed[_COLUMN["slope_v"]], bump, pore[2])
+        slope_u = torch.addcmul(mixed["slope_u"], depth, pore[1], value=_PORE_SLOPE)
+        slope_v = torch.addcmul(mixed["slope_v"], depth, pore[2], value=_PORE_SLOPE)
+        rough = mixed["rough"] + 0.03 * blotch[0] + (0.12 / 255) * brows
         return Shading(
-            albedo=albedo.clamp_(0, 1),
+            albedo=albedo.clamp_(0, 1).T.contiguous(),
             specular=self.specular,
             roughness=rough.clamp_(0.2, 0.9),
             normal=self._bent(hits.normal, slope_u, slope_v),
-            occlusion=EDGE_OCCLUSION + inner * (occlusion - EDGE_OCCLUSION),
+            occlusion=(EDGE_OCCLUSION + inner * (occlusion - EDGE_OCCLUSION)) * (1 - mixed["dark"].clamp_(0, 0.8)),
             wrap=self.wrap,
         )
 
-    def _at_corners(self, hits: Hits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Texture coordinates (P, 2), distance from the neck's edge, ear and occlusion (P)."""
-        rows = self.corners.index_select(0, hits.face_index)
-        weights = hits.barycentric
-        mixed = rows[:, :5] * weights[:, :1]
-        mixed.addcmul_(rows[:, 5:10], weights[:, 1:2]).addcmul_(rows[:, 10:], weights[:, 2:])
-        inner, ear, occlusion = mixed[:, 2:].T.contiguous()
-        return mixed[:, :2], inner, ear, occlusion
+    def _at_corners(self, hits: Hits) -> Tensor:
+        """(5, P) texture coordinates, distance from the neck's edge, ear and occlusion."""
+        rows, weights = self.corners.index_select(1, hits.face_index), hits.barycentric.T.contiguous()
+        return (rows[:5] * weights[0]).addcmul_(rows[5:10], weights[1]).addcmul_(rows[10:], weights[2])
 
-    def _bent(self, normal: Tensor, slope_u: Tensor, slope_v: Tensor) -> Tensor:
+    def _bent(self, normals: Tensor, slope_u: Tensor, slope_v: Tensor) -> Tensor:
         """Normals (P, 3) of a surface whose height changes along u (to the subject's left) and v (down).
 
         With the skull's direction up, u runs along up x normal and v along normal (up . normal) - up.
         """
         x, y, z = self.up.tolist()
-        aside = normal @ normal.new_tensor([[0, z, -y], [-z, 0, x], [y, -x, 0]])
-        keep = 1 - slope_v * (normal @ self.up)
-        bent = torch.addcmul(normal * keep[:, None], aside, slope_u[:, None], value=-1)
-        return unit(bent.addcmul_(slope_v[:, None], self.up))
+        normal = normals.T.contiguous()
+        p, q, r = normal
+        aside = torch.stack([y * r - z * q, z * p - x * r, x * q - y * p])
+        bent = normal * (1 - slope_v * (x * p + y * q + z * r))
+        bent = bent.addcmul_(aside, slope_u, value=-1).addcmul_(self.up[:, None], slope_v)
+        return bent.mul_((bent * bent).sum(0).rsqrt_()).T.contiguous()
 
 
 def skin_material(
@@ -143,13 +138,13 @@ def skin_material(
     return SkinMaterial(
         charts=charts,
         look=look,
-        corners=corners.flatten(1),
-        log_tone=new(np.log(plain_tone(look, traits))),
-        pigments=new(pigment_directions(traits.melanin)),
+        corners=corners.flatten(1).T.contiguous(),
+        log_tone=new(np.log(plain_tone(look, traits)))[:, None],
+        pigments=new(pigment_directions(traits.melanin).T),
         mixing=new(skin_mixing(look, traits, grooming)),
         drawn=_drawn(charts, look, brow_hairs),
-        brow_rgb=new((0.0, 0.0, 0.0) if brows is None else brows.rgb),
-        stubble_rgb=new(np.minimum(np.array(traits.hair_rgb) * 0.6, 0.12)),
+        brow_rgb=new((0.0, 0.0, 0.0) if brows is None else brows.rgb)[:, None],
+        stubble_rgb=new(np.minimum(np.array(traits.hair_rgb) * 0.6, 0.12))[:, None],
         up=head.T_world_skull[:3, 1],
         wrap=leak(traits),
         specular=skin_reflectance(look) + 0.008 * grooming.wet,
@@ -175,7 +170,8 @@ def _drawn(charts: SkinCharts, look: SkinLook, brow_hairs: np.ndarray | None) ->
     return torch.from_numpy(layers.reshape(2, -1)).to(charts.chart.device)
 
 
-def _placed(place_m: Tensor, tile: TilePlace) -> Tensor:
-    """(P, 2) metres on the face -> places in a tile."""
-    c, s = math.cos(tile.turn_rad) / tile.size_m, math.sin(tile.turn_rad) / tile.size_m
-    return (place_m @ place_m.new_tensor([[c, s], [-s, c]])).add_(place_m.new_tensor(tile.shift))
+def _placed(u: Tensor, v: Tensor, tile: TilePlace, m_per_uv: float) -> tuple[Tensor, Tensor]:
+    """Texture coordinates (P) and (P) -> places in a tile."""
+    scale = m_per_uv / tile.size_m
+    c, s = scale * math.cos(tile.turn_rad), scale * math.sin(tile.turn_rad)
+    return c * u - s * v + tile.shift[0], s * u + c * v + tile.shift[1]

@@ -58,12 +58,15 @@ class FaceWindow:
         texels_per_m = float(lengths_px.sum() / lengths_m.sum())
         return FaceWindow(grid, int(left), int(top), (int(bottom - top), int(right - left)), px, places, texels_per_m)
 
-    def texel(self, uv: Tensor) -> Tensor:
-        """(P, 2) texture coordinates -> (P,) int64 texel of the window, row by row; the nearest of those outside."""
+    def texel(self, u: Tensor, v: Tensor) -> Tensor:
+        """Texture coordinates (P) and (P) -> (P) int32 texel of the window, row by row, or the nearest of them."""
         height, width = self.size
-        place = (uv * self.grid).long()
-        column = (place[:, 0] - self.left).clamp_(0, width - 1)
-        return (place[:, 1] - self.top).clamp_(0, height - 1).mul_(width).add_(column)
+        column = (u * self.grid).int().sub_(self.left).clamp_(0, width - 1)
+        return (v * self.grid).int().sub_(self.top).clamp_(0, height - 1).mul_(width).add_(column)
+
+    def uv(self, places_px: np.ndarray) -> np.ndarray:
+        """(..., 2) texels of the window -> texture coordinates, float32."""
+        return ((places_px + np.array([self.left, self.top])) / self.grid).astype(np.float32)
 
     def whole(self, drawing: np.ndarray) -> Tensor:
         """A drawing (h, w) uint8 of the window as a texture (grid, grid) of the whole head, 0 elsewhere."""
@@ -71,3 +74,18 @@ class FaceWindow:
         height, width = self.size
         out[self.top : self.top + height, self.left : self.left + width] = torch.from_numpy(drawing)
         return out
+
+
+def locate(uv: Tensor, triangles: Tensor) -> tuple[Tensor, Tensor]:
+    """Which triangle (N) of (F, 3, 2) holds each point (N, 2), or comes nearest to, and its weights there (N, 3)."""
+    # Those whose bounding boxes meet that of the points.
+    near = ((triangles.amin(1) <= uv.amax(0)) & (triangles.amax(1) >= uv.amin(0))).all(1).nonzero()[:, 0]
+    a, b, c = triangles[near].unbind(1)
+    ab, ac, ap = b - a, c - a, uv[:, None] - a
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    area = torch.where(area.abs() < 1e-12, torch.full_like(area, 1e-12), area)
+    second = (ap[..., 0] * ac[:, 1] - ap[..., 1] * ac[:, 0]) / area
+    third = (ab[:, 0] * ap[..., 1] - ab[:, 1] * ap[..., 0]) / area
+    weights = torch.stack([1 - second - third, second, third], 2)
+    face = weights.amin(2).argmax(1)
+    return near[face], weights[torch.arange(len(uv)), face]
