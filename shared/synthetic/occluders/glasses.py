@@ -88,7 +88,7 @@ class GlassesLook(OccluderLook):
         angle = torch.arange(_RIM, device=pupil.device) * (2 * math.pi / _RIM)
         x, y = (wave.sign() * wave.abs() ** (2 / power) for wave in (angle.cos(), angle.sin()))
         below = (0.5 - 0.5 * y).clamp(0, 1)
-        x = x - taper * below * (0.5 - 0.5 * x) * -1.0
+        x = x + taper * below * (0.5 - 0.5 * x)  # the nose takes the lower inner corner
         y = y + 4 * lift * (0.5 + 0.5 * y) * (0.5 + 0.5 * x) ** 2
         middle = pupil + 0.05 * width, float(0.5 * (marks[468] + marks[473])[1]) - 0.12 * height
         # The inner side must leave room for the bridge.
@@ -126,7 +126,7 @@ class GlassesLook(OccluderLook):
             [
                 start,
                 torch.stack([0.55 * half, start[1] + 0.002, torch.lerp(start[2], z, 0.8)]),
-                torch.stack([0.0 * half, start[1] + 0.003, z]),
+                torch.stack([torch.zeros_like(half), start[1] + 0.003, z]),
             ]
         )
         path = smooth_path(torch.cat([points, points[:2].flip(0) * fit.new([-1.0, 1.0, 1.0])]), 15)
