@@ -73,8 +73,8 @@ class TrunkRays:
         )
         return TrunkRays(rays.origin, rays.azimuth, rays.elevation, rays._march(MEAN_BUILD, 60))
 
-    def surface(self, build: Build, steps: int = 5) -> Tensor:
-        """(U, M, 3) places on the surface of ``build``."""
+    def surface(self, build: Build, steps: int = 2) -> Tensor:
+        """(U, M, 3) places on the surface of ``build``; after two steps within 5 mm, and as smooth."""
         origin, direction = self._rays(build)
         return origin + self._march(build, steps)[..., None] * direction
 
@@ -97,31 +97,51 @@ def trunk_distance(points: Tensor, build: Build) -> Tensor:
     p = torch.cat([points[..., :1].abs(), points[..., 1:]], -1)
     tip_x, tip_y, strong, depth = build.shoulder_m, -build.slope_m, build.muscle, build.depth
     arm = 0.043 + 0.010 * strong
-    chest = _ellipsoid(p, (0.0, -0.30, 0.006), (0.72 * tip_x + 0.045, 0.25, 0.112 * depth))
-    total = _smooth_union(chest, _bone(p, (0.0, 0.05, 0.0), (0.0, -0.12, -0.018), 0.047, 0.052), 0.035)
-    blade = _ellipsoid(p, (0.075, -0.20, -0.055 * depth), (0.075, 0.12, 0.047))
-    total = _smooth_union(total, blade, 0.05)
-    yoke = _bone(p, (0.025, -0.012, -0.02), (tip_x - 0.01, tip_y - 0.036, -0.02), 0.034 + 0.012 * strong, 0.036)
-    total = _smooth_union(total, yoke, 0.045)
-    shoulder = _bone(p, (tip_x, tip_y - 0.05, -0.012), (tip_x + 0.03, -0.42, -0.005), arm + 0.006, arm - 0.003)
-    total = _smooth_union(total, shoulder, 0.035)
-    breast = _ellipsoid(p, (0.075, -0.275, 0.075 * depth), (0.07, 0.075, 0.045 + 0.035 * build.bust))
-    total = _smooth_union(total, breast, 0.04)
-    collar_bone = _bone(p, (0.014, -0.066, 0.034), (0.9 * tip_x, tip_y - 0.012, 0.014), 0.010, 0.009)
+    spine, yoke, shoulder, collar_bone = _rods(
+        p,
+        [
+            # from, to, radius there
+            ((0.0, 0.05, 0.0), (0.0, -0.12, -0.018), 0.047, 0.052),
+            ((0.025, -0.012, -0.02), (tip_x - 0.01, tip_y - 0.036, -0.02), 0.034 + 0.012 * strong, 0.036),
+            ((tip_x, tip_y - 0.05, -0.012), (tip_x + 0.03, -0.42, -0.005), arm + 0.006, arm - 0.003),
+            ((0.014, -0.066, 0.034), (0.9 * tip_x, tip_y - 0.012, 0.014), 0.010, 0.009),
+        ],
+    )
+    chest, blade, breast = _ellipsoids(
+        p,
+        [
+            # centre, radii
+            ((0.0, -0.30, 0.006), (0.72 * tip_x + 0.045, 0.25, 0.112 * depth)),
+            ((0.075, -0.20, -0.055 * depth), (0.075, 0.12, 0.047)),
+            ((0.075, -0.275, 0.075 * depth), (0.07, 0.075, 0.045 + 0.035 * build.bust)),
+        ],
+    )
+    total = chest
+    for part, blend_m in ((spine, 0.035), (blade, 0.05), (yoke, 0.045), (shoulder, 0.035), (breast, 0.04)):
+        total = _smooth_union(total, part, blend_m)
     return _smooth_union(total, collar_bone, 0.016)
 
 
-def _bone(p: Tensor, start: tuple[float, ...], end: tuple[float, ...], radius: float, end_radius: float) -> Tensor:
-    """A rod with round ends whose radius changes evenly."""
-    a, axis = p.new_tensor(start), p.new_tensor(end) - p.new_tensor(start)
-    share = (((p - a) @ axis) / axis.dot(axis)).clamp(0, 1)
-    return (p - a - share[..., None] * axis).norm(dim=-1) - (radius + (end_radius - radius) * share)
+_Point = tuple[float, float, float]
 
 
-def _ellipsoid(p: Tensor, center: tuple[float, ...], radii: tuple[float, ...]) -> Tensor:
-    scaled = (p - p.new_tensor(center)) / p.new_tensor(radii)
-    size = scaled.norm(dim=-1)
-    return size * (size - 1) / (scaled / p.new_tensor(radii)).norm(dim=-1).clamp_min(1e-6)
+def _rods(p: Tensor, rods: list[tuple[_Point, _Point, float, float]]) -> tuple[Tensor, ...]:
+    """Distances (...) to rods with round ends whose radius changes evenly."""
+    table = p.new_tensor([(*start, *end, r, r_end) for start, end, r, r_end in rods])
+    start, axis = table[:, :3], table[:, 3:6] - table[:, :3]
+    offset = p[..., None, :] - start  # (..., rods, 3)
+    share = ((offset * axis).sum(-1) / (axis * axis).sum(-1)).clamp_(0, 1)
+    away = (offset - share[..., None] * axis).square().sum(-1).sqrt()
+    return (away - torch.lerp(table[:, 6], table[:, 7], share)).unbind(-1)
+
+
+def _ellipsoids(p: Tensor, ellipsoids: list[tuple[_Point, _Point]]) -> tuple[Tensor, ...]:
+    """About the distances (...) to ellipsoids; exact on their surfaces."""
+    table = p.new_tensor([(*center, *radii) for center, radii in ellipsoids])
+    scaled = (p[..., None, :] - table[:, :3]) / table[:, 3:]
+    size = scaled.square().sum(-1).sqrt()
+    slope = (scaled / table[:, 3:]).square().sum(-1).sqrt()
+    return (size * (size - 1) / slope.clamp_min(1e-6)).unbind(-1)
 
 
 def _smooth_union(a: Tensor, b: Tensor, blend_m: float) -> Tensor:

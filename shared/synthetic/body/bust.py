@@ -8,7 +8,7 @@ import torch
 
 from shared.flame.schema import FlameAssets
 from shared.synthetic.body.fabric import FabricBank, FabricMaterial
-from shared.synthetic.body.garment import ClothGrid, lay, neckline_m
+from shared.synthetic.body.garment import ClothGrid, Jaw, lay, neckline_m
 from shared.synthetic.body.look import BodyLook, Fabric
 from shared.synthetic.body.trunk_mesh import Bust, BustShape
 from shared.synthetic.scene import Material, Part, PosedHead, Surface
@@ -33,9 +33,10 @@ class BustMaker:
         bust = self.shape.pose(head, look.build, look.posture)
         faces = self._seen_skin(bust, look).to(bust.verts_m.device)
         surfaces = [Surface("neck skin", bust.verts_m, faces, Part.NECK, skin, normals=bust.normals)]
+        jaw = Jaw.of(head)
         fabrics: dict[Fabric, list[ClothGrid]] = {}
         for piece in look.pieces:
-            fabrics.setdefault(piece.fabric, []).append(lay(piece, bust, head))
+            fabrics.setdefault(piece.fabric, []).append(lay(piece, bust, jaw))
         bank, up = self.bank.to(bust.verts_m.device), bust.T_world_trunk[:3, 1]
         for number, (fabric, grids) in enumerate(fabrics.items()):
             surfaces.append(_cloth(f"cloth {number}", grids, FabricMaterial(bank, fabric, up)))

@@ -11,6 +11,8 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import unit
 from shared.synthetic.scene import PosedHead
 
+_EVEN = 16  # rounds of smoothing of the direction in which the skin goes on: a few last triangles may flare out
+
 
 def open_loops(faces: Tensor) -> list[list[int]]:
     """Closed vertex loops along the edges that only one of the triangles (F, 3) uses, in the triangles' direction."""
@@ -76,7 +78,7 @@ class NeckEdge:
         place = self.stations(head.verts_m)
         normal = unit(self.stations(head.normals))
         along = unit(smoothed(place.roll(-1, 0) - place.roll(1, 0), 2))
-        return place, normal, unit(smoothed(torch.linalg.cross(along, normal), 4))
+        return place, normal, unit(smoothed(torch.linalg.cross(along, normal), _EVEN))
 
 
 def smoothed(values: Tensor, rounds: int) -> Tensor:

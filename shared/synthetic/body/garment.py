@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.flame.landmarks import FACE_OVAL
 from shared.geometry.meshes import unit
 from shared.synthetic.body.edge import smoothed
 from shared.synthetic.body.look import Neckline, Piece
@@ -17,9 +16,37 @@ from shared.synthetic.body.trunk_mesh import Bust, ring_faces
 from shared.synthetic.scene import PosedHead
 
 _SHEET_ROWS = 15
-_JAW_GAP_M = 0.012  # that stays free below the jaw
+JAW_GAP_M = 0.012  # that stays free below the jaw
 _JAW_REACH_M = 0.085  # around the middle of the jaw, beyond which cloth may rise
-_CHIN, _JAW_CORNERS = 152, (172, 397)
+_CHIN, _FOREHEAD, _JAW_CORNERS = 152, 10, (172, 397)
+
+
+@dataclass(frozen=True, eq=False)
+class Jaw:
+    """The plane through chin and jaw corners, below which cloth stays. World frame."""
+
+    chin_m: Tensor  # (3,)
+    middle_m: Tensor  # (3,)
+    down: Tensor  # (3,) unit
+
+    @staticmethod
+    def of(head: PosedHead) -> Jaw:
+        """Of the posed head: it follows an opening mouth."""
+        marks = head.landmarks_m()
+        chin, corners = marks[_CHIN], marks[list(_JAW_CORNERS)]
+        down = unit(torch.linalg.cross(corners[0] - chin, corners[1] - chin))
+        down = down * torch.sign((chin - marks[_FOREHEAD]) @ down)
+        return Jaw(chin, (2 * corners.mean(0) + chin) / 3, down)
+
+    def depth_m(self, places: Tensor) -> Tensor:
+        """Depth (...) of places (..., 3) below the jaw; more beside it."""
+        offset = places - self.middle_m
+        beside = (offset - (offset @ self.down)[..., None] * self.down).square().sum(-1).sqrt()
+        return (places - self.chin_m) @ self.down + 1.5 * (beside - _JAW_REACH_M).clamp_min(0)
+
+    def pushed_below(self, places: Tensor) -> Tensor:
+        """Places (..., 3), those close under the chin moved down to a gap below it."""
+        return places + (JAW_GAP_M - self.depth_m(places)).clamp_min(0)[..., None] * self.down
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +58,13 @@ class ClothGrid:
     uv_m: Tensor  # (K * M, 2)
 
 
-def lay(piece: Piece, bust: Bust, head: PosedHead) -> ClothGrid:
+def lay(piece: Piece, bust: Bust, jaw: Jaw) -> ClothGrid:
     """Put one piece on."""
     along, height = _FORMS[piece.form](piece, bust)
-    places = below_jaw(_places(bust, along, height), head)
+    places = _places(bust, along, height)
     if piece.form == "sheet":
-        places = below_jaw(_draped(places), head)
+        places = _draped(places)
+    places = jaw.pushed_below(places)
     uv = _cut_uv(places, bust) if piece.form in ("sheet", "lapels") else _wound_uv(along, height, bust)
     return ClothGrid(places.flatten(0, 1), ring_faces(*places.shape[:2]).to(places.device), uv.flatten(0, 1))
 
@@ -151,29 +179,10 @@ def _places(bust: Bust, along: Tensor, height: Tensor) -> Tensor:
     return place + along.clamp_max(0)[..., None] * down + height[..., None] * normal
 
 
-def below_jaw(places: Tensor, head: PosedHead) -> Tensor:
-    """Push what is close under the chin down to a gap below the jaw."""
-    depth, down = _below_jaw_m(places, head)
-    return places + (_JAW_GAP_M - depth).clamp_min(0)[..., None] * down
-
-
-def _below_jaw_m(places: Tensor, head: PosedHead) -> tuple[Tensor, Tensor]:
-    """Depth (...) of places (..., 3) below the jaw, more beside it, and the direction (3,) down from it."""
-    marks = head.landmarks_m()
-    chin, corners = marks[_CHIN], marks[list(_JAW_CORNERS)]
-    down = unit(torch.linalg.cross(corners[0] - chin, corners[1] - chin))
-    down = down * torch.sign((chin - marks[FACE_OVAL[0]]) @ down)
-    middle = (2 * corners.mean(0) + chin) / 3
-    offset = places - middle
-    depth = (places - chin) @ down
-    beside = (offset - (offset @ down)[..., None] * down).norm(dim=-1)
-    return depth + 1.5 * (beside - _JAW_REACH_M).clamp_min(0), down
-
-
 def _draped(places: Tensor) -> Tensor:
     """A sheet (K, M, 3) that bridges hollows as cloth does: where its neighbours lie further out, so does it."""
     rim, body = places[:2], places[2:]
-    for _ in range(3):
+    for _ in range(2):
         rows = torch.cat([body[:1], (body[:-2] + 2 * body[1:-1] + body[2:]) / 4, body[-1:]])
         even = smoothed(rows.transpose(0, 1), 2).transpose(0, 1)
         step_down = torch.cat([body[1:2] - body[:1], body[2:] - body[:-2], body[-1:] - body[-2:-1]])
@@ -188,7 +197,7 @@ def _cut_uv(places: Tensor, bust: Bust) -> Tensor:
     """(K, M, 2) metres on cloth cut from a front and a back: across, and down."""
     local = (places - bust.T_world_trunk[:3, 3]) @ bust.T_world_trunk[:3, :3]
     x, y, z = local.unbind(-1)
-    return torch.stack([x - 0.6 * (x / 0.02).tanh() * (z - 0.1), -y], -1)
+    return torch.stack([x - 0.6 * (x / 0.06).tanh() * (z - 0.1), -y], -1)
 
 
 def _wound_uv(along: Tensor, height: Tensor, bust: Bust) -> Tensor:

@@ -104,8 +104,8 @@ def _neck(place: Tensor, leaving: Tensor, trunk: Tensor) -> Tensor:
     """(K - 1, M, 3) cubic Hermite curves from the edge, tangent to the head there, into the rows (U, M, 3)."""
     chord = trunk[0] - place
     span = chord.norm(dim=-1, keepdim=True)
-    # Half towards the trunk: where the head's last triangles already flare out, a shelf would stand off the neck.
-    out, into = unit(leaving + unit(chord)) * span, unit(trunk[1] - trunk[0]) * span
+    # A little towards the trunk, or a shelf would stand off a neck that already flares out.
+    out, into = unit(3 * leaving + unit(chord)) * span, unit(trunk[1] - trunk[0]) * span
     s = torch.linspace(0, 1, _NECK_ROWS + 1, device=place.device)[1:-1, None, None]
     s2, s3 = s * s, s * s * s
     return (2 * s3 - 3 * s2 + 1) * place + (s3 - 2 * s2 + s) * out + (3 * s2 - 2 * s3) * trunk[0] + (s3 - s2) * into
