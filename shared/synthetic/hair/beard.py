@@ -11,14 +11,15 @@ from torch import Tensor
 
 from shared.flame.landmarks import OUTER_LIPS
 from shared.flame.schema import FlameAssets
-from shared.synthetic.hair.fur import Patch, as_cover
+from shared.synthetic.hair.fur import Patch
 from shared.synthetic.hair.skull import Chart, skin_faces, toward
 from shared.synthetic.hair.textures import flow_streaks
+from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import PosedHead, Surface
 
 _SIDE = 512
-_CHART = Chart((0.0, -0.529999, 0.847999), (0.0, 0.847999, 0.529999), 1.9)
+_CHART = Chart((0.0, -0.529999, 0.847999), (0.0, 0.847999, 0.529999), 2.1)
 _LEAST = 0.4
 _LIPS_CLEAR = 0.02  # radians, about 1 mm
 
@@ -36,7 +37,8 @@ class BeardMaker:
 
     patch: Patch
     cuts: tuple[np.ndarray, ...]  # (_SIDE, _SIDE) float32: distance inside each cut, radians
-    streaks: np.ndarray  # (_SIDE, _SIDE) in [0, 1]
+    streaks: np.ndarray  # (_SIDE, _SIDE) uint8
+    ragged: np.ndarray  # (_SIDE, _SIDE) float32: how edges fray
 
     @staticmethod
     def of(assets: FlameAssets) -> BeardMaker:
@@ -47,10 +49,12 @@ class BeardMaker:
         cuts = _cuts(marks.cpu(), centre.cpu())
         faces = skin_faces(assets)
         faces = faces[~lips[faces].any(1)]
+        streaks = flow_streaks(_chart_flow(), 81, 0.8, 9)
         return BeardMaker(
             Patch.of(assets, _CHART, centre, faces, cuts[0] + 0.05),
             cuts,
-            flow_streaks(_chart_flow(), 81, 0.8, 9),
+            as_bytes(streaks),
+            1.5 * (streaks - 0.5),
         )
 
     def surfaces(self, head: PosedHead, traits: Traits, seed: int, tint: tuple[float, float, float]) -> list[Surface]:
@@ -65,18 +69,18 @@ class BeardMaker:
         rgb = (red, green, blue)
         at = (self.patch.vertex_uv * _SIDE).astype(int).clip(0, _SIDE - 1)
         inside = cut[at[:, 1], at[:, 0]]
-        length = longest * (inside / 0.22).clip(0.22, 1)
+        length = longest * (inside / 0.22).clip(0.12, 1)
         height = torch.from_numpy(length.astype(np.float32)).to(head.verts_m)
         flow = self.patch.combed(head, downward(self.patch.flow_from))
-        edge = cut / rng.uniform(0.035, 0.07) + 1.5 * (self.streaks - 0.5)
-        tone = torch.from_numpy(0.8 + 0.4 * (self.streaks - 0.3)).to(head.verts_m)
+        edge = frayed(cut, rng.uniform(0.035, 0.07), self.ragged)
+        tone = 0.68 + 0.4 / 255 * torch.from_numpy(self.streaks).to(head.verts_m)
         shells = int(np.clip(longest / 0.0017, 3, 8))
         out = []
         for k in range(shells + 1):
             share = k / shells
-            opacity = np.minimum(4 * (self.streaks + 0.12 - 0.8 * share), edge - 0.5 * share)
+            cover = shell_cover(edge, self.streaks, 0.8 * share - 0.12, 0.5 * share)
             comb = (0.9 * share * height)[:, None] * flow + 1e-4 * flow
-            height_m, cover = 0.0006 + 0.8 * share * height, as_cover(opacity)
+            height_m = 0.0006 + 0.8 * share * height
             light, shadow = 0.5 + 0.5 * share, k == shells // 2
             out.append(self.patch.shell(head, f"beard {k}", height_m, comb, cover, rgb, tone, light, shadow))
         return out
@@ -91,7 +95,7 @@ def downward(directions: Tensor) -> Tensor:
 
 def _centre(marks: Tensor) -> Tensor:
     """(3,) inside the mouth, behind the lips."""
-    return torch.stack([0 * marks[13, 0], marks[13, 1] + 0.005, marks[234, 2] + 0.012])
+    return torch.stack([0 * marks[13, 0], marks[13, 1] + 0.005, marks[234, 2] - 0.01])
 
 
 def _cuts(marks: Tensor, centre: Tensor) -> tuple[np.ndarray, ...]:

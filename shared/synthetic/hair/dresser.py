@@ -17,7 +17,7 @@ from shared.synthetic.hair.drape import (
     gather_curves,
     tail_curves,
 )
-from shared.synthetic.hair.fur import Patch, as_cover, hanging
+from shared.synthetic.hair.fur import Patch, hanging
 from shared.synthetic.hair.hairline import SIDE, Hairline
 from shared.synthetic.hair.locks import layer, locks
 from shared.synthetic.hair.material import StrandMaterial
@@ -25,6 +25,7 @@ from shared.synthetic.hair.ribbons import Strands, joined, sheet
 from shared.synthetic.hair.skull import CROWN, Roots, Skull, SkullMap, skin_faces, skull_centre
 from shared.synthetic.hair.styles import Drape, Gather, HairLook, Tufts
 from shared.synthetic.hair.textures import StrandTexture, flow_streaks, sheet_texture, tuft_texture
+from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.hair.tufts import tufts
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import Part, PosedHead, Surface
@@ -44,7 +45,8 @@ class HairDresser:
     hairline: Hairline
     scalp: Patch
     roots: Roots
-    streaks: np.ndarray  # (SIDE, SIDE) in [0, 1] along the flow of short hair
+    streaks: np.ndarray  # (SIDE, SIDE) uint8 along the flow of short hair
+    ragged: np.ndarray  # (SIDE, SIDE) float32: how hairlines fray
     dense: StrandTexture
     sparse: StrandTexture
     tuft: StrandTexture
@@ -61,12 +63,14 @@ class HairDresser:
         skin = skin_faces(assets)
         skin = skin[~ears[skin].any(1)]
         hairline = Hairline.of()
+        streaks = flow_streaks(_chart_flow(), 73, 0.8)
         return HairDresser(
             SkullMap.of(assets),
             hairline,
             Patch.of(assets, CROWN, centre, skin, hairline.inside + 0.08),
             Roots.of(assets, CROWN, centre, skin, hairline.inside, _ROOTS),
-            flow_streaks(_chart_flow(), 73, 0.8),
+            as_bytes(streaks),
+            1.3 * (streaks - 0.5) + 0.9 * (hairline.grain - 0.5),
             sheet_texture(74, 1.0, 0.16).to(device),
             sheet_texture(75, 0.45, 0.3).to(device),
             tuft_texture(76).to(device),
@@ -83,8 +87,8 @@ class HairDresser:
         inside = self.hairline.receded(look.recession, look.thinning)
         out = self._fur(head, look, rgb, inside, under_hat)
         for strands, texture, name, shadow in self._strands(head, skull, look, inside, under_hat):
-            if under_hat:
-                strands = replace(strands, points_m=skull.pressed(strands.points_m, _UNDER_HAT_M))
+            points = skull.outside(strands.points_m, _CAP_M)
+            strands = replace(strands, points_m=skull.pressed(points, _UNDER_HAT_M) if under_hat else points)
             out.append(_worn(head, skull, strands, _contrasted(texture, look.contrast), rgb, name, shadow))
         return out
 
@@ -96,34 +100,30 @@ class HairDresser:
         self, head: PosedHead, look: HairLook, rgb: tuple[float, float, float], inside: np.ndarray, under_hat: bool
     ) -> list[Surface]:
         """The cap and its shells."""
-        line, streaks = self.hairline, self.streaks
-        edge = inside / look.softness + 1.3 * (streaks - 0.5) + 0.9 * (line.grain - 0.5)
-        tone = torch.from_numpy(0.72 + 0.3 * look.contrast * (streaks - 0.35)).to(head.verts_m)
+        line = self.hairline
+        edge = frayed(inside, look.softness, self.ragged)
+        tone = 0.62 + (0.3 + 0.2 * look.contrast) / 255 * torch.from_numpy(self.streaks).to(head.verts_m)
         flow = self.scalp.combed(head, hanging(self.scalp.flow_from))
         shaved = look.body is None and look.shell_m < 0.003
-        strength = 0.55 + 0.5 * streaks if shaved else 1.0
-        cap = as_cover(np.clip(edge, 0, 1) * strength)
+        cap = shell_cover(edge, self.streaks, -0.1 if shaved else -1.0, 0.0)
         out = [self.scalp.shell(head, "scalp hair", _CAP_M, 1e-3 * flow, cap, rgb, tone, 0.6, False)]
         longest = max(look.shell_m, look.top_shell_m)
         if longest == 0:
             return out
-        most = _UNDER_HAT_M - _CAP_M if under_hat else 1.0
         at = self.scalp.vertex_uv
-        sides = line.at(line.sides, at)
         taper = (line.at(inside, at) / (0.05 + 4.0 * longest)).clip(0.25, 1)
-        length = np.minimum((look.top_shell_m + (look.shell_m - look.top_shell_m) * sides) * taper, most)
-        length = length * (1 + 0.25 * look.fluff * (line.at(line.grain, at) - 0.5))
+        length = (look.top_shell_m + (look.shell_m - look.top_shell_m) * line.at(line.sides, at)) * taper
+        length = np.minimum(length, _UNDER_HAT_M - _CAP_M if under_hat else 1.0)
         height = torch.from_numpy(length.astype(np.float32)).to(head.verts_m)
-        grain = (1 - look.fluff) * streaks + look.fluff * line.grain
-        shells = int(np.clip(longest / 0.0016, 3, 9))
+        shells = int(np.clip(longest / 0.002, 3, 6))
         for k in range(shells):
             share = (k + 1) / shells
-            opacity = np.minimum(4 * (grain - 0.12 - 0.68 * share), edge - 0.4 * share)
+            # Curls keep together where straight hair thins out.
+            cover = shell_cover(edge, self.streaks, 0.12 + 0.68 * share - look.fluff * (1.1 - 0.3 * share), 0.4 * share)
             comb = (0.6 * (1 - look.fluff) * share * height)[:, None] * flow + 1e-4 * flow
-            light = 0.6 + 0.4 * share
-            height_m, cover = _CAP_M + share * height, as_cover(opacity)
-            light, shadow, bright = 0.6 + 0.4 * share, k == shells // 2, tone * (0.9 + 0.35 * share)
-            out.append(self.scalp.shell(head, f"fur {k}", height_m, comb, cover, rgb, bright, light, shadow))
+            lit, shadow = _scaled(rgb, 0.9 + 0.35 * share * (1 - look.fluff)), k == shells // 2
+            height_m, light = _CAP_M + share * height, 0.6 + 0.4 * share * (1 - look.fluff)
+            out.append(self.scalp.shell(head, f"fur {k}", height_m, comb, cover, lit, tone, light, shadow))
         return out
 
     def _strands(
@@ -135,7 +135,7 @@ class HairDresser:
         if isinstance(body, Tufts):
             line = self.hairline
             depth, sides = line.at(inside, self.roots.uv), line.at(line.sides, self.roots.uv)
-            grown = tufts(skull, self.roots, depth, sides, head.neutral_m, body, look.side, rng)
+            grown = tufts(skull, self.roots, depth, sides, head.neutral_m, body, look.side, look.volume, rng)
             return [(grown, self.tuft, "hair", True)]
         if isinstance(body, Drape):
             return self._draped(skull, body, look, rng)
@@ -184,6 +184,11 @@ class HairDresser:
             full.append(sheet(front, _shade(front, 0.6, 1.0), _TILE_M, 0.1))
             loose.append(locks(skull, front, 30, rng))
         return [(joined(full), self.dense, "hair", True), (joined(loose), self.tuft, "locks", False)]
+
+
+def _scaled(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
+    red, green, blue = (min(factor * c, 0.85) for c in rgb)
+    return red, green, blue
 
 
 def _shade(curves: Tensor, root: float, tip: float) -> Tensor:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -72,11 +71,6 @@ class Patch:
         normals = head.normals[self.vertices]
         world = flow @ head.T_world_skull[:3, :3].T
         return torch.nn.functional.normalize(world - normals * (world * normals).sum(1, keepdim=True), dim=1)
-
-
-def as_cover(opacity: np.ndarray) -> np.ndarray:
-    """Opacity, clipped to [0, 1] -> uint8."""
-    return cv2.convertScaleAbs(np.clip(opacity, 0, 1), alpha=255.0)
 
 
 def hanging(directions: Tensor) -> Tensor:

@@ -80,7 +80,8 @@ def chart_places(assets: FlameAssets, chart: Chart, centre_m: Tensor, side: int,
     camera = Camera.at_origin(torch.tensor(float(side)), (side, side), torch.zeros(2))
     seen = rasterize(torch.cat([uv * depth, depth], 1), faces, camera, backend="numba")
     index, weights = seen.face_index.numpy(), seen.barycentric.numpy()
-    row, column = ndimage.distance_transform_edt(index < 0, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(index < 0, return_distances=False, return_indices=True)
+    row, column = np.asarray(nearest)
     device = assets.v_template.device
     corners = faces[torch.from_numpy(index[row, column])]
     return Places(corners.to(device), torch.from_numpy(weights[row, column]).to(device))

@@ -55,7 +55,7 @@ def _tuft(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray
     lean = rng.normal(0, 0.12)
     for _ in range(rng.integers(20, 30)):
         start, length = rng.normal(0, 0.19), rng.uniform(0.55, 0.99)
-        x = width * (_MIDDLE + np.clip(start, -0.4, 0.4) * (1 - 0.55 * steps) + lean * steps**2 * length)
+        x = width * (_MIDDLE + np.clip(start, -0.4, 0.4) * (1 - 0.4 * steps) + lean * steps**2 * length)
         x += width * rng.normal(0, 0.03) * steps
         points = np.round(np.stack([x, steps * length * height], 1) * 16).astype(np.int32)
         cv2.polylines(cover, [points], False, 1.0, int(rng.integers(1, 3)), cv2.LINE_AA, 4)

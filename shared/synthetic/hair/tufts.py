@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from shared.geometry.meshes import unit
 from shared.synthetic.hair.ribbons import Strands, ribbons, tangents
@@ -27,12 +25,14 @@ def tufts(
     neutral_m: Tensor,
     style: Tufts,
     side: float,
+    volume: float,
     rng: np.random.Generator,
 ) -> Strands:
     """The hair of ``style`` on a neutral head (V, 3).
 
     ``depth`` (N,) is how far inside the person's hairline the roots lie, radians, and ``sides`` (N,) 0 on the top to 1
-    on sides and back. ``side`` -1 or 1 is where the parting is.
+    on sides and back. ``side`` -1 or 1 is where the parting is;
+    ``volume`` is about 1.
     """
     chosen = np.flatnonzero(depth[: style.count] > 0.01)
     where = torch.from_numpy(chosen).to(neutral_m.device)
@@ -46,25 +46,33 @@ def tufts(
     comb = unit((1 - low) * _top_flow(out, style.flow, side) + low * _side_flow(out))
     comb = unit(comb + style.mess * _disorder(rng, roots.uv[chosen]).to(comb))
     length = torch.lerp(torch.full_like(low, style.top_m), torch.full_like(low, style.sides_m), low)
-    length = length * column(rng.uniform(0.7, 1.15, len(chosen)) * (depth[chosen] / 0.10).clip(0.5, 1))
-    lift = style.lift * (1 - 0.55 * low) * column(rng.uniform(0.75, 1.25, len(chosen)))
-    curves = _grown(skull, start, out, comb, length, lift, 11 if style.curl_m else 6)
+    length = length * column(rng.uniform(0.8, 1.1, len(chosen)) * (depth[chosen] / 0.10).clip(0.5, 1))
+    lift = style.lift * (1 - 0.9 * (1 - style.lift) * low) * column(rng.uniform(0.75, 1.25, len(chosen)))
+    # Tufts lie on each other: the longer the hair, the thicker.
+    bed = _CLEARANCE_M + 0.17 * volume * length * column(rng.random(len(chosen)))
+    curves = _grown(skull, start, out, comb, length, lift, bed, 11 if style.curl_m else 6)
     if style.curl_m:
         curves = _curled(curves, length, style.curl_m, rng)
         curves = skull.outside(curves, _CLEARANCE_M)
     return ribbons(curves, _across(skull, curves, rng, 1.0), _depth_light(curves))
 
 
-def _grown(skull: Skull, start: Tensor, out: Tensor, comb: Tensor, length: Tensor, lift: Tensor, steps: int) -> Tensor:
-    """(N, steps, 3) step by step, bending from the skin's normal to the comb's direction."""
-    at, heading = start + 0.001 * out, unit(comb * (1.1 - lift).clamp_min(0.1) + out * (0.25 + lift))
+def _grown(
+    skull: Skull, start: Tensor, out: Tensor, comb: Tensor, length: Tensor, lift: Tensor, bed: Tensor, steps: int
+) -> Tensor:
+    """(N, steps, 3) step by step; hair rises by ``lift`` at its root and lies down above ``bed`` (N, 1), metres."""
+    at, away = start + 0.001 * out, out
+    rise, keeps = (
+        (0.15 + lift) / (1.15 - lift).clamp_min(0.15),
+        (0.25 + 0.7 * lift).clamp_max(0.97) ** (5 / (steps - 1)),
+    )
     places = [at]
     for _ in range(steps - 1):
-        at = skull.outside(at + heading * length / (steps - 1), _CLEARANCE_M)
+        flat = unit(comb - away * (comb * away).sum(1, keepdim=True))
+        heading = unit(flat + rise * away - flat.new_tensor([0.0, 0.08, 0.0]))
+        at = skull.outside(at + heading * length / (steps - 1), bed)
         places.append(at)
-        away = unit(at - skull.centre_m)
-        flat = comb - away * (comb * away).sum(1, keepdim=True)
-        heading = unit(heading + 0.55 * (1.1 - lift).clamp_min(0.1) * flat - heading.new_tensor([0.0, 0.06, 0.0]))
+        away, rise = unit(at - skull.centre_m), rise * keeps
     return torch.stack(places, 1)
 
 
@@ -100,7 +108,7 @@ def _depth_light(curves: Tensor) -> Tensor:
 def _top_flow(out: Tensor, flow: Flow, side: float) -> Tensor:
     if flow == "crown":
         return -toward(out, CROWN.pole)
-    azimuth, elevation = {"forward": (12 * side, 0), "side": (-75 * side, 8), "back": (180, 0), "up": (165 * side, 35)}[
+    azimuth, elevation = {"forward": (12 * side, 0), "side": (-75 * side, 8), "back": (180, 0), "up": (172 * side, 40)}[
         flow
     ]
     ahead = toward(out, compass(azimuth, elevation).tolist())
@@ -115,7 +123,7 @@ def _side_flow(out: Tensor) -> Tensor:
 
 def _disorder(rng: np.random.Generator, uv: np.ndarray) -> Tensor:
     """(N, 3) directions that neighbours share in part."""
-    coarse = rng.standard_normal((22, 22, 3)).astype(np.float32)
-    at = (uv * 21).astype(np.float32)
-    shared = cv2.remap(coarse, cast(cv2.UMat, at[:, 0].copy()), cast(cv2.UMat, at[:, 1].copy()), cv2.INTER_LINEAR)
-    return torch.from_numpy(1.1 * np.asarray(shared)[:, 0] + 0.4 * rng.standard_normal((len(uv), 3)).astype(np.float32))
+    coarse = torch.from_numpy(rng.standard_normal((1, 3, 22, 22)).astype(np.float32))
+    at = torch.from_numpy(2 * uv - 1)[None, None]
+    shared = grid_sample(coarse, at, align_corners=False)[0, :, 0].T
+    return 1.1 * shared + torch.from_numpy(0.4 * rng.standard_normal((len(uv), 3)).astype(np.float32))
