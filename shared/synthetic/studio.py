@@ -13,6 +13,7 @@ from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
+from shared.records import stack
 from shared.synthetic.body.bust import BustMaker
 from shared.synthetic.body.look import BodyLook
 from shared.synthetic.face.look import draw_grooming
@@ -158,11 +159,12 @@ class PortraitStudio:
 
 def pose_head(model: FlameModel, assets: FlameAssets, params: FlameParams, camera: Camera) -> PosedHead:
     """The head of the picture, on the model's device, where assets, parameters and camera are as well."""
-    posed = model(params)
-    neutral = model(replace(model.neutral_params(), shape=params.shape)).verts_m
+    # One pass for both: what it costs is to read the blendshapes.
+    both = model(stack([params, replace(model.neutral_params(), shape=params.shape)]))
+    verts, neutral = both.verts_m
     skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
-    normals = vertex_normals(posed.verts_m, model.faces)
-    return PosedHead(assets, params, camera, posed.verts_m, posed.joints_m, neutral, skull, root, normals)
+    normals = vertex_normals(verts, model.faces)
+    return PosedHead(assets, params, camera, verts, both.joints_m[0], neutral, skull, root, normals)
 
 
 def expression_mm(head: PosedHead) -> float:
