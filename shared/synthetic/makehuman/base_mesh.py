@@ -72,9 +72,8 @@ class BaseMesh:
                 f"({assets.head_id}): leave makehuman_assets out, or use the open head"
             )
         corners = assets.faces.cpu()[tensors["face"].long()]
-        eye = torch.where(
-            assets.v_template.cpu()[corners[:, 0], 0] > 0, *(JOINTS.index(f"{side}_eye") for side in SIDES)
-        )
+        is_left = assets.v_template.cpu()[corners[:, 0], 0] > 0
+        eye = torch.where(is_left, JOINTS.index("left_eye"), JOINTS.index("right_eye"))
         vertex = tensors["vertex"].long().numpy()
         row = np.full(vertex.max() + 1, -1)
         row[vertex] = np.arange(len(vertex))
