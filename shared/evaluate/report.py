@@ -73,7 +73,7 @@ def _error(row: Row) -> float | None:
 def _strips(folder: RunFolder, rows: Sequence[Row]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Headings, each with pictures: those that failed, the worst, the middle, the best."""
     by_error = sorted((row for row in rows if _error(row) is not None), key=lambda row: -(_error(row) or 0.0))
-    chosen = {_MISSING: [row for row in rows if row.state != "scored"][: 2 * _SHOWN]}
+    chosen = {}
     if len(by_error) <= 3 * _SHOWN:
         chosen["Worst to best"] = by_error
     else:
@@ -81,6 +81,7 @@ def _strips(folder: RunFolder, rows: Sequence[Row]) -> list[tuple[str, list[dict
         chosen["Worst"] = by_error[:_SHOWN]
         chosen["Around the median"] = by_error[middle : middle + _SHOWN]
         chosen["Best"] = by_error[: -_SHOWN - 1 : -1]
+    chosen[_MISSING] = [row for row in rows if row.state != "scored"][: 4 * _SHOWN]
     return [(name, [_card(folder, row) for row in members]) for name, members in chosen.items() if members]
 
 

@@ -74,5 +74,8 @@ def _agreement(group: Group) -> list[str]:
     marks = group.landmark_error
     figure = "no landmarks to compare"
     if marks is not None:
-        figure = f"landmarks {marks.mean:.2f} % of the eye distance from MediaPipe's (median {marks.median:.2f} %)"
+        figure = (
+            f"landmarks {marks.mean:.2f} % of the eye distance from MediaPipe's (median {marks.median:.2f} %, "
+            f"{marks.count} photos with a face)"
+        )
     return [f"{group.count} photos, {group.failed} without a reconstruction: {figure}", WORTH]

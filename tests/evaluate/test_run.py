@@ -204,6 +204,18 @@ def test_the_benchmark_is_forty_people_in_ten_pictures() -> None:
     assert {kinds.count((7, "profile")), kinds.count((7, "occluded"))} == {2}
 
 
+@pytest.mark.slow
+def test_a_picture_of_the_benchmark_is_as_planned() -> None:
+    pictures = benchmark.synthetic()
+    item = pictures.item(13)
+    assert item.image.shape == (512, 512, 3)
+    assert (item.facts.person, item.facts.kind, item.facts.seed) == (1, "posed", benchmark.SEED)
+    model = pictures.model
+    with torch.no_grad():
+        points = model.assets.landmarks["mediapipe"].positions(model(item.params).verts_m, model.faces)
+    assert (item.camera.project(points) - item.landmarks_px).abs().max() < 0.02  # pixels
+
+
 def judged_photos(tmp_path: Path, found_px) -> list:
     """Rows of three photos: one with a face, one black, one broken."""
     names = make_photos(tmp_path / "photos", 2)
