@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.geometry.meshes import unit
+from shared.geometry.rotation import skew
 from shared.synthetic.body.look import Fabric, Pattern
 from shared.synthetic.scene import Hits, Shading
 
@@ -61,20 +61,23 @@ class FabricMaterial:
         span = float(hits.pixel_m.mean()) * _SIDE / fabric.tile_m  # texels a sub-pixel covers
         level = min(_LEVELS - 1, max(0, round(math.log2(max(span, 1e-3)))))
         page = _PATTERNS.index(fabric.pattern) * _LEVELS + level
-        share = self.bank.share[texel + page * _SIDE * _SIDE]
+        share = self.bank.share.index_select(0, texel + page * _SIDE * _SIDE)
         colour, second = uv.new_tensor(fabric.colour), uv.new_tensor(fabric.second)
         albedo = torch.addmm(colour[None], share[:, None], (second - colour)[None])
-        slope = self.bank.slopes[_texel(uv, _FOLDS_TILE_M)] * fabric.folds
-        slope = slope + self.bank.weave[texel + int(knitted) * _SIDE * _SIDE] * (1 / max(1.0, 0.5 * span))
-        across = unit(torch.linalg.cross(self.up.expand_as(hits.normal), hits.normal))
-        along = torch.linalg.cross(across, hits.normal)  # downwards, as the second texture coordinate
-        normal = unit(hits.normal - slope[:, :1] * across - slope[:, 1:] * along)
+        slope = self.bank.slopes.index_select(0, _texel(uv, _FOLDS_TILE_M)) * fabric.folds
+        weave = self.bank.weave.index_select(0, texel + int(knitted) * _SIDE * _SIDE)
+        slope = torch.add(slope, weave, alpha=1 / max(1.0, 0.5 * span))
+        # Slopes run across and down the cloth; where it lies flat, as on shoulders, less is left of both.
+        turn, lean = skew(self.up), (hits.normal @ self.up)[:, None]
+        normal = hits.normal * (1 - slope[:, 1:] * lean)
+        normal = torch.addmm(normal - slope[:, :1] * (hits.normal @ turn.T), slope[:, 1:], self.up[None])
+        normal = normal * normal.square().sum(1, keepdim=True).rsqrt()
         return Shading(albedo, fabric.specular, fabric.roughness, normal)
 
 
 def _texel(uv_m: Tensor, tile_m: float) -> Tensor:
     """(P,) rows of a texture whose tile spans ``tile_m``."""
-    place = (uv_m * (_SIDE / tile_m)).long() & (_SIDE - 1)
+    place = (uv_m * (_SIDE / tile_m)).int() & (_SIDE - 1)
     return place[:, 1] * _SIDE + place[:, 0]
 
 

@@ -79,7 +79,7 @@ def _front_side_back(azimuth: Tensor, pointed: bool = False) -> tuple[Tensor, Te
     """(M,) weights, sum 1."""
     angle = torch.remainder(azimuth + math.pi, 2 * math.pi) - math.pi
     # Columns spread out on the way down, so that a straight edge is a curve over the azimuth.
-    front = (1 - angle.abs() / 1.4).clamp_min(0) ** 2.2 if pointed else angle.cos().clamp_min(0) ** 2
+    front = (1 - angle.abs() / 1.57).clamp_min(0) ** 3 if pointed else angle.cos().clamp_min(0) ** 2
     back = (-angle.cos()).clamp_min(0) ** 2
     return front, 1 - front - back, back
 

@@ -28,12 +28,16 @@ _KINDS = {
     "bare": 0.03,
 }
 _FEMININE = ("scoop", "off-shoulder", "v-neck")
-# sRGB of common clothes: half of all are black, white, grey or blue.
-_DYES = (
-    *((22, 22, 24), (38, 38, 42), (84, 86, 90), (150, 150, 152), (205, 205, 203), (235, 233, 228), (28, 36, 60)),
-    *((52, 78, 120), (120, 150, 190), (120, 30, 36), (170, 60, 50), (60, 84, 58), (110, 116, 80), (196, 176, 140)),
-    *((122, 88, 60), (208, 160, 60), (200, 130, 140), (96, 66, 110), (60, 120, 124)),
+# sRGB of common clothes: two in three are black, white, grey or blue, the others any dye.
+_COMMON = (
+    *((20, 20, 22), (34, 34, 38), (58, 60, 64), (96, 98, 102), (150, 150, 152), (196, 196, 194), (228, 226, 222)),
+    *((24, 30, 50), (34, 48, 82), (62, 84, 116), (118, 142, 174), (214, 206, 190)),
 )
+_DYES = (
+    *((110, 30, 38), (150, 58, 50), (58, 78, 58), (104, 108, 78), (186, 168, 136), (112, 84, 60), (190, 148, 66)),
+    *((186, 132, 138), (88, 64, 98), (64, 108, 112), (150, 170, 150)),
+)
+_SHARE_COMMON = 0.66
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,9 @@ def draw_fabric(
 
 
 def _dye(rng: np.random.Generator) -> Colour:
-    srgb = np.array(_DYES[rng.integers(len(_DYES))]) / 255
-    red, green, blue = np.clip(srgb_to_linear(srgb) * rng.uniform(0.85, 1.15, 3), 0.004, 0.85).tolist()
+    dyes = _COMMON if rng.random() < _SHARE_COMMON else _DYES
+    srgb = np.array(dyes[rng.integers(len(dyes))]) / 255
+    red, green, blue = np.clip(
+        srgb_to_linear(srgb) * rng.uniform(0.75, 1.2) * rng.uniform(0.94, 1.06, 3), 0.004, 0.8
+    ).tolist()
     return red, green, blue
