@@ -51,7 +51,7 @@ class Sensor:
                 shoulder=float(rng.uniform(0.6, 0.95)),
                 contrast=float(rng.normal(0.05, 0.08)),
                 saturation=float(rng.normal(1.0, 0.08)),
-                shot_noise=float(rng.uniform(0, 0.006)) * math.sqrt(scale),
+                shot_noise=float(max(0.0, rng.uniform(-0.006, 0.008))) * math.sqrt(scale),
                 focus_px=float(rng.uniform(0, 0.35)) * scale,
                 jpeg_quality=int(rng.integers(88, 98)) if rng.random() < 0.7 else None,
             )
@@ -66,7 +66,7 @@ class Sensor:
             gains=_gains(rng, 0.16, 0.06),
             vignetting=float(rng.uniform(0, 0.5)) if rng.random() < 0.35 else 0.0,
             fringe=float(rng.normal(0, 0.0018)) if rng.random() < 0.3 else 0.0,
-            focus_px=float(min(2.6, 0.35 * math.exp(rng.normal(0, 0.8)) * (1 + 1.5 * worn))) * scale,
+            focus_px=float(min(2.2, 0.35 * math.exp(rng.normal(0, 0.8)) * (1 + 1.5 * worn))) * scale,
             motion_px=(float(path * math.cos(angle)), float(path * math.sin(angle))),
             reduction=float(1 - rng.uniform(0.2, 0.72) * strong) if reduced else 1.0,
             enlarged_by=int(rng.choice(_INTERPOLATION, p=(0.5, 0.35, 0.05, 0.1))),
@@ -145,7 +145,7 @@ def _noisy(picture: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.
     """Shot noise grows with the root of the light; read noise is the same everywhere."""
     if max(sensor.shot_noise, sensor.read_noise) < 5e-4:
         return picture
-    grain = rng.standard_normal(picture.shape, dtype=np.float32)
+    grain = _grain(rng, picture.shape)
     if sensor.noise_grain > 0:
         beside = np.float32(0.35 * sensor.noise_grain)
         kernel = np.array([beside, 1, beside], np.float32)
@@ -155,11 +155,18 @@ def _noisy(picture: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.
     return picture + grain * np.sqrt(variance)
 
 
+def _grain(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Normal noise (shape) float32: the sum of four bytes, which is near enough and four times as fast."""
+    parts = np.frombuffer(rng.bytes(4 * math.prod(shape)), np.uint8).reshape(4, *shape)
+    total = cv2.add(cv2.add(parts[0], parts[1], dtype=cv2.CV_32F), cv2.add(parts[2], parts[3], dtype=cv2.CV_32F))
+    return (total - np.float32(510)) * np.float32(1 / 147.8)
+
+
 def _developed(picture: np.ndarray, sensor: Sensor) -> np.ndarray:
     """Linear light -> uint8: tone curve, saturation, sharpening."""
     per_root = np.float32((_TABLE - 1) / math.sqrt(_TABLE_TOP))
     row = (np.sqrt(np.clip(picture, 0, _TABLE_TOP)) * per_root + np.float32(0.5)).astype(np.int32)
-    encoded = _tone_table(sensor).take(row)
+    encoded = _tone_table(sensor).take(row, mode="clip")
     if sensor.saturation != 1:
         mixing = (1 - sensor.saturation) * np.tile(_LUMA, (3, 1)) + sensor.saturation * np.eye(3)
         encoded = cv2.transform(encoded, mixing.astype(np.float32))

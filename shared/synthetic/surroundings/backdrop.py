@@ -44,10 +44,10 @@ def plain_colour(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 def noise(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Colour without meaning, at several scales: so that a network doesn't lean on plausible backgrounds."""
     cells = math.exp(rng.uniform(math.log(1), math.log(24)))
-    light = np.float32(rng.uniform(0.3, 0.9)) * clouds(rng, size, cells, 4, 0.7)
+    light = np.float32(rng.uniform(0.25, 0.7)) * clouds(rng, size, cells, 4, 0.7)
     canvas = pick(rng, _PLAIN) * np.exp(light)
     for channel in range(3):
-        canvas[..., channel : channel + 1] *= np.exp(np.float32(0.35) * clouds(rng, size, cells * 0.6, 2))
+        canvas[..., channel : channel + 1] *= np.exp(np.float32(0.22) * clouds(rng, size, cells * 0.6, 2))
     return canvas.astype(np.float32)
 
 

@@ -54,7 +54,7 @@ def stage(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         polygon(layer, [(x - 0.01, 0), (x + 0.01, 0), (x + lean + spread, 1.1), (x + lean - spread, 1.1)], colour)
         beams += layer
         disc(beams, x, 0.01, 0.025, colour * 20)
-    deviation = 0.012 * size[0]
+    deviation = 0.022 * size[0]
     canvas += cv2.GaussianBlur(beams, (0, 0), deviation) * (1.1 - 0.4 * ramp(size, math.pi / 2))
     haze = 1 + 0.4 * clouds(rng, size, 2, 3)
     canvas += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from shared.synthetic.surroundings.canvas import box, clouds, disc, pick, plain, polygon, ramp, shade, srgb
@@ -65,9 +66,8 @@ def street(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         tree_x, tree_y, spread = rng.uniform(0, width), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.25)
         box(canvas, tree_x - 0.012, tree_y, tree_x + 0.012, ground, pick(rng, _TRUNKS))
         green = _GREENS[rng.integers(len(_GREENS))][None]
-        for _ in range(22):
-            dx, dy = rng.normal(0, 0.45, 2) * spread
-            disc(canvas, tree_x + dx, tree_y + dy, spread * rng.uniform(0.15, 0.4), pick(rng, green, 0.4))
+        for dx, dy in rng.normal(0, 0.45 * spread, (50, 2)):
+            disc(canvas, tree_x + dx, tree_y + dy, spread * rng.uniform(0.07, 0.25), pick(rng, green, 0.35))
     for _ in range(rng.poisson(0.7)):
         pole = rng.uniform(0, width)
         box(canvas, pole - 0.008, rng.uniform(-0.2, 0.4), pole + 0.008, ground + 0.03, pick(rng, _THINGS) * 0.5)
@@ -96,15 +96,14 @@ def open_land(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         detail = (6, 14)
     view = box(canvas, 0, horizon, width, 1, near)
     grid = rng.standard_normal((max(2, len(view) // detail[0]), max(2, view.shape[1] // detail[1])), dtype=np.float32)
-    rows = (np.arange(len(view)) * len(grid) // max(1, len(view))).clip(0, len(grid) - 1)
-    columns = (np.arange(view.shape[1]) * grid.shape[1] // view.shape[1]).clip(0, grid.shape[1] - 1)
-    view *= np.exp(np.float32(0.12) * grid[rows][:, columns, None])
+    if min(view.shape[:2]) > 1:
+        view *= np.exp(np.float32(0.15) * cv2.resize(grid, view.shape[1::-1], interpolation=cv2.INTER_CUBIC))[..., None]
     shade(view, 1.15, 0.75)
     for _ in range(rng.poisson(1.2)):
         x, wide = rng.uniform(0, width), rng.uniform(0.05, 0.3)
-        for _ in range(16):
-            dx, up = rng.normal(0, 0.5) * wide, abs(rng.normal(0, 0.4)) * wide
-            disc(canvas, x + dx, horizon - up, wide * rng.uniform(0.1, 0.3), pick(rng, _GREENS[:5], 0.4) * 0.7)
+        green = pick(rng, _GREENS[:5])[None] * np.float32(0.7)
+        for dx, up in rng.normal(0, 0.42 * wide, (40, 2)):
+            disc(canvas, x + dx, horizon - abs(up), wide * rng.uniform(0.05, 0.2), pick(rng, green, 0.3))
     canvas *= np.exp(np.float32(0.05) * clouds(rng, size, 6, 3, 0.8))
     return canvas
 

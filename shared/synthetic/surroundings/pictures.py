@@ -62,8 +62,9 @@ def _part(rng: np.random.Generator, image: np.ndarray, size: tuple[int, int]) ->
         window = window[:, ::-1]
     shrinks = rows > size[0]
     flags = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scene = _LINEAR.take(cv2.resize(np.ascontiguousarray(window), size[::-1], interpolation=flags))
+    resized = np.asarray(cv2.resize(np.ascontiguousarray(window), size[::-1], interpolation=flags), np.uint8)
+    scene = _LINEAR[resized]
     # Clipped lights were brighter than white: a blur shows it.
     scene = scene + np.float32(2) * np.maximum(scene - np.float32(0.9), 0) / np.float32(0.1)
-    blur = float(np.clip(0.008 * math.exp(rng.normal(0, 0.8)), 0.0, 0.012 if size[0] > 512 else 0.03))
+    blur = min(0.03, 0.008 * math.exp(rng.normal(0, 0.8)))
     return through_lens(scene, blur) * np.float32(math.exp(rng.normal(0, 0.25)))
