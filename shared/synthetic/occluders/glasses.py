@@ -29,7 +29,7 @@ _SHAPES = {
 }
 _RIM, _LENS = 56, 3  # points round a rim, and along each side of a lens
 _LENS_TEXTURE = 80
-_SKIN_GAP_M = 0.0025
+_SKIN_GAP_M, _THIN_M = 0.0025, 0.004
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,12 @@ class GlassesLook(OccluderLook):
         left, right = outline, outline * fit.new([-1.0, 1.0, 1.0])
         frame = join([*self._rims(left, right), self._bridge(left, fit), *self._temples(left, fit)])
         return [
-            fit.surface(f"{self.name} frame", frame, self._frame_material()),
+            fit.surface(
+                f"{self.name} frame",
+                frame,
+                self._frame_material(),
+                casts_shadow=self.thickness_m > _THIN_M,  # shadow maps are too coarse for wire
+            ),
             *(
                 fit.surface(
                     f"{self.name} lens",
