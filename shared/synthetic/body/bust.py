@@ -38,8 +38,10 @@ class BustMaker:
         for piece in look.pieces:
             fabrics.setdefault(piece.fabric, []).append(lay(piece, bust, jaw))
         bank, up = self.bank.to(bust.verts_m.device), bust.T_world_trunk[:3, 1]
+        depth_m = (head.camera.T_cam_world @ bust.T_world_trunk)[2, 3]
+        pixel_m = float(depth_m / head.camera.focal_px[0])
         for number, (fabric, grids) in enumerate(fabrics.items()):
-            surfaces.append(_cloth(f"cloth {number}", grids, FabricMaterial(bank, fabric, up)))
+            surfaces.append(_cloth(f"cloth {number}", grids, FabricMaterial(bank, fabric, up, pixel_m)))
         return surfaces
 
     def _seen_skin(self, bust: Bust, look: BodyLook) -> torch.Tensor:

@@ -52,13 +52,14 @@ class FabricMaterial:
     bank: FabricBank
     fabric: Fabric
     up: Tensor  # (3,) world, against which texture coordinates run
+    pixel_m: float  # what a pixel of the picture spans there: the same sharpness wherever the renderer looks closer
 
     def __call__(self, hits: Hits) -> Shading:
         """Shade P places."""
         fabric, knitted = self.fabric, self.fabric.pattern == "knit"
         uv = hits.uv + hits.uv.new_tensor(fabric.shift_m)
         texel = _texel(uv, fabric.tile_m)
-        span = float(hits.pixel_m.mean()) * _SIDE / fabric.tile_m  # texels a sub-pixel covers
+        span = self.pixel_m * _SIDE / fabric.tile_m  # texels a pixel covers
         level = min(_LEVELS - 1, max(0, round(math.log2(max(span, 1e-3)))))
         page = _PATTERNS.index(fabric.pattern) * _LEVELS + level
         share = self.bank.share.index_select(0, texel + page * _SIDE * _SIDE)
