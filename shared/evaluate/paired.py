@@ -52,8 +52,10 @@ def changes(first: Mapping[str, Row], second: Mapping[str, Row]) -> dict[str, Ch
         UserError: the two did not see the same pictures.
     """
     ids = sorted(first.keys() & second.keys())
-    if not ids or any(first[id].image_sha != second[id].image_sha for id in ids):
-        raise UserError("these runs did not see the same pictures, so there is nothing to compare")
+    other = [id for id in ids if first[id].image_sha != second[id].image_sha]
+    if not ids or other:
+        which = f"{len(other)} of {len(ids)} differ, such as {other[0]}" if ids else "none has the same name"
+        raise UserError(f"these runs did not see the same pictures ({which}), so there is nothing to compare")
     found = {}
     for name, value in MEASURES.items():
         values = [(first[id], value(first[id]), value(second[id])) for id in ids]
