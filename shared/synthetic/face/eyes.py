@@ -30,6 +30,7 @@ _POLAR = (48, 256)  # radius from the pupil's centre to the rim, angle
 _SCLERA = (0.50, 0.455, 0.42)
 FLESH_RGB, PALE_FLESH_RGB = (0.46, 0.265, 0.22), (0.48, 0.36, 0.32)  # at the inner and the outer corner
 _PUPIL = 0.006
+_PHOTO_LIGHT, _PHOTO_CHROMA = 0.65, 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class EyeCharts:
     """What the eyes of one head model need."""
 
     vertex: Tensor  # (V, 4) rest direction from the eye's centre (0 off the eyes), 1 on the left eye
-    photos: tuple[Tensor, ...]  # (48, 256, 3) linear each, polar
+    photos: tuple[Tensor, ...]  # (48, 256, 3) linear each, polar; from brown to blue
     blotches: NoiseTile
 
     @staticmethod
@@ -50,7 +51,8 @@ class EyeCharts:
                 points = assets.v_template[ball]
                 vertex[ball, :3] = unit(points - (points.amin(0) + points.amax(0)) / 2)
                 vertex[ball, 3] = left
-        return EyeCharts(vertex, tuple(_polar_photo(iris) for iris in irises), blotches)
+        photos = sorted((_polar_photo(iris) for iris in irises), key=_blueness)
+        return EyeCharts(vertex, tuple(photos), blotches)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +187,16 @@ def _polar_photo(iris: IrisTexture) -> Tensor:
     radial, angular = _POLAR
     size, centre = (radial, angular), (width / 2 - 0.5, height / 2 - 0.5)
     polar = cv2.warpPolar(iris.picture, size, centre, iris.radius_px, cv2.WARP_POLAR_LINEAR | cv2.INTER_AREA)
-    linear = srgb_to_linear(polar.astype(np.float64) / 255).astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(linear.transpose(1, 0, 2)[:, ::-1]))
+    linear = srgb_to_linear(polar.transpose(1, 0, 2)[:, ::-1] / 255)
+    grey = linear.mean(-1, keepdims=True)
+    # Pictures of eyes are lit and enhanced for beauty; as albedo they would glow.
+    return torch.from_numpy((_PHOTO_LIGHT * (grey + _PHOTO_CHROMA * (linear - grey))).astype(np.float32))
+
+
+def _blueness(polar: Tensor) -> float:
+    """Blue over red of an iris without its pupil."""
+    red, _, blue = polar[_POLAR[0] // 2 :].mean((0, 1)).tolist()
+    return blue / max(red, 1e-6)
 
 
 def _step(low: float, high: float, value: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,20 +19,22 @@ from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
 
 _ALONG = 17  # vertices along a lid
 _RINGS = (0.0, 0.4, 0.75, 1.0)  # from root to tip
-_UPPER_M, _LOWER_M = 0.0062, 0.0032
+_UPPER_M, _LOWER_M = 0.0060, 0.0028
 _STEPS = 40  # in which the lid's edge is looked for
 _FORWARD = 0.35  # cosine between the lid's surface and the way out of the eye, from which on it faces forward
 # Right eye: the landmarks beyond those of ``RIGHT_LIDS[:9]``, and beyond the lower lid's.
 _UPPER_BEYOND = (33, 247, 30, 29, 27, 28, 56, 190, 133)
 _LOWER_BEYOND = (133, 112, 26, 22, 23, 24, 110, 25, 33)
 _REPEATS = 2.0
+_TEXEL_M = 0.00012  # what a texel spans along the lid
+_BLURS = (1.2, 3.0)  # texels a sub-pixel, from which on the cover is blurred by as many
 
 
 @dataclass(frozen=True, eq=False)
 class LashCards:
     """Texture and triangles, the same for everyone."""
 
-    cover: Tensor  # (h, w) uint8
+    covers: tuple[Tensor, ...]  # (h, w) uint8 each: hair by hair, and blurred for smaller pictures
     faces: Tensor  # (F, 3) of four ribbons
     uv: Tensor  # (F, 3, 2)
     roots: LandmarkEmbedding  # (36) the right eye's upper and lower lid, then the left's
@@ -47,11 +50,12 @@ class LashCards:
         u = np.repeat(np.linspace(0, _REPEATS, _ALONG), rows)
         v = np.tile(0.99 - 0.98 * np.array(_RINGS), _ALONG)
         uv = np.tile(np.stack([u, v], 1), (4, 1)).astype(np.float32)
-        cover = torch.from_numpy(strand_tile(seed=301, count=52, size=(48, 128), lean=0.0))
+        sharp = strand_tile(seed=301, count=52, size=(48, 128), lean=0.0)
+        covers = [sharp, *(_blurred(sharp, scale) for scale in _BLURS)]
         device = assets.v_template.device
         roots = _lid_edges(assets, pen)
         return LashCards(
-            cover=cover.to(device),
+            covers=tuple(torch.from_numpy(cover).to(device) for cover in covers),
             faces=torch.from_numpy(faces).to(device),
             uv=torch.from_numpy(uv[faces]).to(device),
             roots=LandmarkEmbedding(roots.face_index.to(device), roots.barycentric.to(device)),
@@ -80,6 +84,8 @@ def lashes(cards: LashCards, head: PosedHead, length: float, mascara: float, hai
             edges, (4, 4, 3, 3), (up, -up, up, -up), (_UPPER_M, _LOWER_M, _UPPER_M, _LOWER_M), strict=True
         )
     ]
+    pixel_m = float(head.joints_m[3:5].norm(dim=1).mean() / head.camera.focal_px[0]) / 2  # of sub-pixels
+    texels = pixel_m / _TEXEL_M
     colour = np.minimum(np.array(hair_rgb) * 0.35, 0.05) * (1 - 0.8 * mascara) + 0.006
     return Surface(
         name="lashes",
@@ -88,9 +94,15 @@ def lashes(cards: LashCards, head: PosedHead, length: float, mascara: float, hai
         part=Part.HAIR,
         material=LashMaterial(head.verts_m.new_tensor(colour)),
         uv=cards.uv,
-        cover=cards.cover,
+        cover=cards.covers[sum(texels > blur for blur in _BLURS)],
         casts_shadow=False,
     )
+
+
+def _blurred(cover: np.ndarray, texels: float) -> np.ndarray:
+    """Averaged along the lid: single hairs would be specks where they are finer than the pixels."""
+    width = cover.shape[1]
+    return cv2.GaussianBlur(np.tile(cover, (1, 3)), (0, 0), texels, sigmaY=1.0)[:, width : 2 * width].copy()
 
 
 def _ribbon(edge: Tensor, centre: Tensor, lift: Tensor, length_m: float) -> Tensor:

@@ -38,7 +38,7 @@ class TilePlace:
 class SkinLook:
     """Skin without make-up. Amounts of pigment are in the units of `tones`."""
 
-    photo: int | None  # index of a photographed skin
+    photo: int | None  # a photographed skin: 0 and 1 are the nearest in tone, and so on up to the number of them
     photo_gain: float
     warmth: float
     blood: float  # of the whole face
@@ -77,7 +77,7 @@ class BrowLook:
 class EyeLook:
     """Both eyes."""
 
-    photo: int | None  # index of a photographed iris
+    photo: int | None  # a photographed iris: 0 is the brownest
     iris: RGB  # linear, of the outer iris
     inner: RGB  # linear, around the pupil
     fibres: int  # seed
@@ -178,7 +178,7 @@ def _draw_skin(rng: np.random.Generator, traits: Traits, n_skins: int) -> SkinLo
         blood=float(rng.normal(0.0, 0.06)),
         blotches=TilePlace.draw(rng, (0.08, 0.14)),
         mottle_melanin=float(0.018 * mottle[0] * ageing),
-        mottle_blood=float(0.050 * mottle[1] * ageing),
+        mottle_blood=float(0.036 * mottle[1] * ageing),
         redness=_rgb(rng.uniform((0.03, 0.05, 0.06), (0.20, 0.24, 0.32))),
         sockets=float(rng.uniform(0.01, 0.09)),
         under_eye=float(rng.uniform(0.0, 0.07) + 0.04 * traits.age),
@@ -211,15 +211,15 @@ def _draw_brows(rng: np.random.Generator, traits: Traits) -> BrowLook:
 
 def _draw_eyes(rng: np.random.Generator, traits: Traits, n_irises: int) -> EyeLook:
     photographed = bool(rng.random() < 0.5) and n_irises > 0
-    photo = int(rng.random() * max(n_irises, 1))
     # Brown everywhere, light irises with light skin.
-    kind = int(len(_IRISES) * rng.random() ** (0.9 + 9 * traits.melanin))
+    lightness = rng.random() ** (0.9 + 9 * traits.melanin)
+    kind = int(len(_IRISES) * lightness)
     iris = _linear(_IRISES[kind]) * rng.uniform(0.75, 1.25)
     iris = iris + 0.2 * (iris.mean() - iris)
     inner_kind = max(kind - int(rng.integers(0, 4)), 0)
     inner = 0.5 * iris + 0.45 * _linear(_IRISES[inner_kind])
     return EyeLook(
-        photo=photo if photographed else None,
+        photo=int(n_irises * lightness) if photographed else None,
         iris=_rgb(iris),
         inner=_rgb(inner),
         fibres=int(rng.integers(2**31)),

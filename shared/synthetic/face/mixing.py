@@ -42,8 +42,8 @@ def skin_mixing(look: SkinLook, traits: Traits, grooming: Grooming) -> np.ndarra
     add("lower_lip", "melanin", -0.5 * own * look.lips_melanin)
     add("mouth_line", "blood", 0.3)
     add("mouth_line", "melanin", 0.12)
-    add("folds", "melanin", 0.10 * look.wrinkles)
-    add("folds", "blood", 0.20 * look.wrinkles)
+    add("folds", "melanin", 0.08 * look.wrinkles)
+    add("folds", "blood", 0.10 * look.wrinkles)
     add("freckles", "freckles", own * even * look.freckle_melanin)
     always("blood", grooming.flush)
 

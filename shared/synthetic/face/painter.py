@@ -21,7 +21,7 @@ from shared.synthetic.face.noise import blotches, pores
 from shared.synthetic.face.occlusion import ambient_occlusion
 from shared.synthetic.face.parts import from_neck_edge, part_of_face, region_share, split_faces
 from shared.synthetic.face.pen import Pen
-from shared.synthetic.face.photo import photo_detail
+from shared.synthetic.face.photo import SkinPhoto
 from shared.synthetic.face.skin import SkinCharts, skin_material
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
@@ -65,7 +65,7 @@ class FacePainter:
                 chart=draw_charts(window),
                 blotches=spots,
                 pores=pores(),
-                photos=tuple(photo_detail(skin.albedo, window) for skin in skins),
+                photos=tuple(SkinPhoto.of(skin, window) for skin in skins),
                 faces=assets.faces[rows["skin"]],
                 corners=torch.cat([assets.uv[assets.uv_faces], vertex[assets.faces]], 2)[rows["skin"]],
             ),

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from shared.synthetic.face.textures import SkinTexture
 from shared.synthetic.face.window import FaceWindow
 from shared.synthetic.person import srgb_to_linear
 
 STEP = 0.02  # of log albedo, in int8
+_OPPOSITE_DEG = 100.0
 _PLAIN = (50, 280, 205, 425, 9, 151, 199)  # landmarks on plain skin: cheeks, forehead, chin
 
 
-def photo_detail(albedo: np.ndarray, window: FaceWindow) -> Tensor:
-    """(T, T, 3) sRGB uint8 over the head's texture -> (T, T, 3) int8, log albedo against that of the plain face."""
-    table = np.log(np.maximum(srgb_to_linear(np.arange(256) / 255), 0.004)).astype(np.float32)
-    logs = table[albedo]
-    scale = len(albedo) / window.grid
-    places = (window.landmarks_px[list(_PLAIN)] + (window.left, window.top)) * scale
-    plain = np.median(np.concatenate([_patch(logs, x, y) for x, y in places]), 0)
-    return torch.from_numpy(np.clip(np.round((logs - plain) / STEP), -127, 127).astype(np.int8))
+@dataclass(frozen=True, eq=False)
+class SkinPhoto:
+    """Detail of one skin."""
+
+    detail: Tensor  # (T, T, 3) int8, log albedo against that of the plain face, in units of ``STEP``
+    tone_deg: float
+
+    @staticmethod
+    def of(skin: SkinTexture, window: FaceWindow) -> SkinPhoto:
+        """Take a photographed skin apart."""
+        table = np.log(np.maximum(srgb_to_linear(np.arange(256) / 255), 0.004)).astype(np.float32)
+        logs = table[skin.albedo]
+        scale = len(skin.albedo) / window.grid
+        places = (window.landmarks_px[list(_PLAIN)] + np.array([window.left, window.top])) * scale
+        plain = np.median(np.concatenate([_patch(logs, x, y) for x, y in places]), 0)
+        detail = np.clip(np.round((logs - plain) / STEP), -127, 127).astype(np.int8)
+        return SkinPhoto(torch.from_numpy(detail), skin.tone_deg)
+
+    def foreign(self, tone_deg: float) -> float:
+        """How little the skin's colours suit a person: 0 the same tone, 1 the opposite."""
+        return min(abs(self.tone_deg - tone_deg) / _OPPOSITE_DEG, 1.0)
+
+
+def nearest(photos: Sequence[SkinPhoto], rank: int, tone_deg: float) -> SkinPhoto:
+    """One of the half of the photographs nearest in tone; two ranks share each.
+
+    IndexError if there are not that many.
+    """
+    return sorted(photos, key=lambda photo: photo.foreign(tone_deg))[rank // 2]
 
 
 def sample_detail(detail: Tensor, u: Tensor, v: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from shared.synthetic.face.look import BrowLook, Grooming, SkinLook, TilePlace
 from shared.synthetic.face.mixing import QUANTITIES, skin_mixing
 from shared.synthetic.face.noise import NoiseTile
 from shared.synthetic.face.pen import Pen
-from shared.synthetic.face.photo import STEP, sample_detail
-from shared.synthetic.face.tones import pigment_directions
+from shared.synthetic.face.photo import STEP, SkinPhoto, nearest, sample_detail
+from shared.synthetic.face.tones import pigment_directions, typology_angle_deg
 from shared.synthetic.face.window import FaceWindow
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import Hits, PosedHead, Shading
@@ -34,7 +34,7 @@ class SkinCharts:
     chart: Tensor  # (h * w, 16) uint8
     blotches: NoiseTile
     pores: NoiseTile
-    photos: tuple[Tensor, ...]  # (T, T, 3) int8 each
+    photos: tuple[SkinPhoto, ...]
     faces: Tensor  # (F, 3) of the skin's surface
     corners: Tensor  # (F, 3, 4): texture coordinates, distance from the neck's edge (0 there, 1 further up), ear
 
@@ -54,6 +54,8 @@ class SkinMaterial:
     log_tone: Tensor  # (3, 1)
     pigments: Tensor  # (3, 2) what melanin and blood take off the log albedo
     mixing: Tensor  # (17, 12) chart channels and 1 -> `QUANTITIES`
+    photo: SkinPhoto | None
+    photo_mixing: Tensor  # (3, 3) its detail -> log albedo
     drawn: Tensor  # (2, h * w) uint8: brow hairs, moles
     brow_rgb: Tensor  # (3, 1)
     stubble_rgb: Tensor  # (3, 1)
@@ -80,9 +82,9 @@ class SkinMaterial:
         blood = mixed["blood"] + look.mottle_blood * blotch[1] + look.redness[2] * ear
         pigment = torch.stack([melanin * inner, blood * inner])
         albedo = torch.addmm(self.log_tone, self.pigments, pigment, alpha=-1)
-        if look.photo is not None:
-            detail = sample_detail(charts.photos[look.photo], u, v)
-            albedo.addcmul_(detail, inner, value=STEP * look.photo_gain)
+        if self.photo is not None:
+            detail = torch.mm(self.photo_mixing, sample_detail(self.photo.detail, u, v))
+            albedo.addcmul_(detail, inner)
         albedo = albedo.exp_()
 
         hairs = mixed["hairs"] * (1 + 0.55 * close * (pore[3] - 1)) * (1 + 0.12 * (blotch[0] + blotch[1]))
@@ -134,14 +136,22 @@ def skin_material(
 ) -> SkinMaterial:
     """The material of one picture. ``brow_hairs`` (h, w) uint8 on the window; ``occlusion`` (V,)."""
     new = charts.corners.new_tensor
+    tone = plain_tone(look, traits)
+    tone_deg = typology_angle_deg(tone)
+    photo = None if look.photo is None else nearest(charts.photos, look.photo, tone_deg)
+    # Of a skin of quite another tone only light and dark are of use.
+    chroma = 0.0 if photo is None else 1 - photo.foreign(tone_deg)
+    photo_mixing = look.photo_gain * STEP * (chroma * np.eye(3) + (1 - chroma) / 3)
     corners = torch.cat([charts.corners, occlusion[charts.faces][..., None]], 2)
     return SkinMaterial(
         charts=charts,
         look=look,
         corners=corners.flatten(1).T.contiguous(),
-        log_tone=new(np.log(plain_tone(look, traits)))[:, None],
+        log_tone=new(np.log(tone))[:, None],
         pigments=new(pigment_directions(traits.melanin).T),
         mixing=new(skin_mixing(look, traits, grooming)),
+        photo=photo,
+        photo_mixing=new(photo_mixing),
         drawn=_drawn(charts, look, brow_hairs),
         brow_rgb=new((0.0, 0.0, 0.0) if brows is None else brows.rgb)[:, None],
         stubble_rgb=new(np.minimum(np.array(traits.hair_rgb) * 0.6, 0.12))[:, None],

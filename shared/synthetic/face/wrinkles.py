@@ -85,7 +85,9 @@ def _groove(pen: Pen, points: np.ndarray, width_mm: float) -> np.ndarray:
     """A soft furrow of depth about 1 that runs out at both ends."""
     curve = smooth_curve(points, 4)
     image = np.zeros(pen.window.size, np.float32)
-    strength = np.sin(np.pi * np.linspace(0.06, 0.94, len(curve) - 1)) ** 0.7
+    along = np.linspace(0, 1, len(curve) - 1)
+    # Real furrows come and go along their way.
+    strength = np.sin(np.pi * (0.06 + 0.88 * along)) ** 0.7 * (0.75 + 0.25 * np.sin(17 * along + points[0, 1]))
     thickness = max(round(width_mm * pen.texels_per_mm), 1)
     for index, level in enumerate(strength):
         ends = [(round(float(x)), round(float(y))) for x, y in curve[index : index + 2]]
