@@ -104,7 +104,9 @@ def _cuts(marks: Tensor, centre: Tensor) -> tuple[np.ndarray, ...]:
     def uv(points: Tensor) -> np.ndarray:
         return _CHART.uv(torch.nn.functional.normalize(points - centre, dim=1)).numpy()
 
-    under = uv(marks[list(_JAW)] + marks.new_tensor(_UNDER_JAW_M))
+    # Nothing below the ear, all of it below the chin.
+    share = torch.linspace(0, 1, len(_JAW))[:, None] ** 0.8
+    under = uv(marks[list(_JAW)] + share * marks.new_tensor(_UNDER_JAW_M))
 
     def outline(points: np.ndarray) -> np.ndarray:
         return np.concatenate([points, points[::-1] * [-1, 1] + [1, 0]])

@@ -98,9 +98,9 @@ def gather_point(gather: Gather) -> np.ndarray:
 def gather_curves(skull: Skull, gather: Gather, lift_m: float) -> Tensor:
     """(COLUMNS + 1, 14, 3) from the hairline all round to the place where the hair is held."""
     azimuth = np.linspace(-180, 180, COLUMNS + 1)
-    start = compass(azimuth, line_elevation(azimuth) + 1.0)
+    above_ears = 8 - 0.03 * (np.abs(azimuth) - 86) ** 2
+    start = compass(azimuth, np.maximum(line_elevation(azimuth) + 1.0, above_ears))
     goal = gather_point(gather)
-    # Temples and nape are combed around the ears, not across them.
     middle = start + goal + 0.35 * compass(azimuth, 25.0) * (1 - np.abs(azimuth / 180))[:, None]
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     t = np.linspace(0, 1, 14)[None, :, None]

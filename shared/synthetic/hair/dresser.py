@@ -104,8 +104,8 @@ class HairDresser:
         edge = frayed(inside, look.softness, self.ragged)
         tone = 0.62 + (0.3 + 0.2 * look.contrast) / 255 * torch.from_numpy(self.streaks).to(head.verts_m)
         flow = self.scalp.combed(head, hanging(self.scalp.flow_from))
-        shaved = look.body is None and look.shell_m < 0.003
-        cap = shell_cover(edge, self.streaks, -0.1 if shaved else -1.0, 0.0)
+        # The skin shines through very short hair.
+        cap = shell_cover(edge, self.streaks, -1.0 if look.body else max(-1.0, -0.1 - 60 * look.shell_m**1.2), 0.0)
         out = [self.scalp.shell(head, "scalp hair", _CAP_M, 1e-3 * flow, cap, rgb, tone, 0.6, False)]
         longest = max(look.shell_m, look.top_shell_m)
         if longest == 0:
@@ -136,7 +136,7 @@ class HairDresser:
             line = self.hairline
             depth, sides = line.at(inside, self.roots.uv), line.at(line.sides, self.roots.uv)
             grown = tufts(skull, self.roots, depth, sides, head.neutral_m, body, look.side, look.volume, rng)
-            return [(grown, self.tuft, "hair", True)]
+            return [(grown, self.tuft, "hair", not body.curl_m)]  # curls cover what their shells cover
         if isinstance(body, Drape):
             return self._draped(skull, body, look, rng)
         if isinstance(body, Gather):
@@ -149,12 +149,12 @@ class HairDresser:
         curves = drape_curves(skull, drape, look.side, 0.014 * look.volume, rng)
         inner = layer(skull, curves, drape.curl_m, -0.005, rng)
         outer = layer(skull, curves, drape.curl_m, 0.0, rng)
-        top = layer(skull, curves, drape.curl_m, 0.004, rng)
+        top = layer(skull, curves, drape.curl_m, 0.0015, rng)
         full = [
             sheet(inner, _shade(inner, 0.35, 0.5), _TILE_M, 0.0),
             sheet(outer, _shade(outer, 0.6, 1.0), _TILE_M, 0.3),
         ]
-        loose = [locks(skull, layer(skull, curves, drape.curl_m, 0.002, rng), 150, rng)]
+        loose = [locks(skull, layer(skull, curves, drape.curl_m, 0.0, rng), 150, rng)]
         thin = [sheet(top, _shade(top, 0.7, 1.0), _TILE_M, 0.6)]
         if drape.fringe > 0:
             sweep = look.side * 0.12 if drape.parting_deg else 0.0

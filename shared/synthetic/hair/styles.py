@@ -115,7 +115,7 @@ class HairLook:
         style = STYLES[0] if bald else STYLES[rng.choice(len(STYLES), p=weights / weights.sum())]
         loss = float(np.clip(p * (0.15 + 1.1 * traits.age) * rng.uniform(0, 1.25), 0, 1))
         length = math.exp(rng.normal(0, 0.16))
-        strand = rng.normal(1, 0.06, 3).clip(0.85, 1.15)
+        bright, warm = math.exp(rng.normal(0, 0.12)), rng.normal(0, 0.05)
         return HairLook(
             style=style.name,
             shell_m=style.shell_m * length,
@@ -126,8 +126,8 @@ class HairLook:
             side=1.0 if rng.random() < 0.55 else -1.0,
             recession=loss * float(rng.uniform(0.5, 1.0)),
             thinning=max(0.0, loss - 0.55) if isinstance(style.body, Tufts | None) else 0.0,
-            softness=float(rng.uniform(0.02, 0.045)),
-            tint=(float(strand[0]), float(strand[1]), float(strand[2])),
+            softness=float(rng.uniform(0.03, 0.07)),
+            tint=(bright * (1 + warm), bright, bright * (1 - warm)),
             contrast=float(rng.uniform(0.7, 1.3)),
             seed=int(rng.integers(2**31)),
         )
