@@ -14,7 +14,7 @@ from shared.synthetic.surroundings.light_colour import LUMINANCE, six_walls
 from shared.synthetic.surroundings.lights import LightPlan
 
 SKIN = 0.35  # albedo of a middling skin, which the exposure is made for
-_SKIN_LEVEL = 0.38  # radiance of such skin where most light falls
+_SKIN_LEVEL = 0.42  # radiance of such skin where most light falls
 _BACKGROUND_LEVEL = 0.28  # mean luminance that backgrounds are drawn towards
 _DARKEST_WALL = 0.12  # of the mean: no place is black on one side
 

@@ -96,7 +96,7 @@ def _three_point(rng: np.random.Generator, side: float) -> LightPlan:
 
 def _backlit(rng: np.random.Generator, side: float) -> LightPlan:
     kelvin = rng.uniform(3500, 6500)
-    rim = _lamp(side * rng.uniform(130, 175), rng.uniform(8, 45), rng.uniform(0.8, 2.2), rng.uniform(0.01, 0.2), kelvin)
+    rim = _lamp(side * rng.uniform(130, 175), rng.uniform(8, 45), rng.uniform(1.5, 4), rng.uniform(0.01, 0.2), kelvin)
     front = _lamp(rng.normal(0, 40), rng.uniform(15, 50), rng.uniform(0.1, 0.5), 0.35, rng.uniform(5000, 7000))
     return LightPlan((rim, front), rng.uniform(0.4, 0.7), 1.2, 0.9, rng.uniform(1.2, 2.6), rng.uniform(0.7, 1))
 
@@ -129,7 +129,7 @@ def _coloured(rng: np.random.Generator, side: float) -> LightPlan:
 
 def _dim(rng: np.random.Generator, side: float) -> LightPlan:
     key = _lamp(side * rng.uniform(0, 90), rng.uniform(0, 50), 1, rng.uniform(0.05, 0.25), rng.uniform(2500, 4500))
-    return LightPlan((key,), rng.uniform(0.15, 0.5), 1, 0.8, rng.uniform(0.4, 1), rng.uniform(0.25, 0.6))
+    return LightPlan((key,), rng.uniform(0.15, 0.5), 1, 0.8, rng.uniform(0.4, 1), rng.uniform(0.3, 0.65))
 
 
 def _flash(rng: np.random.Generator, side: float) -> LightPlan:
