@@ -15,6 +15,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.synthetic.face.look import FaceLook, Grooming, draw_grooming
 from shared.synthetic.face.painter import FacePainter
+from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import Hits, Part, PosedHead, Surface, skull_motion
 
@@ -160,6 +161,38 @@ def test_little_light_gets_into_the_mouth_and_the_nostrils(painter: FacePainter)
         assert occlusion[assets.region("mouth_interior")].mean() < 0.4 * occlusion[cheek].mean()
     teeth = assets.region("teeth")
     assert painter.occlusion[1][teeth].mean() > painter.occlusion[0][teeth].mean()
+
+
+def test_a_photographed_skin_gives_its_detail_but_not_its_tone(painter: FacePainter) -> None:
+    side = 256
+    rows = np.arange(side)[:, None, None]
+    stripes = np.where(rows // 8 % 2 == 0, 1.0, 0.7) * np.array([200.0, 160.0, 140.0])
+    picture = np.broadcast_to(stripes, (side, side, 3)).astype(np.uint8)
+    iris = IrisTexture("blue", np.full((64, 64, 3), (20, 40, 200), np.uint8), 30.0)
+    own = FacePainter.of(painter.assets, [SkinTexture("stripes", picture, 40.0)], [iris])
+    look, grooming = FaceLook.draw(np.random.default_rng(0), TRAITS, 1, 1), draw(0)[1]
+    head = make_head(own)
+    albedo = []
+    for photo in (None, 0):
+        each = dataclasses.replace(look, skin=dataclasses.replace(look.skin, photo=photo))
+        each = dataclasses.replace(each, eyes=dataclasses.replace(look.eyes, photo=0))
+        surfaces = by_name(own.surfaces(head, each, TRAITS, grooming))
+        albedo.append(surfaces["skin"].material(hits_everywhere(surfaces["skin"])).albedo)
+        eyes = surfaces["eyes"].material(hits_everywhere(surfaces["eyes"])).albedo
+        assert int((eyes[:, 2] > 2 * eyes[:, 0]).sum()) > 10
+    ratio = (albedo[1] / albedo[0]).log()
+    assert float(ratio.std()) > 0.1
+    assert float(ratio.quantile(0.5).abs()) < 0.5
+
+
+def test_lashes_grow_from_both_lids_and_stand_out_of_the_eye(painter: FacePainter) -> None:
+    head = make_head(painter)
+    ribbons = by_name(painter.surfaces(head, *draw(0)[:1], TRAITS, draw(0)[1]))["lashes"].verts_m.reshape(4, -1, 4, 3)
+    for ribbon, eye, upper in zip(ribbons, (4, 4, 3, 3), (True, False, True, False), strict=True):
+        root, tip = (ribbon[:, ring] - head.joints_m[eye] for ring in (0, -1))
+        assert (tip.norm(dim=1) > root.norm(dim=1)).all()
+        assert bool((tip - root)[:, 1].mean() > 0) == upper
+        assert (ribbon[:, 0, 0].mean() > 0) == (eye == 3)
 
 
 def test_a_head_without_texture_coordinates_is_refused(painter: FacePainter) -> None:

@@ -44,7 +44,7 @@ class EyeCharts:
     @staticmethod
     def of(assets: FlameAssets, irises: tuple[IrisTexture, ...], blotches: NoiseTile) -> EyeCharts:
         """Eyes of a head; a head without eye regions has none."""
-        vertex = torch.zeros(assets.n_vertices, 4)
+        vertex = assets.v_template.new_zeros(assets.n_vertices, 4)
         for name, left in (("left_eye", 1.0), ("right_eye", 0.0)):
             if name in assets.regions:
                 ball = assets.regions[name]

@@ -130,7 +130,7 @@ def _lid_edges(assets: FlameAssets, pen: Pen) -> LandmarkEmbedding:
     path = pen.window.uv(pen.points[rims] * (1 - share) + pen.points[beyond] * share)  # (steps, 36, 2)
     face, weights = locate(torch.from_numpy(path.reshape(-1, 2)), assets.uv[assets.uv_faces].cpu())
     places = LandmarkEmbedding(face, weights).positions(assets.v_template.cpu(), assets.faces.cpu())
-    normals = vertex_normals(assets.v_template, assets.faces).cpu()[assets.faces[face].cpu()]
+    normals = vertex_normals(assets.v_template, assets.faces).cpu()[assets.faces.cpu()[face]]
     normals = unit((normals * weights[..., None]).sum(1)).reshape(_STEPS, -1, 3)
     centres = (assets.joint_regressor[[4, 3]] @ assets.v_template).cpu().repeat_interleave(len(rims) // 2, 0)
     forward = (normals * unit(places.reshape(_STEPS, -1, 3) - centres)).sum(2)

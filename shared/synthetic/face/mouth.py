@@ -37,7 +37,7 @@ class MouthCharts:
     @staticmethod
     def of(assets: FlameAssets, blotches: NoiseTile) -> MouthCharts:
         """The mouth of a head; one without teeth, tongue or sockets has dark flesh alone."""
-        vertex = torch.zeros(assets.n_vertices, 7)
+        vertex = assets.v_template.new_zeros(assets.n_vertices, 7)
         for column, names in enumerate((TEETH, TONGUE, SOCKETS)):
             for name in names:
                 if name in assets.regions:
@@ -47,13 +47,13 @@ class MouthCharts:
         for jaw in (False, True):
             chosen = teeth & (lower == jaw)
             if int(chosen.sum()) > 2:
-                arch, height = _arch(assets.v_template[chosen].numpy(), jaw)
-                vertex[chosen, 3], vertex[chosen, 4] = torch.from_numpy(arch), torch.from_numpy(height)
+                arch, height = _arch(assets.v_template[chosen].cpu().numpy(), jaw)
+                vertex[chosen, 3:5] = torch.from_numpy(np.stack([arch, height], 1)).to(vertex)
         vertex[:, 5] = lower.float()
         eyes = (assets.joint_regressor[3:5] @ assets.v_template)[:, 0].abs().mean()
         vertex[:, 6] = (assets.v_template[:, 0].abs() > eyes).float()
         bounds = np.cumsum([(0.0, *_UPPER_MM), (0.0, *_LOWER_MM)], 1) / 1000
-        return MouthCharts(vertex, blotches, torch.from_numpy(bounds.astype(np.float32)))
+        return MouthCharts(vertex, blotches, torch.from_numpy(bounds).to(vertex))
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,7 +53,8 @@ class FacePainter:
         """
         window = FaceWindow.of(assets)
         pen = Pen(window)
-        spots, rows = blotches(), split_faces(assets)
+        device = assets.v_template.device
+        spots, rows = blotches().to(device), split_faces(assets)
         vertex = torch.stack([from_neck_edge(assets), region_share(assets, "ears")], 1)
         return FacePainter(
             assets=assets,
@@ -62,10 +63,10 @@ class FacePainter:
             skin=SkinCharts(
                 window=window,
                 pen=pen,
-                chart=draw_charts(window),
+                chart=draw_charts(window).to(device),
                 blotches=spots,
-                pores=pores(),
-                photos=tuple(SkinPhoto.of(skin, window) for skin in skins),
+                pores=pores().to(device),
+                photos=tuple(SkinPhoto.of(skin, window, device) for skin in skins),
                 faces=assets.faces[rows["skin"]],
                 corners=torch.cat([assets.uv[assets.uv_faces], vertex[assets.faces]], 2)[rows["skin"]],
             ),
@@ -85,7 +86,9 @@ class FacePainter:
             "eyes": eye_material(self.eyes, look.eyes, head),
             "mouth": mouth_material(self.mouth, look.mouth, occlusion),
         }
-        part_maps = {"skin": None if label is None else self.skin.window.whole(label * np.uint8(Part.BROWS))}
+        part_maps = {
+            "skin": None if label is None else self.skin.window.whole(label * np.uint8(Part.BROWS)).to(self.part.device)
+        }
         surfaces = [
             Surface(
                 name=name,

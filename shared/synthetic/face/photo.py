@@ -26,15 +26,15 @@ class SkinPhoto:
     tone_deg: float
 
     @staticmethod
-    def of(skin: SkinTexture, window: FaceWindow) -> SkinPhoto:
-        """Take a photographed skin apart."""
+    def of(skin: SkinTexture, window: FaceWindow, device: torch.device) -> SkinPhoto:
+        """Take a photographed skin apart, onto a device."""
         table = np.log(np.maximum(srgb_to_linear(np.arange(256) / 255), 0.004)).astype(np.float32)
         logs = table[skin.albedo]
         scale = len(skin.albedo) / window.grid
         places = (window.landmarks_px[list(_PLAIN)] + np.array([window.left, window.top])) * scale
         plain = np.median(np.concatenate([_patch(logs, x, y) for x, y in places]), 0)
-        detail = np.clip(np.round((logs - plain) / STEP), -127, 127).astype(np.int8)
-        return SkinPhoto(torch.from_numpy(detail), skin.tone_deg)
+        detail = np.ascontiguousarray(np.clip(np.round((logs - plain) / STEP), -127, 127).astype(np.int8))
+        return SkinPhoto(torch.from_numpy(detail).to(device), skin.tone_deg)
 
     def foreign(self, tone_deg: float) -> float:
         """How little the skin's colours suit a person: 0 the same tone, 1 the opposite."""
