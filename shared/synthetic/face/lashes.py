@@ -19,7 +19,7 @@ from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
 
 _ALONG = 17  # vertices along a lid
 _RINGS = (0.0, 0.4, 0.75, 1.0)  # from root to tip
-_UPPER_M, _LOWER_M = 0.0060, 0.0028
+_UPPER_M, _LOWER_M = 0.0054, 0.0018
 _STEPS = 40  # in which the lid's edge is looked for
 _FORWARD = 0.35  # cosine between the lid's surface and the way out of the eye, from which on it faces forward
 # Right eye: the landmarks beyond those of ``RIGHT_LIDS[:9]``, and beyond the lower lid's.
@@ -113,7 +113,9 @@ def _ribbon(edge: Tensor, centre: Tensor, lift: Tensor, length_m: float) -> Tens
     along = torch.linspace(-1, 1, len(root), device=edge.device)[:, None]
     fan = unit(edge[-1] - edge[0]) * along  # away from the middle of the lid
     reach = length_m * (0.4 + 0.6 * torch.cos(0.45 * torch.pi * along))
-    rings = [root + reach * (ring * unit(outward + 0.4 * fan) + (0.1 * ring + 0.4 * ring**2) * lift) for ring in _RINGS]
+    rings = [
+        root + reach * (ring * unit(outward + 0.4 * fan) + (0.05 * ring + 0.35 * ring**2) * lift) for ring in _RINGS
+    ]
     return torch.stack(rings, 1).reshape(-1, 3)
 
 

@@ -183,7 +183,7 @@ def _draw_skin(rng: np.random.Generator, traits: Traits, n_skins: int) -> SkinLo
         sockets=float(rng.uniform(0.01, 0.09)),
         under_eye=float(rng.uniform(0.0, 0.07) + 0.04 * traits.age),
         lips_blood=float(rng.uniform(0.32, 0.72)),
-        lips_melanin=float(rng.uniform(0.02, 0.10) + 0.08 * traits.melanin * rng.random()),
+        lips_melanin=float(rng.uniform(0.02, 0.10) + traits.melanin * rng.uniform(0.03, 0.14)),
         freckles=float(rng.uniform(0.25, 1.0) if freckled else 0.12 * rng.random() * traits.age),
         freckle_melanin=float(rng.uniform(0.10, 0.28)),
         moles=tuple((float(x), float(y), float(radius), float(dark)) for x, y, radius, dark in moles),
