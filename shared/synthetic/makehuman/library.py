@@ -108,7 +108,7 @@ class MakeHumanLibrary:
 
         ``rgb`` is its linear colour; None takes the texture's own. KeyError if there is no such style.
         """
-        return [self._garment("hair", name, head).hair(head, rgb)]
+        return self._garment("hair", name, head).hair(head, rgb)
 
     def brow_surfaces(self, head: PosedHead, name: str, rgb: tuple[float, float, float]) -> list[Surface]:
         """Eyebrows of a linear colour that move with the skin. KeyError if there are none of this name."""
