@@ -46,6 +46,7 @@ class HairDresser:
     scalp: Patch
     roots: Roots
     streaks: np.ndarray  # (SIDE, SIDE) uint8 along the flow of short hair
+    stubble: np.ndarray  # (SIDE, SIDE) uint8, the same, finer
     ragged: np.ndarray  # (SIDE, SIDE) float32: how hairlines fray
     dense: StrandTexture
     sparse: StrandTexture
@@ -63,13 +64,15 @@ class HairDresser:
         skin = skin_faces(assets)
         skin = skin[~ears[skin].any(1)]
         hairline = Hairline.of()
-        streaks = flow_streaks(_chart_flow(), 73, 0.8)
+        flow = _chart_flow()
+        streaks = flow_streaks(flow, 73, 0.8)
         return HairDresser(
             SkullMap.of(assets),
             hairline,
             Patch.of(assets, CROWN, centre, skin, hairline.inside + 0.08),
             Roots.of(assets, CROWN, centre, skin, hairline.inside, _ROOTS),
             as_bytes(streaks),
+            as_bytes(flow_streaks(flow, 77, 0.5, 2)),
             1.3 * (streaks - 0.5) + 0.9 * (hairline.grain - 0.5),
             sheet_texture(74, 1.0, 0.16).to(device),
             sheet_texture(75, 0.45, 0.3).to(device),
@@ -100,12 +103,13 @@ class HairDresser:
         self, head: PosedHead, look: HairLook, rgb: tuple[float, float, float], inside: np.ndarray, under_hat: bool
     ) -> list[Surface]:
         """The cap and its shells."""
-        line = self.hairline
-        edge = frayed(inside, look.softness, self.ragged)
-        tone = 0.62 + (0.3 + 0.2 * look.contrast) / 255 * torch.from_numpy(self.streaks).to(head.verts_m)
+        line, streaks = self.hairline, self.streaks if look.body else self.stubble
+        softness = look.softness * (1.0 if look.body else 1.7)
+        edge = frayed(inside, softness, self.ragged)
+        tone = 0.62 + (0.3 + 0.2 * look.contrast) / 255 * torch.from_numpy(streaks).to(head.verts_m)
         flow = self.scalp.combed(head, hanging(self.scalp.flow_from))
         # The skin shines through very short hair.
-        cap = shell_cover(edge, self.streaks, -1.0 if look.body else max(-1.0, -0.1 - 60 * look.shell_m**1.2), 0.0)
+        cap = shell_cover(edge, streaks, -1.0 if look.body else max(-1.0, 0.25 - 90 * look.shell_m), 0.0)
         out = [self.scalp.shell(head, "scalp hair", _CAP_M, 1e-3 * flow, cap, rgb, tone, 0.6, False)]
         longest = max(look.shell_m, look.top_shell_m)
         if longest == 0:
@@ -119,7 +123,7 @@ class HairDresser:
         for k in range(shells):
             share = (k + 1) / shells
             # Curls keep together where straight hair thins out.
-            cover = shell_cover(edge, self.streaks, 0.12 + 0.68 * share - look.fluff * (1.1 - 0.3 * share), 0.4 * share)
+            cover = shell_cover(edge, streaks, 0.12 + 0.68 * share - look.fluff * (1.1 - 0.3 * share), 0.4 * share)
             comb = (0.6 * (1 - look.fluff) * share * height)[:, None] * flow + 1e-4 * flow
             lit, shadow = _scaled(rgb, 0.9 + 0.35 * share * (1 - look.fluff)), k == shells // 2
             height_m, light = _CAP_M + share * height, 0.6 + 0.4 * share * (1 - look.fluff)

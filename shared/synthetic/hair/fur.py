@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.synthetic.hair.material import StrandMaterial
-from shared.synthetic.hair.skull import Chart, toward
+from shared.synthetic.hair.skull import CROWN, Chart, toward
 from shared.synthetic.scene import Part, PosedHead, Surface
 
 
@@ -59,7 +59,7 @@ class Patch:
             verts_m=head.verts_m[self.vertices] + lift * normals + comb,
             faces=self.faces,
             part=Part.HAIR,
-            material=StrandMaterial(rgb, comb + 1e-4 * normals, tone, occlusion),
+            material=StrandMaterial(rgb, comb + 0.7 * lift * normals, tone, occlusion),
             uv=self.uv,
             cover=torch.from_numpy(cover).to(head.verts_m.device),
             normals=normals,
@@ -76,4 +76,6 @@ class Patch:
 def hanging(directions: Tensor) -> Tensor:
     """(U, 3) the flow of short hair: away from the crown, and down on the sides."""
     behind = toward(directions, (0.0, -0.6, -0.8))
-    return torch.nn.functional.normalize(0.8 * toward(directions, (0.0, -1.0, 0.15)) + 0.5 * behind, dim=1)
+    low = torch.nn.functional.normalize(0.8 * toward(directions, (0.0, -1.0, 0.15)) + 0.5 * behind, dim=1)
+    top = ((directions[:, 1:2] - 0.35) / 0.4).clamp(0, 1)
+    return torch.nn.functional.normalize(torch.lerp(low, -toward(directions, CROWN.pole), top), dim=1)

@@ -26,7 +26,7 @@ class StrandTexture:
 
 
 def sheet_texture(seed: int, density: float, ragged: float) -> StrandTexture:
-    """A tile that repeats in u: of full hair at density 1, of single strands below; tips thin out over ``ragged``."""
+    """A tile that repeats in u: full hair at density 1, single strands below. Tips fray over ``ragged``, roots less."""
     height, width = 256, 512
     rng = np.random.default_rng(seed)
     tone = _lanes(rng, height, width, 3.0)
@@ -34,8 +34,9 @@ def sheet_texture(seed: int, density: float, ragged: float) -> StrandTexture:
     fine = _ranked(_lanes(rng, height, width, 1.3) + 0.7 * clumps)
     v = (np.arange(height) + 0.5)[:, None] / height
     end = ((v - (1 - ragged)) / ragged).clip(0, 1) ** 1.3
-    share = density * (1 - end)
-    cover = ((fine - (1 - share)) * 6 + (density >= 1) * (1 - end) * 2).clip(0, 1)
+    root = (v / 0.05).clip(0, 1)
+    share = density * (1 - end) * (0.25 + 0.75 * root)
+    cover = ((fine - (1 - share)) * 6 + (density >= 1) * (1 - end) * (2 * root)).clip(0, 1)
     cover[-2:] = 0
     return _texture(cover, 1 + 0.17 * tone + 0.12 * clumps)
 
