@@ -41,7 +41,7 @@ class PortraitFacts:
     index: int
     person: int  # pictures with the same number show the same person
     kind: str  # "neutral", "posed", "profile" or "occluded"
-    yaw_deg: float  # of the face against the camera, positive where it turns to the subject's left
+    yaw_deg: float  # of the face against the line of sight, positive where it turns to the subject's left
     pitch_deg: float  # positive where it looks up
     roll_deg: float
     expression_mm: float  # mean distance of the face's vertices from those without expression

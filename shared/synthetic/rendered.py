@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch.utils.data import Dataset
 
@@ -34,5 +35,5 @@ class RenderedPortraits(Dataset[Portrait]):
             self._studio = self._make_studio()
         return self._studio.portrait(Order.draw(self.seed, index, self.per_person))
 
-    def __getstate__(self) -> dict[str, object]:
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_studio": None}

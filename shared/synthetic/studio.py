@@ -20,13 +20,14 @@ from shared.synthetic.face.look import draw_grooming
 from shared.synthetic.face.painter import FacePainter
 from shared.synthetic.hair.dresser import HairDresser
 from shared.synthetic.makehuman.library import MakeHumanLibrary
+from shared.synthetic.metering import exposed_for_the_face
 from shared.synthetic.occluders.draw import draw_occluders
 from shared.synthetic.occluders.look import OccluderLook
 from shared.synthetic.occluders.maker import OccluderMaker
 from shared.synthetic.people import Person
 from shared.synthetic.portrait import Portrait, PortraitFacts
 from shared.synthetic.pose.shot import Kind, Shot, draw_shot
-from shared.synthetic.render import Seen, look, render
+from shared.synthetic.render import look, render
 from shared.synthetic.scene import PosedHead, Scene, Surface, skull_motion
 from shared.synthetic.sensor import Sensor, apply_sensor
 from shared.synthetic.streams import stream
@@ -94,14 +95,19 @@ class PortraitStudio:
         device = self.model.v_template.device
         shot = replace(shot, params=shot.params.to(device), camera=shot.camera.to(device))
         head = pose_head(self.model, self.assets, shot.params, shot.camera)
-        worn = draw_occluders(stream(seed, index, "occluders"), person.traits, order.kind)
+        has_hair = person.hair.style != "bald" or person.modelled_hair is not None
+        worn = draw_occluders(stream(seed, index, "occluders"), person.traits, order.kind, has_hair)
         place = self.surroundings.draw(stream(seed, index, "surroundings"), self.size)
 
         seen = look(Scene.of(self._surfaces(head, person, worn, order)), shot.camera)
         radiance = render(seen, place.lighting, place.picture, head.landmarks_m().mean(0))
+        maps = HeadMaps.of(head)
+        truth = portrait_truth(head, maps, seen)
         rng = stream(seed, index, "sensor")
+        radiance = exposed_for_the_face(radiance, truth.part.numpy(), rng)
         image = apply_sensor(radiance, Sensor.draw(rng, self.size), rng)
-        return self._described(image, head, seen, person, shot, worn, place, order)
+        facts = self._facts(head, self.face_skin.occluded_share(maps, truth.part), person, shot, worn, place, order)
+        return Portrait(image, truth, facts)
 
     def _surfaces(self, head: PosedHead, person: Person, worn: tuple[OccluderLook, ...], order: Order) -> list[Surface]:
         """All that stands before the camera, the head first."""
@@ -112,7 +118,9 @@ class PortraitStudio:
         surfaces = self.painter.surfaces(head, face, traits, grooming)
         surfaces += self.bust.surfaces(head, body, self.painter.body_skin(face, traits))
         hat = any(one.is_hat for one in worn)
-        if library and person.modelled_hair and not hat:
+        if any(one.hides_hair for one in worn):
+            pass
+        elif library and person.modelled_hair and not hat:
             surfaces += library.hair_surfaces(head, person.modelled_hair, traits.hair_rgb)
         else:
             surfaces += self.dresser.surfaces(head, person.hair, traits, under_hat=hat)
@@ -123,21 +131,18 @@ class PortraitStudio:
         surfaces += self.dresser.beard(head, traits, person.hair)
         return surfaces + self.occluders.surfaces(head, worn, traits)
 
-    def _described(
+    def _facts(
         self,
-        image: np.ndarray,
         head: PosedHead,
-        seen: Seen,
+        occluded: float,
         person: Person,
         shot: Shot,
         worn: tuple[OccluderLook, ...],
         place: Surroundings,
         order: Order,
-    ) -> Portrait:
-        maps = HeadMaps.of(head)
-        truth = portrait_truth(head, maps, seen)
+    ) -> PortraitFacts:
         hat = any(one.is_hat for one in worn)
-        facts = PortraitFacts(
+        return PortraitFacts(
             seed=order.seed,
             index=order.index,
             person=order.person,
@@ -146,7 +151,7 @@ class PortraitStudio:
             pitch_deg=float(np.degrees(shot.pitch_rad)),
             roll_deg=float(np.degrees(shot.roll_rad)),
             expression_mm=expression_mm(head),
-            occluded=self.face_skin.occluded_share(maps, truth.part),
+            occluded=occluded,
             skin_tone_deg=self.painter.skin_tone_deg(person.face, person.traits),
             focal_35mm=shot.focal_35mm,
             hair=person.modelled_hair if person.modelled_hair and not hat else person.hair.style,
@@ -154,7 +159,6 @@ class PortraitStudio:
             light=place.light,
             background=place.background,
         )
-        return Portrait(image, truth, facts)
 
 
 def pose_head(model: FlameModel, assets: FlameAssets, params: FlameParams, camera: Camera) -> PosedHead:

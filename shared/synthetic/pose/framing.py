@@ -56,6 +56,12 @@ class Framing:
         center = torch.tensor([width * (0.5 + self.center[0]), height * (0.5 + self.center[1])])
         return Camera.at_origin(torch.tensor(focal_from_35mm(self.focal_35mm, size)), size, center)
 
+    def place(self, camera: Camera) -> np.ndarray:
+        """(3,) a point of the world on the ray where the face's middle is put, before it is moved inside."""
+        extent, center = np.array(camera.size[::-1], float), camera.center_px.numpy().astype(np.float64)
+        x, y = (extent * (0.5 + np.array(self.face)) - center) / float(camera.focal_px[0])
+        return np.array([x, -y, -1.0])
+
     def translation(self, points_m: Tensor, camera: Camera) -> Tensor:
         """(3,) that puts the face's points (L, 3), turned as in the world, where they belong in the picture.
 

@@ -7,16 +7,17 @@ from typing import Literal
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.schema import ArkitMap
+from shared.flame.schema import ArkitMap, FlameAssets
 from shared.geometry.camera import Camera
 from shared.synthetic.pose.expressions import SIDES, Activations, draw_posed, draw_resting
 from shared.synthetic.pose.framing import Framing
 from shared.synthetic.pose.gaze import Gaze, close_lids, draw_target, lid_gaps, lid_travel, look_at
-from shared.synthetic.pose.views import View
+from shared.synthetic.pose.views import View, angles, towards_camera
 
 Kind = Literal["neutral", "posed", "profile", "occluded"]
 _JAW_SIDEWAYS_SD = {"neutral": 0.004, "posed": 0.015, "profile": 0.015, "occluded": 0.015}
@@ -25,7 +26,7 @@ _PROFILE_NEUTRAL_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture's geometry; the angles are those of the skull against the camera, see `View`."""
+    """One picture's geometry; the angles are those of the skull against the line of sight, see `View`."""
 
     params: FlameParams  # without leading dimensions, on the model's device
     camera: Camera  # at the world's origin, on the model's device
@@ -51,7 +52,8 @@ def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int
     jaw_sideways = float(rng.normal(0, _JAW_SIDEWAYS_SD[kind]))
     view, framing = View.draw(kind == "profile", rng), Framing.draw(rng)
 
-    root, neck, skull = view.rotations()
+    camera = framing.camera(size)
+    root, neck, skull = view.rotations(_sight(assets, framing, camera, view))
     rotation = torch.tensor(skull.as_matrix(), dtype=torch.float32)
     shut = (units.pop("eyeBlinkLeft", 0.0), units.pop("eyeBlinkRight", 0.0))
     params = replace(
@@ -62,7 +64,6 @@ def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int
     )
     posed = model(_with_face(params, assets.arkit, units, jaw_sideways))
     marks = assets.landmarks["mediapipe"].positions(posed.verts_m.cpu(), assets.faces)
-    camera = framing.camera(size)
     translation = framing.translation(marks, camera)
 
     # Gaze needs to know where the camera is, and the lids follow the gaze.
@@ -74,7 +75,19 @@ def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int
     gaps = lid_gaps(marks, rotation[:, 1]) + lid_travel(assets, list(look)) @ torch.tensor(list(look.values()))
     units = close_lids(units | look, shut, gaps, blinks.diagonal())
     params = _with_face(replace(params, translation=translation.to(device)), assets.arkit, units, jaw_sideways)
-    return Shot(params, camera.to(device), kind, view.yaw, view.pitch, view.roll, framing.focal_35mm, gaze)
+    seen = angles(skull, (marks.mean(0) + translation).double().numpy())
+    return Shot(params, camera.to(device), kind, *seen, framing.focal_35mm, gaze)
+
+
+def _sight(assets: FlameAssets, framing: Framing, camera: Camera, view: View) -> Rotation:
+    """The turn into the camera at the place where the face will be: settled on the mean head, before it is posed."""
+    points = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces).cpu()
+    points = points - points.mean(0)
+    sight = towards_camera(framing.place(camera))
+    for _ in range(2):
+        rotation = torch.tensor(view.rotations(sight)[2].as_matrix(), dtype=torch.float32)
+        sight = towards_camera(framing.translation(points @ rotation.T, camera).double().numpy())
+    return sight
 
 
 def _with_face(params: FlameParams, arkit: ArkitMap, units: Activations, jaw_sideways: float) -> FlameParams:
