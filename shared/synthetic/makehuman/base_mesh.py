@@ -71,8 +71,8 @@ class BaseMesh:
                 f"MakeHuman's assets fit the open head only ({head_id}), and this head is {assets.name!r} "
                 f"({assets.head_id}): leave makehuman_assets out, or use the open head"
             )
-        corners = assets.faces.cpu()[tensors["face"].long()]
-        is_left = assets.v_template.cpu()[corners[:, 0], 0] > 0
+        corners = assets.faces[tensors["face"].long()]
+        is_left = assets.v_template[corners[:, 0], 0] > 0
         eye = torch.where(is_left, JOINTS.index("left_eye"), JOINTS.index("right_eye"))
         vertex = tensors["vertex"].long().numpy()
         row = np.full(vertex.max() + 1, -1)

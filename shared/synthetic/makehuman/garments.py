@@ -41,7 +41,7 @@ class Garment(TensorRecord):
     @staticmethod
     def of(file: GarmentFile, kind: str, mesh: BaseMesh, assets: FlameAssets) -> Garment:
         """Bind a garment to the open head. ValueError if it doesn't fit there or its texture can't be read."""
-        template_m = assets.v_template.cpu()
+        template_m = assets.v_template
         binding = Binding.of(file, mesh, template_m)
         points_m = binding.on_neutral(template_m)
         picture = Picture.read(file.texture)
@@ -55,7 +55,7 @@ class Garment(TensorRecord):
             if kind == "hair":
                 touched = clearance.corners[(clearance.floor_m > -torch.inf) & picture.opaque_at(file.faces, file.uv)]
                 under = faces_under_hair(touched, skin, assets.n_vertices)
-                scalp = under[assets.region("scalp").cpu()[under].all(1)]
+                scalp = under[assets.region("scalp")[under].all(1)]
         crown_m = template_m[template_m[:, 1].argmax()]
         strand = strand_directions(points_m.numpy(), file.faces, file.uv, picture.structure.numpy(), crown_m.numpy())
         return Garment(
@@ -120,6 +120,6 @@ def rim_vertices(faces: np.ndarray, n_vertices: int) -> Tensor:
 
 def skin_faces(assets: FlameAssets) -> Tensor:
     """(M, 3) the head's faces that are outer skin."""
-    inside = torch.stack([assets.region(name).cpu() for name in _INSIDE]).any(0)
-    faces = assets.faces.cpu()
+    inside = torch.stack([assets.region(name) for name in _INSIDE]).any(0)
+    faces = assets.faces
     return faces[~inside[faces].all(1)]

@@ -59,6 +59,7 @@ class MakeHumanLibrary:
         folder = folder.expanduser()
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}: makehuman_assets takes the folder of MakeHuman's asset pack")
+        assets = assets.to(torch.device("cpu"))  # garments follow each head to its device
         mesh = BaseMesh.of(assets)
         root = folder.resolve()
         garments: dict[str, dict[str, Garment]] = {kind: {} for kind in _WORN}

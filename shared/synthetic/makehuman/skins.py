@@ -48,15 +48,15 @@ class AtlasMap:
         """For the open head that comes with the package."""
         with resources.as_file(resources.files("shared") / "assets" / ASSET) as path, safe_open(path, "pt") as file:
             atlas = file.get_tensor("atlas_uv").float()
-        rows = assets.uv_faces.cpu()
+        rows = assets.uv_faces
         known = (atlas[rows] >= 0).all(-1).all(-1)
-        rows, faces = rows[known], assets.faces.cpu()[known]
-        shown, weights = _lay_flat(assets.uv.cpu(), rows)
+        rows, faces = rows[known], assets.faces[known]
+        shown, weights = _lay_flat(assets.uv, rows)
         place = (atlas[rows[shown.clamp_min(0)]] * weights[..., None]).sum(-2).numpy()
         distance, nearest = ndimage.distance_transform_edt((shown < 0).numpy(), return_indices=True)  # type: ignore[misc]
         place = place[nearest[0], nearest[1]]
         place[distance > _BORDER_PX] = -1
-        parts = [_texels(assets.region(name).cpu()[faces].all(1), shown) for name in ("face", "scalp")]
+        parts = [_texels(assets.region(name)[faces].all(1), shown) for name in ("face", "scalp")]
         return AtlasMap(place, *parts)
 
     def skin(self, path: Path) -> SkinTexture:
