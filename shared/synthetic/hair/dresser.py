@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,21 +10,13 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.synthetic.hair.beard import BeardMaker
-from shared.synthetic.hair.drape import (
-    bun_curves,
-    drape_curves,
-    fringe_curves,
-    gather_curves,
-    tail_curves,
-)
+from shared.synthetic.hair.falling import Body, StrandTextures, draped, gathered
 from shared.synthetic.hair.fur import Patch, hanging
 from shared.synthetic.hair.hairline import SIDE, Hairline
-from shared.synthetic.hair.locks import layer, locks
 from shared.synthetic.hair.material import StrandMaterial
-from shared.synthetic.hair.ribbons import Strands, joined, sheet
 from shared.synthetic.hair.skull import CROWN, Roots, Skull, SkullMap, skin_faces, skull_centre
 from shared.synthetic.hair.styles import Drape, Gather, HairLook, Tufts
-from shared.synthetic.hair.textures import StrandTexture, flow_streaks, sheet_texture, tuft_texture
+from shared.synthetic.hair.textures import flow_streaks
 from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.hair.tufts import tufts
 from shared.synthetic.person import Traits
@@ -34,7 +26,6 @@ _ROOTS = 2600
 _CAP_M = 0.0012
 _UNDER_HAT_M = 0.004
 _NECK_M = (0.09, 0.19)  # below the skull's centre: hair above turns with the skull, below with the base of the neck
-_TILE_M = 0.09  # width of the strands' tile on a sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +39,7 @@ class HairDresser:
     streaks: np.ndarray  # (SIDE, SIDE) uint8 along the flow of short hair
     stubble: np.ndarray  # (SIDE, SIDE) uint8, the same, finer
     ragged: np.ndarray  # (SIDE, SIDE) float32: how hairlines fray
-    dense: StrandTexture
-    sparse: StrandTexture
-    tuft: StrandTexture
+    textures: StrandTextures
     beards: BeardMaker
 
     @staticmethod
@@ -74,9 +63,7 @@ class HairDresser:
             as_bytes(streaks),
             as_bytes(flow_streaks(flow, 77, 0.5, 2)),
             1.3 * (streaks - 0.5) + 0.9 * (hairline.grain - 0.5),
-            sheet_texture(74, 1.0, 0.16).to(device),
-            sheet_texture(75, 0.45, 0.3).to(device),
-            tuft_texture(76).to(device),
+            StrandTextures.of(device),
             BeardMaker.of(assets),
         )
 
@@ -89,10 +76,11 @@ class HairDresser:
         skull = self.skull_map.skull(head.neutral_m, head.neutral_landmarks_m())
         inside = self.hairline.receded(look.recession, look.thinning)
         out = self._fur(head, look, rgb, inside, under_hat)
-        for strands, texture, name, shadow in self._strands(head, skull, look, inside, under_hat):
-            points = skull.outside(strands.points_m, _CAP_M)
-            strands = replace(strands, points_m=skull.pressed(points, _UNDER_HAT_M) if under_hat else points)
-            out.append(_worn(head, skull, strands, _contrasted(texture, look.contrast), rgb, name, shadow))
+        for body in self._bodies(head, skull, look, inside, under_hat):
+            points = skull.outside(body.strands.points_m, _CAP_M)
+            if under_hat:
+                points = skull.pressed(points, _UNDER_HAT_M)
+            out.append(_worn(head, skull, points, body, rgb, look.contrast))
         return out
 
     def beard(self, head: PosedHead, traits: Traits, look: HairLook) -> list[Surface]:
@@ -130,64 +118,21 @@ class HairDresser:
             out.append(self.scalp.shell(head, f"fur {k}", height_m, comb, cover, lit, tone, light, shadow))
         return out
 
-    def _strands(
-        self, head: PosedHead, skull: Skull, look: HairLook, inside: np.ndarray, under_hat: bool
-    ) -> list[tuple[Strands, StrandTexture, str, bool]]:
-        """Meshes, their textures, names, and whether they cast shadows."""
+    def _bodies(self, head: PosedHead, skull: Skull, look: HairLook, inside: np.ndarray, under_hat: bool) -> list[Body]:
+        """Hair that is long enough to have a shape of its own."""
         rng = np.random.default_rng(look.seed)
-        body = look.body
-        if isinstance(body, Tufts):
+        style = look.body
+        if isinstance(style, Tufts):
             line = self.hairline
             depth, sides = line.at(inside, self.roots.uv), line.at(line.sides, self.roots.uv)
-            grown = tufts(skull, self.roots, depth, sides, head.neutral_m, body, look.side, look.volume, rng)
-            return [(grown, self.tuft, "hair", not body.curl_m)]  # curls cover what their shells cover
-        if isinstance(body, Drape):
-            return self._draped(skull, body, look, rng)
-        if isinstance(body, Gather):
-            return self._gathered(skull, body, look, rng, under_hat)
+            grown = tufts(skull, self.roots, depth, sides, head.neutral_m, style, look.side, look.volume, rng)
+            # Curls cover what their shells cover, and those cast shadows.
+            return [Body("tufts", grown, self.textures.tuft, not style.curl_m)]
+        if isinstance(style, Drape):
+            return draped(skull, style, look, self.textures, rng)
+        if isinstance(style, Gather):
+            return gathered(skull, style, look, self.textures, rng, under_hat)
         return []
-
-    def _draped(
-        self, skull: Skull, drape: Drape, look: HairLook, rng: np.random.Generator
-    ) -> list[tuple[Strands, StrandTexture, str, bool]]:
-        curves = drape_curves(skull, drape, look.side, 0.014 * look.volume, rng)
-        inner = layer(skull, curves, drape.curl_m, -0.005, rng)
-        outer = layer(skull, curves, drape.curl_m, 0.0, rng)
-        top = layer(skull, curves, drape.curl_m, 0.0015, rng)
-        full = [
-            sheet(inner, _shade(inner, 0.35, 0.5), _TILE_M, 0.0),
-            sheet(outer, _shade(outer, 0.6, 1.0), _TILE_M, 0.3),
-        ]
-        loose = [locks(skull, layer(skull, curves, drape.curl_m, 0.0, rng), 150, rng)]
-        thin = [sheet(top, _shade(top, 0.7, 1.0), _TILE_M, 0.6)]
-        if drape.fringe > 0:
-            sweep = look.side * 0.12 if drape.parting_deg else 0.0
-            front = fringe_curves(skull, drape.fringe, sweep, 0.004 * look.volume, rng)
-            full.append(sheet(front, _shade(front, 0.6, 1.0), _TILE_M, 0.1))
-            loose.append(locks(skull, front + 0.0, 30, rng))
-        return [
-            (joined(full), self.dense, "hair", True),
-            (joined(thin), self.sparse, "loose hair", False),
-            (joined(loose), self.tuft, "locks", False),
-        ]
-
-    def _gathered(
-        self, skull: Skull, gather: Gather, look: HairLook, rng: np.random.Generator, under_hat: bool
-    ) -> list[tuple[Strands, StrandTexture, str, bool]]:
-        curves = gather_curves(skull, gather, 0.006 * look.volume)
-        full = [sheet(curves, _shade(curves, 0.85, 0.9), _TILE_M, 0.0)]
-        loose = [locks(skull, curves, 70, rng)]
-        if not (under_hat and gather.elevation_deg > 8):
-            if gather.bun_m:
-                knot = bun_curves(skull, gather)
-                full.append(sheet(knot, _shade(knot, 0.8, 0.8), 0.05, 0.2))
-            if gather.tail_m:
-                loose.append(locks(skull, tail_curves(skull, gather, 90, rng), 90, rng))
-        if gather.fringe > 0:
-            front = fringe_curves(skull, gather.fringe, 0.1 * look.side, 0.004 * look.volume, rng)
-            full.append(sheet(front, _shade(front, 0.6, 1.0), _TILE_M, 0.1))
-            loose.append(locks(skull, front, 30, rng))
-        return [(joined(full), self.dense, "hair", True), (joined(loose), self.tuft, "locks", False)]
 
 
 def _scaled(rgb: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
@@ -195,26 +140,11 @@ def _scaled(rgb: tuple[float, float, float], factor: float) -> tuple[float, floa
     return red, green, blue
 
 
-def _shade(curves: Tensor, root: float, tip: float) -> Tensor:
-    """(S, T) light that gets to a sheet's curves."""
-    return torch.linspace(root, tip, curves.shape[1], device=curves.device).expand(curves.shape[:2])
-
-
-def _contrasted(texture: StrandTexture, contrast: float) -> StrandTexture:
-    return StrandTexture(texture.cover, 1 + contrast * (texture.tone - 1))
-
-
 def _worn(
-    head: PosedHead,
-    skull: Skull,
-    strands: Strands,
-    texture: StrandTexture,
-    rgb: tuple[float, float, float],
-    name: str,
-    casts_shadow: bool,
+    head: PosedHead, skull: Skull, points: Tensor, body: Body, rgb: tuple[float, float, float], contrast: float
 ) -> Surface:
-    """Strands of the head frame, in the world: upon the skull, and long hair's ends upon the trunk."""
-    points = strands.points_m
+    """A body of hair, laid to points (V, 3) of the head frame, in the world: upon the skull, long ends on the trunk."""
+    strands, texture = body.strands, body.texture
     low = ((skull.centre_m[1] - points[:, 1:2] - _NECK_M[0]) / (_NECK_M[1] - _NECK_M[0])).clamp(0, 1)
     low = low * low * (3 - 2 * low)
 
@@ -224,15 +154,15 @@ def _worn(
         return torch.lerp(upper, vectors @ root_T[:3, :3].T + place * root_T[:3, 3], low)
 
     return Surface(
-        name=name,
+        name=body.name,
         verts_m=moved(points, 1.0),
         faces=strands.faces,
         part=Part.HAIR,
-        material=StrandMaterial(rgb, moved(strands.along, 0.0), texture.tone, strands.occlusion),
+        material=StrandMaterial(rgb, moved(strands.along, 0.0), 1 + contrast * (texture.tone - 1), strands.occlusion),
         uv=strands.uv,
         cover=texture.cover,
         normals=torch.nn.functional.normalize(moved(skull.outward(points), 0.0), dim=1),
-        casts_shadow=casts_shadow,
+        casts_shadow=body.casts_shadow,
     )
 
 
