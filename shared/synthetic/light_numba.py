@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.render.shading import COSINE_LOBE, NORMALISATION
 from shared.synthetic.light import BLEED, LEAN, MIN_ROUGHNESS, SHARP, STRONG, Lamps, column
 from shared.synthetic.scene import Hits, Shading
-from shared.synthetic.shadows import FOCAL_PX, MAP_PX, OFFSET_M, TAPS
+from shared.synthetic.shadows import FOCAL_PX, LEAST_FACING, MAP_PX, OFFSET_M, TAPS
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
 
@@ -54,7 +54,7 @@ _FOCAL, _MIDDLE, _OFFSET = _F(FOCAL_PX), _F(MAP_PX / 2), _F(OFFSET_M)
 _PI, _ZERO, _HALF, _ONE, _TWO = _F(math.pi), _F(0), _F(0.5), _F(1), _F(2)
 _TAPS = np.array(TAPS, np.float32)
 _BLEED = tuple(_F(power) for power in BLEED)
-_MIN_ROUGHNESS = _F(MIN_ROUGHNESS)
+_MIN_ROUGHNESS, _LEAST_FACING = _F(MIN_ROUGHNESS), _F(LEAST_FACING)
 _LEAN, _SHARP, _STRONG = (tuple(_F(value) for value in pair) for pair in (LEAN, SHARP, STRONG))
 
 
@@ -83,11 +83,17 @@ def _arrives(lamp, point, normal, p, direction, rotation, translation, depth, bl
     far = r[2, 0] * x + r[2, 1] * y + r[2, 2] * z + t[2]
     u = (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z + t[0]) * (_FOCAL / far) + _MIDDLE
     v = (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z + t[1]) * (_FOCAL / far) + _MIDDLE
+    nx, ny, nz = normal[p, 0], normal[p, 1], normal[p, 2]
+    scale = blur[lamp] * far / _FOCAL / max(-(r[2, 0] * nx + r[2, 1] * ny + r[2, 2] * nz), _LEAST_FACING)
+    across, down = (
+        (r[0, 0] * nx + r[0, 1] * ny + r[0, 2] * nz) * scale,
+        (r[1, 0] * nx + r[1, 1] * ny + r[1, 2] * nz) * scale,
+    )
     total = _ZERO
     for tap in range(len(_TAPS)):
         column = min(max(int(u + blur[lamp] * _TAPS[tap, 0]), 0), MAP_PX - 1)
         row = min(max(int(v + blur[lamp] * _TAPS[tap, 1]), 0), MAP_PX - 1)
-        if depth[lamp, row, column] >= far:
+        if depth[lamp, row, column] >= far + _TAPS[tap, 0] * across + _TAPS[tap, 1] * down:
             total += _F(1 / len(_TAPS))
     return total
 

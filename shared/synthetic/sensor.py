@@ -58,23 +58,23 @@ class Sensor:
         # From here to 1, pictures get worse; each fault has its own chance.
         worn = (wear - 0.4) / 0.6
         strong = 0.3 + 0.7 * worn
-        noise = strong * math.exp(rng.normal(-3.9, 0.7)) * math.sqrt(scale) if rng.random() < 0.65 else 0.0
-        angle, path = rng.uniform(0, math.pi), rng.uniform(1, 7) * strong * scale if rng.random() < 0.13 else 0.0
+        noise = strong * math.exp(rng.normal(-4.2, 0.7)) * math.sqrt(scale) if rng.random() < 0.65 else 0.0
+        angle, path = rng.uniform(0, math.pi), rng.uniform(1, 5) * strong * scale if rng.random() < 0.1 else 0.0
         reduced = rng.random() < 0.08 + 0.22 * worn
         video = rng.random() < 0.1
         return Sensor(
             gains=_gains(rng, 0.16, 0.06),
             vignetting=float(rng.uniform(0, 0.5)) if rng.random() < 0.35 else 0.0,
             fringe=float(rng.normal(0, 0.0018)) if rng.random() < 0.3 else 0.0,
-            focus_px=float(min(2.2, 0.35 * math.exp(rng.normal(0, 0.8)) * (1 + 1.5 * worn))) * scale,
+            focus_px=float(min(1.5, 0.3 * math.exp(rng.normal(0, 0.7)) * (1 + worn))) * scale,
             motion_px=(float(path * math.cos(angle)), float(path * math.sin(angle))),
-            reduction=float(1 - rng.uniform(0.2, 0.72) * strong) if reduced else 1.0,
+            reduction=float(1 - rng.uniform(0.2, 0.6) * strong) if reduced else 1.0,
             enlarged_by=int(rng.choice(_INTERPOLATION, p=(0.5, 0.35, 0.05, 0.1))),
             shot_noise=float(min(noise, 0.09)),
             read_noise=float(min(noise, 0.09) * rng.uniform(0.05, 0.3)),
             noise_grain=float(rng.uniform(0, 0.8)),
             shoulder=float(rng.uniform(0.4, 1.0)),
-            contrast=float(rng.normal(0.05, 0.18)),
+            contrast=float(np.clip(rng.normal(0.06, 0.16), -0.12, 0.5)),
             gamma=float(math.exp(rng.normal(0, 0.09))),
             saturation=0.0 if rng.random() < 0.05 else float(np.clip(rng.normal(1.0, 0.2), 0.2, 1.7)),
             sharpening=float(rng.uniform(0.2, 1.3)) if rng.random() < 0.3 else 0.0,

@@ -19,8 +19,9 @@ from shared.synthetic.lighting import Lamp
 from shared.synthetic.scene import Scene
 
 # numba compiles these into its cache, which follows changes of `light_numba.py` only.
-MAP_PX = 288
-OFFSET_M = 0.0022  # along the normal and towards the lamp, against a surface that shadows itself
+MAP_PX = 336
+OFFSET_M = 0.0018  # along the normal and towards the lamp, against a surface that shadows itself
+LEAST_FACING = 0.25  # cosine to the lamp, below which a surface counts as no steeper
 _N_TAPS = 16
 # Samples of a disc of radius 1: a sunflower's seeds.
 TAPS = tuple(
@@ -28,7 +29,7 @@ TAPS = tuple(
     for i in range(_N_TAPS)
 )
 _LAMP_M = 3.0  # how far lamps are: near enough for the perspective camera, far enough for parallel light
-_REACH_M = 0.30  # the map covers a ball of this radius about the head
+_REACH_M = 0.27  # the map covers a ball of this radius about the head
 _BLOCKER_M = 0.05  # typical distance of what casts a shadow on a face; sets the blur
 FOCAL_PX = MAP_PX / (2 * math.tan(math.asin(_REACH_M / _LAMP_M)))
 
@@ -66,10 +67,14 @@ class ShadowMaps:
         depth = points[:, 2]
         x, y = (points[:, :2] * (FOCAL_PX / depth)[:, None] + MAP_PX / 2).unbind(1)
         flat, blur = self.depth_m[lamp].reshape(-1), self.blur_px[lamp]
+        # A slanted surface is nearer to the lamp on one side of the disc: compare with its plane.
+        across, down, forward = (normal @ self.rotation[lamp].T).unbind(1)
+        scale = blur * depth / FOCAL_PX / (-forward).clamp_min(LEAST_FACING)
+        across, down = across * scale, down * scale
         total = torch.zeros_like(depth)
         for dx, dy in TAPS:
             u, v = (x + blur * dx).long().clamp(0, MAP_PX - 1), (y + blur * dy).long().clamp(0, MAP_PX - 1)
-            total += flat[v * MAP_PX + u] >= depth
+            total += flat[v * MAP_PX + u] >= depth + dx * across + dy * down
         return total / len(TAPS)
 
 
