@@ -53,12 +53,13 @@ def draped(
 ) -> list[Body]:
     """Hair that falls from a parting: two full sheets, single strands above them, and locks."""
     curves = drape_curves(skull, drape, look.side, 0.014 * look.volume, rng)
-    inner, outer, thin, loose = (layer(skull, curves, drape.curl_m, lift, rng) for lift in (-0.005, 0.0, 0.0015, 0.0))
+    inner, outer = (layer(skull, curves, drape.curl_m, lift, 1.0, rng) for lift in (-0.005, 0.0))
+    thin = layer(skull, outer, 0.0, 0.0015, 0.3, rng)
     full = [
         sheet(inner, _light(inner, 0.35, 0.5), _TILE_M, 0.0),
         sheet(outer, _light(outer, 0.6, 1.0), _TILE_M, 0.3),
     ]
-    ribbons = [locks(skull, loose, _LOCKS, rng)]
+    ribbons = [locks(skull, outer, _LOCKS, rng)]
     if drape.fringe > 0:
         _add_fringe(full, ribbons, skull, drape.fringe, 0.12 * look.side if drape.parting_deg else 0.0, look, rng)
     return [

@@ -17,8 +17,10 @@ _WAVE_M = 0.075  # length of a wave
 _CLEARANCE_M = 0.003
 
 
-def layer(skull: Skull, curves: Tensor, wave_m: float, lift_m: float, rng: np.random.Generator) -> Tensor:
-    """Curves (S, T, 3), lifted, clumped and waved with that amplitude, kept out of the head."""
+def layer(
+    skull: Skull, curves: Tensor, wave_m: float, lift_m: float, unevenness: float, rng: np.random.Generator
+) -> Tensor:
+    """Curves (S, T, 3), lifted, waved with an amplitude, clumped (``unevenness`` about 1) and kept out of the head."""
     n, steps = curves.shape[:2]
     rise = torch.linspace(0, 1, steps, device=curves.device)
     noise = torch.from_numpy(
@@ -29,8 +31,8 @@ def layer(skull: Skull, curves: Tensor, wave_m: float, lift_m: float, rng: np.ra
     way = torch.cat([curves.new_zeros(n, 1), (curves[:, 1:] - curves[:, :-1]).norm(dim=-1).cumsum(1)], 1)
     angle = 2 * math.pi * way / _WAVE_M + 1.6 * noise[:, 2:3] + 0.7 * noise[:, :1]
     waves = wave_m * ((way - 0.06) / 0.12).clamp(0, 1)
-    lift = lift_m * (3 * rise).clamp_max(1) + _CLUMP_M * noise[:, :1] * (0.3 + rise) + waves * angle.sin()
-    shift = _SHIFT_M * noise[:, 1:2] * rise + 0.7 * waves * angle.cos()
+    lift = lift_m * (3 * rise).clamp_max(1) + unevenness * _CLUMP_M * noise[:, :1] * (0.3 + rise) + waves * angle.sin()
+    shift = unevenness * _SHIFT_M * noise[:, 1:2] * rise + 0.7 * waves * angle.cos()
     return skull.outside(curves + lift[..., None] * out + shift[..., None] * across, _CLEARANCE_M)
 
 
