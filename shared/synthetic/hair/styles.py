@@ -110,7 +110,7 @@ class HairLook:
     def draw(rng: np.random.Generator, traits: Traits) -> HairLook:
         """One person's hair; a tenth is bald, mostly older and masculine."""
         p = traits.presentation
-        bald = rng.random() < 0.30 * max(0.0, p - 0.3) * (0.35 + 1.3 * traits.age)
+        bald = rng.random() < 0.44 * max(0.0, p - 0.3) * (0.35 + 1.3 * traits.age)
         weights = np.array([style.weight * _fits(style, p) for style in STYLES])
         style = STYLES[0] if bald else STYLES[rng.choice(len(STYLES), p=weights / weights.sum())]
         loss = float(np.clip(p * (0.15 + 1.1 * traits.age) * rng.uniform(0, 1.25), 0, 1))
