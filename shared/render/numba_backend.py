@@ -103,7 +103,15 @@ def _raster_band(verts, faces, intrinsics, rows, cover, face_index, barycentric,
     depth[rows[0] : rows[1]] = 0.0  # holds 1 / z while drawing, which is affine on the screen
     for face in range(faces.shape[0]):
         a, b, c = _corners(projected, faces, face)
-        _draw(face, a, b, c, rows, cover, depth, face_index)
+        # Most triangles of a small picture cover no pixel centre; a call, which counts references, would cost more.
+        low, high = min(a[1], b[1], c[1]) - 0.5, max(a[1], b[1], c[1]) - 0.5
+        if math.ceil(low) > high or high < rows[0] or low > rows[1] - 1:
+            continue
+        low, high = min(a[0], b[0], c[0]) - 0.5, max(a[0], b[0], c[0]) - 0.5
+        if math.ceil(low) > high or high < 0 or low > face_index.shape[1] - 1:
+            continue
+        if a[2] != 0.0 and b[2] != 0.0 and c[2] != 0.0:
+            _draw(face, a, b, c, rows, cover, depth, face_index)
     for row in range(rows[0], rows[1]):
         for column in range(face_index.shape[1]):
             face = face_index[row, column]
@@ -167,9 +175,7 @@ def _draw(face, a, b, c, rows, cover, inverse_depth, face_index):
     """Draw one triangle, wound either way, into the rows of a band."""
     layer_of_face, corner_uv, texels, layout, thresholds = cover
     layer = layer_of_face[face] if len(layer_of_face) > 0 else -1
-    if a[2] == 0.0 or b[2] == 0.0 or c[2] == 0.0:
-        return
-    # Rows and columns whose centres lie in the bounding box; most triangles of a small picture have none.
+    # Rows and columns whose centres lie in the bounding box.
     row_low = max(np.ceil(min(a[1], b[1], c[1]) - 0.5), np.float64(rows[0]))
     row_high = min(np.floor(max(a[1], b[1], c[1]) - 0.5), np.float64(rows[1] - 1))
     column_low = max(np.ceil(min(a[0], b[0], c[0]) - 0.5), 0.0)
