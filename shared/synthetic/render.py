@@ -114,12 +114,15 @@ def _colours(scene: Scene, fragments: Fragments, camera: Camera, pixel: Tensor, 
     face_index = fragments.face_index.reshape(-1)[pixel]
     barycentric = fragments.barycentric.reshape(-1, 3)[pixel]
     out = torch.zeros_like(barycentric)
-    for surface, first, last in scene.ranges():
-        chosen = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
-        if len(chosen):
+    number = scene.surface_of_face(face_index)
+    order = number.argsort(stable=True)
+    ends = torch.bincount(number.long() + 1, minlength=len(scene.surfaces) + 1).cumsum(0).tolist()
+    for (surface, first, _), start, end in zip(scene.ranges(), ends[:-1], ends[1:], strict=True):
+        if start < end:
+            chosen = order[start:end]
             hits = hits_of(surface, face_index[chosen] - first, barycentric[chosen], camera)
             out[chosen] = radiance(hits, surface.material(hits), lamps).clamp(0, _BRIGHTEST)
-    return out, face_index >= 0
+    return out, number >= 0
 
 
 def hits_of(surface: Surface, face_index: Tensor, barycentric: Tensor, camera: Camera) -> Hits:

@@ -146,6 +146,20 @@ class Scene:
         """Rows of ``faces`` -> int16 rows of ``surfaces``; -1 -> -1."""
         return self._surface_number[face_index + 1]
 
+    def part_of_face(self, face_index: Tensor) -> Tensor:
+        """Rows of ``faces`` -> uint8 of `Part`, without the surfaces' part maps; -1 -> BACKGROUND."""
+        return self._part[face_index + 1]
+
+    @cached_property
+    def _part(self) -> Tensor:
+        parts = [self.faces.new_zeros(1, dtype=torch.uint8)]  # BACKGROUND
+        for surface, first, last in self.ranges():
+            if isinstance(surface.part, Part):
+                parts.append(self.faces.new_full((last - first,), int(surface.part), dtype=torch.uint8))
+            else:
+                parts.append(surface.part.to(torch.uint8))
+        return torch.cat(parts)
+
     @cached_property
     def _surface_number(self) -> Tensor:
         counts = torch.tensor([1] + [last - first for _, first, last in self.ranges()])

@@ -10,6 +10,7 @@ import torch
 
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
+from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
@@ -79,6 +80,7 @@ class PortraitStudio:
         self.assets = assets = model.assets.to(model.v_template.device)
         self.library = MakeHumanLibrary.open(makehuman, assets) if makehuman else None
         skins, irises = (self.library.skins, self.library.irises) if self.library else ((), ())
+        self.marks = FlamePoints.from_embedding(model, assets.landmarks["mediapipe"])
         self.painter = FacePainter.of(assets, skins, irises)
         self.dresser = HairDresser.of(assets)
         self.bust = BustMaker.of(assets)
@@ -91,7 +93,7 @@ class PortraitStudio:
         """Make one. Depends on the order and the studio's options alone, not on what was made before."""
         seed, index = order.seed, order.index
         person = Person.draw(seed, order.person, self.model, self.library)
-        shot = draw_shot(self.model, person.shape, order.kind, self.size, stream(seed, index, "shot"))
+        shot = draw_shot(self.model, self.marks, person.shape, order.kind, self.size, stream(seed, index, "shot"))
         device = self.model.v_template.device
         shot = replace(shot, params=shot.params.to(device), camera=shot.camera.to(device))
         head = pose_head(self.model, self.assets, shot.params, shot.camera)
@@ -128,6 +130,8 @@ class PortraitStudio:
             surfaces += library.brow_surfaces(head, person.modelled_brows, traits.hair_rgb)
         if library and person.modelled_lashes:
             surfaces += library.lash_surfaces(head, person.modelled_lashes)
+        else:
+            surfaces.append(self.painter.lashes(head, face, traits, grooming))
         surfaces += self.dresser.beard(head, traits, person.hair)
         return surfaces + self.occluders.surfaces(head, worn, traits)
 

@@ -15,7 +15,7 @@ from shared.geometry.meshes import unit
 from shared.render.rasterizer import rasterize
 from shared.synthetic.portrait import PortraitTruth
 from shared.synthetic.render import SUPERSAMPLE, Seen
-from shared.synthetic.scene import Part, PosedHead, Surface, at_vertices
+from shared.synthetic.scene import Part, PosedHead, at_vertices
 
 _DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
 _GRAZING = 0.05  # cosine below which a point counts as turned away
@@ -56,8 +56,10 @@ def portrait_truth(head: PosedHead, maps: HeadMaps, seen: Seen) -> PortraitTruth
         seen: what the picture sees of the whole scene.
     """
     camera = head.camera
-    marks = {name: head.landmarks_m(name) for name in ("mediapipe", "ibug68")}
-    visible = {name: visible_points(points, _landmark_normals(head, name), seen) for name, points in marks.items()}
+    marks = [head.landmarks_m(name) for name in ("mediapipe", "ibug68")]
+    normals = [_landmark_normals(head, name) for name in ("mediapipe", "ibug68")]
+    visible = visible_points(torch.cat([head.verts_m, *marks]), torch.cat([head.normals, *normals]), seen)
+    verts_visible, visible478, visible68 = visible.split([len(head.verts_m), *map(len, marks)])
     return PortraitTruth(
         params=head.params,
         camera=camera,
@@ -66,39 +68,30 @@ def portrait_truth(head: PosedHead, maps: HeadMaps, seen: Seen) -> PortraitTruth
         depth_m=maps.depth_m,
         part=part_map(seen),
         neutral_m=head.neutral_m,
-        vertex_visible=visible_points(head.verts_m, head.normals, seen),
-        landmarks_px=camera.project(marks["mediapipe"]),
-        landmarks_visible=visible["mediapipe"],
-        landmarks68_px=camera.project(marks["ibug68"]),
-        landmarks68_visible=visible["ibug68"],
+        vertex_visible=verts_visible,
+        landmarks_px=camera.project(marks[0]),
+        landmarks_visible=visible478,
+        landmarks68_px=camera.project(marks[1]),
+        landmarks68_visible=visible68,
     ).to("cpu")
 
 
 def part_map(seen: Seen) -> Tensor:
     """(H, W) uint8 of `Part`: what the centre of each pixel sees; half-opaque things count from one half."""
-    face_index, barycentric = seen.centre.face_index.reshape(-1), seen.centre.barycentric.reshape(-1, 3)
-    out = torch.full_like(face_index, int(Part.BACKGROUND), dtype=torch.uint8)
+    face_index = seen.centre.face_index.reshape(-1)
+    out = seen.scene.part_of_face(face_index)
     for surface, first, last in seen.scene.ranges():
+        if surface.part_map is None or surface.uv is None:
+            continue
         pixel = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
-        out[pixel] = _parts(surface, face_index[pixel] - first, barycentric[pixel])
+        barycentric = seen.centre.barycentric.reshape(-1, 3)[pixel]
+        uv = (surface.uv[face_index[pixel] - first] * barycentric[..., None]).sum(1)
+        uv = uv - uv.floor()
+        height, width = surface.part_map.shape
+        row, column = (uv[:, 1] * height).long(), (uv[:, 0] * width).long()
+        drawn = surface.part_map[row.clamp_max(height - 1), column.clamp_max(width - 1)]
+        out[pixel] = torch.where(drawn > 0, drawn, out[pixel])
     return out.reshape(seen.camera.size)
-
-
-def _parts(surface: Surface, face_index: Tensor, barycentric: Tensor) -> Tensor:
-    """(P) uint8 at places of a surface."""
-    if isinstance(surface.part, Part):
-        out = torch.full_like(face_index, int(surface.part), dtype=torch.uint8)
-    else:
-        out = surface.part.to(torch.uint8)[face_index]
-    if surface.part_map is None or surface.uv is None:
-        return out
-    height, width = surface.part_map.shape
-    uv = (surface.uv[face_index] * barycentric[..., None]).sum(1)
-    uv = uv - uv.floor()
-    drawn = surface.part_map[
-        (uv[:, 1] * height).long().clamp_max(height - 1), (uv[:, 0] * width).long().clamp_max(width - 1)
-    ]
-    return torch.where(drawn > 0, drawn, out)
 
 
 def visible_points(points_m: Tensor, normals: Tensor, seen: Seen) -> Tensor:

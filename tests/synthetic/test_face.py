@@ -187,7 +187,8 @@ def test_a_photographed_skin_gives_its_detail_but_not_its_tone(painter: FacePain
 
 def test_lashes_grow_from_both_lids_and_stand_out_of_the_eye(painter: FacePainter) -> None:
     head = make_head(painter)
-    ribbons = by_name(painter.surfaces(head, *draw(0)[:1], TRAITS, draw(0)[1]))["lashes"].verts_m.reshape(4, -1, 4, 3)
+    look, grooming = draw(0)[:2]
+    ribbons = painter.lashes(head, look, TRAITS, grooming).verts_m.reshape(4, -1, 4, 3)
     for ribbon, eye, upper in zip(ribbons, (4, 4, 3, 3), (True, False, True, False), strict=True):
         root, tip = (ribbon[:, ring] - head.joints_m[eye] for ring in (0, -1))
         assert (tip.norm(dim=1) > root.norm(dim=1)).all()
@@ -207,4 +208,4 @@ def test_a_head_may_lack_regions(painter: FacePainter) -> None:
     bare = FacePainter.of(dataclasses.replace(painter.assets, regions={}))
     assert list(bare.rows) == ["skin"]
     names = [surface.name for surface in bare.surfaces(make_head(painter), *draw(0)[:1], TRAITS, draw(0)[1])]
-    assert names == ["skin", "lashes"]
+    assert names == ["skin"]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel, FlameOutput
+from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.render.rasterizer import rasterize
@@ -42,10 +43,14 @@ def model() -> FlameModel:
     return FlameModel(load_flame())
 
 
+def points(model: FlameModel) -> FlamePoints:
+    return FlamePoints.from_embedding(model, model.assets.landmarks["mediapipe"])
+
+
 @torch.no_grad()
 def _take(model: FlameModel, kind: Kind, number: int) -> Taken:
     rng = np.random.default_rng([5, number])
-    shot = draw_shot(model, draw_identity(model, rng), kind, SIZE, rng)
+    shot = draw_shot(model, points(model), draw_identity(model, rng), kind, SIZE, rng)
     posed = model(shot.params)
     marks = model.assets.landmarks["mediapipe"].positions(posed.verts_m, model.faces)
     skull = axis_angle_to_matrix(shot.params.global_rot) @ axis_angle_to_matrix(shot.params.neck)
@@ -244,4 +249,4 @@ def test_identities_vary_and_none_shows_its_mouth_through_the_skin(model: FlameM
 def test_a_head_without_units_is_refused(model: FlameModel) -> None:
     bare = FlameModel(replace(model.assets, arkit=None))
     with pytest.raises(ValueError, match="ARKit"):
-        draw_shot(bare, torch.zeros(bare.n_shape), "posed", SIZE, np.random.default_rng(0))
+        draw_shot(bare, points(bare), torch.zeros(bare.n_shape), "posed", SIZE, np.random.default_rng(0))

@@ -77,7 +77,7 @@ class FacePainter:
         )
 
     def surfaces(self, head: PosedHead, look: FaceLook, traits: Traits, grooming: Grooming) -> list[Surface]:
-        """All triangles of the head as "skin", "eyes" and "mouth", as far as it has them, then its lashes."""
+        """All triangles of the head as "skin", "eyes" and "mouth", as far as it has them."""
         opened = min(max(head.jaw_open_rad / _OPEN_RAD, 0.0), 1.0)
         occlusion = torch.lerp(self.occlusion[0], self.occlusion[1], opened)
         hairs, label = (None, None) if look.brows is None else draw_brows(self.skin.pen, look.brows)
@@ -89,7 +89,7 @@ class FacePainter:
         part_maps = {
             "skin": None if label is None else self.skin.window.whole(label * np.uint8(Part.BROWS)).to(self.part.device)
         }
-        surfaces = [
+        return [
             Surface(
                 name=name,
                 verts_m=head.verts_m,
@@ -99,10 +99,14 @@ class FacePainter:
                 uv=self.assets.uv[self.assets.uv_faces[rows]],
                 part_map=part_maps.get(name),
                 normals=head.normals,
+                casts_shadow=name == "skin",  # what is inside of it casts none that is seen
             )
             for name, rows in self.rows.items()
         ]
-        return [*surfaces, lashes(self.lash_cards, head, look.lash_length, grooming.mascara, traits.hair_rgb)]
+
+    def lashes(self, head: PosedHead, look: FaceLook, traits: Traits, grooming: Grooming) -> Surface:
+        """The lashes of both eyes."""
+        return lashes(self.lash_cards, head, look.lash_length, grooming.mascara, traits.hair_rgb)
 
     def body_skin(self, look: FaceLook, traits: Traits) -> Material:
         """Skin of the body: what the head's neck fades to at its edge."""

@@ -10,8 +10,9 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from shared.flame.model import FlameModel
+from shared.flame.model import FlameModel, forward_kinematics, local_rotations
 from shared.flame.params import FlameParams
+from shared.flame.points import FlamePoints
 from shared.flame.schema import ArkitMap, FlameAssets
 from shared.geometry.camera import Camera
 from shared.synthetic.pose.expressions import SIDES, Activations, draw_posed, draw_resting
@@ -39,10 +40,21 @@ class Shot:
 
 
 @torch.no_grad()
-def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int], rng: np.random.Generator) -> Shot:
-    """Photograph the person with the identity codes ``shape`` (S,) in a picture of (height, width).
+def draw_shot(
+    model: FlameModel, marks: FlamePoints, shape: Tensor, kind: Kind, size: tuple[int, int], rng: np.random.Generator
+) -> Shot:
+    """Photograph a person.
 
-    ValueError if the head has no ARKit units.
+    Args:
+        model: the head.
+        marks: its "mediapipe" landmarks; to pose these alone takes a third of the time.
+        shape: (S,) the person's identity codes.
+        kind: of the picture.
+        size: (height, width) of the picture in pixels.
+        rng: where the draws come from.
+
+    Raises:
+        ValueError: the head has no ARKit units.
     """
     assets, device = model.assets, model.v_template.device
     if assets.arkit is None:
@@ -62,21 +74,28 @@ def draw_shot(model: FlameModel, shape: Tensor, kind: Kind, size: tuple[int, int
         global_rot=torch.tensor(root.as_rotvec(), dtype=torch.float32, device=device),
         neck=torch.tensor(neck.as_rotvec(), dtype=torch.float32, device=device),
     )
-    posed = model(_with_face(params, assets.arkit, units, jaw_sideways))
-    marks = assets.landmarks["mediapipe"].positions(posed.verts_m.cpu(), assets.faces)
-    translation = framing.translation(marks, camera)
+    placed, eyes = _posed(model, marks, _with_face(params, assets.arkit, units, jaw_sideways))
+    translation = framing.translation(placed, camera)
 
     # Gaze needs to know where the camera is, and the lids follow the gaze.
-    eyes = ((posed.joints_m[3:].cpu() + translation) @ rotation).double().numpy()
+    eyes = ((eyes + translation) @ rotation).double().numpy()
     middle = eyes.mean(0)
     gaze, target = draw_target(-middle, rng)
     look = look_at(target, eyes - middle)
     blinks = lid_travel(assets, [f"eyeBlink{side}" for side in SIDES])
-    gaps = lid_gaps(marks, rotation[:, 1]) + lid_travel(assets, list(look)) @ torch.tensor(list(look.values()))
+    gaps = lid_gaps(placed, rotation[:, 1]) + lid_travel(assets, list(look)) @ torch.tensor(list(look.values()))
     units = close_lids(units | look, shut, gaps, blinks.diagonal())
     params = _with_face(replace(params, translation=translation.to(device)), assets.arkit, units, jaw_sideways)
-    seen = angles(skull, (marks.mean(0) + translation).double().numpy())
+    seen = angles(skull, (placed.mean(0) + translation).double().numpy())
     return Shot(params, camera.to(device), kind, *seen, framing.focal_35mm, gaze)
+
+
+def _posed(model: FlameModel, marks: FlamePoints, params: FlameParams) -> tuple[Tensor, Tensor]:
+    """Landmarks (478, 3) and centres of the eyes (2, 3), world, on the CPU."""
+    codes, rotations = model.coefficients(params), local_rotations(params)
+    _, joints = forward_kinematics(rotations, model.rest_joints(codes))
+    posed = marks.pose(codes[None], rotations[None], params.translation[None])
+    return posed.position[0].cpu(), (joints[3:] + params.translation).cpu()
 
 
 def _sight(assets: FlameAssets, framing: Framing, camera: Camera, view: View) -> Rotation:
