@@ -83,15 +83,17 @@ def render(seen: Seen, lighting: Lighting, background: np.ndarray, centre_m: Ten
 
 def _plain_and_empty(seen: Seen) -> tuple[Tensor, Tensor]:
     """(H W) pixels whose centre and sub-pixels see one opaque surface without a step, and those that see nothing."""
+    height, width = seen.camera.size
     centre = seen.scene.surface_of_face(seen.centre.face_index)
+    fine = seen.scene.surface_of_face(seen.fine.face_index).reshape(height, SUPERSAMPLE, width, SUPERSAMPLE)
+    depths = seen.fine.depth_m.reshape(height, SUPERSAMPLE, width, SUPERSAMPLE)
     same = torch.ones_like(centre, dtype=torch.bool)
     low = high = seen.centre.depth_m
     for down in range(SUPERSAMPLE):
         for right in range(SUPERSAMPLE):
-            corner = (slice(down, None, SUPERSAMPLE), slice(right, None, SUPERSAMPLE))
-            same &= seen.scene.surface_of_face(seen.fine.face_index[corner]) == centre
-            depth = seen.fine.depth_m[corner]
-            low, high = torch.minimum(low, depth), torch.maximum(high, depth)
+            same &= fine[:, down, :, right] == centre
+            low = torch.minimum(low, depths[:, down, :, right])
+            high = torch.maximum(high, depths[:, down, :, right])
     smooth = torch.tensor([False, *(surface.cover is None for surface in seen.scene.surfaces)], device=centre.device)
     plain = same & smooth[(centre + 1).long()] & (high - low < _STEP_M)
     return plain.reshape(-1), (same & (centre < 0)).reshape(-1)

@@ -37,14 +37,16 @@ class HeadMaps:
         if not assets.has_uv:
             raise ValueError(f"head {assets.name!r} has no texture coordinates")
         fragments = rasterize(camera.world_to_cam(head.verts_m), assets.faces, camera)
-        inside = fragments.mask
-        face_index, barycentric = fragments.face_index[inside], fragments.barycentric[inside]
+        pixel = (fragments.face_index.reshape(-1) >= 0).nonzero()[:, 0]
+        face_index = fragments.face_index.reshape(-1)[pixel]
+        barycentric = fragments.barycentric.reshape(-1, 3)[pixel]
         normal = unit(at_vertices(assets.faces, face_index, barycentric, head.normals)) @ camera.T_cam_world[:3, :3].T
         uv = at_vertices(assets.uv_faces, face_index, barycentric, assets.uv)
-        maps = torch.zeros(*camera.size, 5, device=normal.device)
-        maps[inside] = torch.cat([normal, uv], 1)
-        normal, uv = maps.permute(2, 0, 1).split([3, 2])
-        return HeadMaps(fragments.face_index, normal.contiguous(), uv.contiguous(), fragments.depth_m)
+        height, width = camera.size
+        maps = torch.zeros(5, height * width, device=normal.device)
+        maps[:, pixel] = torch.cat([normal, uv], 1).T
+        maps = maps.reshape(5, height, width)
+        return HeadMaps(fragments.face_index, maps[:3], maps[3:], fragments.depth_m)
 
 
 def portrait_truth(head: PosedHead, maps: HeadMaps, seen: Seen) -> PortraitTruth:

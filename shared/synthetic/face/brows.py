@@ -13,8 +13,8 @@ from shared.flame.landmarks import RIGHT_BROW
 from shared.synthetic.face.look import BrowLook
 from shared.synthetic.face.pen import Pen, Side, smooth_curve
 
-_LAYERS = 7  # drawn one over the other, so that crossing hairs add up
-_HAIRS = 48  # of a dense brow, in each layer
+_LAYERS = 5  # drawn one over the other, so that crossing hairs add up
+_HAIRS = 67  # of a dense brow, in each layer
 _HAIR_OPACITY = 0.5
 _AVERAGE_MM = 1.0  # over which the hairs' cover is averaged for the label
 _UPPER, _LOWER = RIGHT_BROW[:5][::-1], RIGHT_BROW[5:]  # from the nose to the temple
