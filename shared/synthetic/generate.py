@@ -20,6 +20,7 @@ from shared.files import remove_partial_files, write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
+from shared.images.decode import InputError
 from shared.options import config_hash, to_yaml
 from shared.provenance import git_sha
 from shared.runtime import Ranks, UserError
@@ -107,6 +108,8 @@ def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> Portrai
         return PortraitStudio(model, (config.size, config.size), *folders)
     except FlameFileError as error:
         raise UserError(str(error)) from error
+    except InputError as error:
+        raise UserError(f"backgrounds={config.backgrounds}: {error.reason}") from error
     except (OSError, ValueError, KeyError) as error:
         raise UserError(str(error.args[0] if isinstance(error, KeyError) else error)) from error
 
@@ -115,7 +118,7 @@ def mediapipe_landmarks() -> Detect:
     """The landmarks of the largest face, as MediaPipe sees it."""
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
 
-    detector = MediaPipeFaces()
+    detector = MediaPipeFaces(min_score=0.5)  # MediaPipe's own: here a face there is
 
     def detect(image: np.ndarray) -> Tensor | None:
         faces = detector.detect(np.ascontiguousarray(image))
