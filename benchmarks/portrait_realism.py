@@ -3,13 +3,12 @@
     python benchmarks/portrait_realism.py count=300 size=512 seed=77 makehuman_assets=FOLDER
 
 Over portraits whose face nothing covers and the picture's border does not cut (at most 5 % of its landmarks are
-outside): the share in which it finds a face, and how far its landmarks are from the
-truth, in percent of the distance of the outer eye corners (in space, at the face's depth, so that it does not shrink
-as the head turns), by yaw. ``inner`` leaves out the outline of the face, whose points slide along it; ``defined`` also takes off the constant
-offset of each point, as MediaPipe marks lids and lips a little off the mesh's own (`shared/flame/detector.py`): that
-is a matter of definition, not of realism.
-``surely`` is the share with a score of 0.7,
-below which our own detector drops a face. ``worst`` names a folder for pictures of the misses and the worst.
+outside): the share in which it finds a face, and how far its landmarks are from the truth, by yaw. The unit is the
+distance of the outer eye corners, in space, at the face's depth, so that it does not shrink as the head turns.
+``surely`` is the share with a score of 0.7, below which our own detector drops a face. ``inner`` leaves out the outline
+of the face, whose points slide along it; ``defined`` also takes off the constant offset of each point, as MediaPipe
+marks lids and lips a little off the mesh's own (`shared/flame/detector.py`): that is a matter of definition, not of
+realism. ``worst`` names a folder for pictures of the misses and the worst.
 """
 
 from __future__ import annotations
@@ -114,10 +113,10 @@ def main(options: dict[str, str]) -> None:
             [one[INNER].mean() for one in (getattr(row, name) for row in group) if one is not None]
             for name in ("error", "defined")
         )
-        numbers = f"{np.mean(errors):10.2f} {np.mean(inner):8.2f} {np.median(inner):7.2f} {np.mean(defined):10.2f}"
+        means = (np.mean(errors), np.mean(inner), np.median(inner), np.mean(defined))
         sure = sum(row.score >= OUR_SCORE for row in group if row.error is not None)
-        found = f"{100 * len(errors) / len(group):8.1f} {100 * sure / len(group):9.1f}"
-        print(f"{low:4d}-{high:<4d} {len(group):9d} {found} {numbers}")
+        found = f"{100 * len(errors) / len(group):11.1f}{100 * sure / len(group):11.1f}"
+        print(f"{low:4d}-{high:<4d}{len(group):11d}{found}" + "".join(f"{mean:11.2f}" for mean in means))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_uv_at_a_seen_landmark_is_the_landmarks_own(studio: PortraitStudio, port
         uv, depth = truth.uv[:, rows, columns], truth.depth_m[rows, columns]  # (2, N, 4), (N, 4)
         x, y = (place - corner)[inside].unbind(1)
         weights = torch.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], 1)
-        # One smooth piece of surface: no outline, no jump from a lid to the eye, and the landmark on it, not a lip away.
+        # One smooth piece of surface: no outline, no jump from lid to eye, and the landmark on it, not a lip away.
         spread = uv.amax(2) - uv.amin(2)
         smooth = (depth > 0).all(1) & (spread.amax(0) < 0.006) & (depth.amax(1) - depth.amin(1) < 0.004)
         own_depth = -marks.positions(studio.model(truth.params).verts_m, studio.model.faces)[inside, 2]
