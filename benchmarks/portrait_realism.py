@@ -101,9 +101,8 @@ def main(options: dict[str, str]) -> None:
             name = "missed" if row.error is None else f"{row.error[INNER].mean():04.1f}"
             write_jpeg(Path(options["worst"]) / f"{name}_{index:05d}.jpg", portrait.image)
     print(f"{size} px, {len(rows)} portraits with a free face of {options['count']}")
-    print(
-        f"{'yaw':>9} {'portraits':>9} {'found %':>8} {'surely %':>9} {'all 478 %':>10} {'inner %':>8} {'median':>7} {'defined %':>10}"
-    )
+    columns = ("portraits", "found %", "surely %", "all 478 %", "inner %", "median", "defined %")
+    print(f"{'yaw':>9}" + "".join(f"{name:>11}" for name in columns))
     for low, high in (*YAW_DEG, (0, 60)):
         group = [row for row in rows if low <= row.yaw_deg < high]
         errors = [row.error for row in group if row.error is not None]
