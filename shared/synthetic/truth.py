@@ -135,5 +135,6 @@ class FaceSkin:
     def occluded_share(self, maps: HeadMaps, part: Tensor) -> float:
         """Share of the face's pixels, as seen without anything before it, that show hair, an occluder or cloth."""
         on_face = (maps.face_index >= 0) & self.face_mask[maps.face_index.clamp_min(0)]
+        part = part.to(on_face.device)  # that of a truth is on the CPU
         covered = on_face & (part >= int(Part.HAIR)) & (part != int(Part.NECK))
         return float(covered.sum() / on_face.sum().clamp_min(1))

@@ -30,13 +30,16 @@ def open_loops(faces: Tensor) -> list[list[int]]:
 
 
 def neck_loop(assets: FlameAssets) -> Tensor:
-    """(N,) the lowest open loop of the head, from its front over the subject's left. ValueError if there is none."""
+    """(N,) the lowest open loop of the head, from its front over the subject's left, on the CPU.
+
+    ValueError if there is none.
+    """
     loops = [torch.tensor(loop) for loop in open_loops(assets.faces) if len(loop) > 7]
     if not loops:
         raise ValueError(f"head {assets.name!r} has no open edge below the neck that a body could be joined to")
-    loop = min(loops, key=lambda rows: float(assets.v_template[rows, 1].mean()))
-    place = assets.v_template[loop]
-    place = place - place.mean(0)
+    template = assets.v_template.cpu()
+    loop = min(loops, key=lambda rows: float(template[rows, 1].mean()))
+    place = template[loop] - template[loop].mean(0)
     azimuth = torch.atan2(place[:, 0], place[:, 2])
     turn = torch.remainder(azimuth.roll(-1) - azimuth + torch.pi, 2 * torch.pi) - torch.pi
     if turn.sum() < 0:
@@ -56,9 +59,9 @@ class NeckEdge:
 
     @staticmethod
     def of(assets: FlameAssets, columns: int) -> NeckEdge:
-        """Stations at even distances on the template's loop."""
+        """Stations at even distances on the template's loop; on the CPU, whatever the device of ``assets``."""
         loop = neck_loop(assets)
-        place = assets.v_template[loop]
+        place = assets.v_template.cpu()[loop]
         length = (place.roll(-1, 0) - place).norm(dim=1).cumsum(0)
         start = torch.cat([length.new_zeros(1), length[:-1]])
         at = torch.arange(columns) * (length[-1] / columns)

@@ -73,7 +73,7 @@ class BustShape:
         """The body below ``head``."""
         T_world_trunk = trunk_to_world(head, posture)
         place, normal, leaving = self.edge.frame(head)
-        trunk = self.rays.surface(build)
+        trunk = self.rays.surface(build).to(place.device)
         trunk, azimuth = _turned_to(trunk, (place - T_world_trunk[:3, 3]) @ T_world_trunk[:3, :3])
         trunk = trunk @ T_world_trunk[:3, :3].T + T_world_trunk[:3, 3]
         grid = torch.cat([place[None], _neck(place, leaving, trunk), trunk])
