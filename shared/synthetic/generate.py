@@ -30,8 +30,9 @@ from shared.synthetic.portrait import Portrait
 from shared.synthetic.shards import SCHEMA, Detect, ShardWriter, StoredPortraits, picture_stem, shard_path
 from shared.synthetic.studio import Order, PortraitStudio
 
-# Options on which no picture depends: a run may go on with others.
+# Options on which no picture depends, but for the last bits on another device: a run may go on with others.
 _WHERE_AND_HOW_FAST = ("out", "processes", "device", "overwrite")
+_ANY_SCHEMA = SCHEMA.rpartition("/")[0]  # of any version
 _OURS = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "truth_sheet.jpg", "manifest.json")
 
 
@@ -168,11 +169,15 @@ def _defining(config: SyntheticConfig) -> dict[str, Any]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:
+    """None if there is nothing yet. UserError where something lies that is not ours, which ``overwrite`` must spare."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if path.parent.is_dir() and any(path.parent.iterdir()):
             raise UserError(f"{path.parent} is not empty and holds no portraits: choose another out=") from None
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); choose another out=") from error
+    if not isinstance(manifest, dict) or not str(manifest.get("schema")).startswith(_ANY_SCHEMA):
+        raise UserError(f"{path} is not of portraits: choose another out=")
+    return manifest

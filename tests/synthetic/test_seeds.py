@@ -21,6 +21,8 @@ import pytest
 from torch.utils.data import DataLoader
 
 from shared.config import SyntheticConfig
+from shared.flame.assets import load_flame
+from shared.flame.model import FlameModel
 from shared.runtime import Ranks, UserError
 from shared.synthetic.generate import build_studio, generate
 from shared.synthetic.portrait import Portrait
@@ -64,6 +66,17 @@ def test_order_and_studio_make_no_difference(studio: PortraitStudio) -> None:
     assert [checksum(other.portrait(order)) for order in orders[::-1]][::-1] == forward
     assert len(set(forward)) == len(forward)
     assert checksum(studio.portrait(Order.draw(22, 0))) not in forward
+
+
+@pytest.mark.gpu
+def test_cuda_gives_nearly_the_same(studio: PortraitStudio) -> None:
+    cuda = PortraitStudio(FlameModel(load_flame()).to("cuda"), studio.size)
+    for order in (Order(21, 0, 0, "neutral"), Order(21, 1, 1, "occluded")):
+        want, got = studio.portrait(order), cuda.portrait(order)
+        assert got.truth.depth_m.device.type == "cpu"
+        assert np.abs(want.image.astype(float) - got.image).mean() < 2
+        assert float((want.truth.part == got.truth.part).float().mean()) > 0.98
+        assert got.facts.occluders == want.facts.occluders
 
 
 def config(out: Path, **options: object) -> SyntheticConfig:
@@ -125,6 +138,13 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes" / "todo.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty and holds no portraits"):
         generate(config(tmp_path / "notes", count=1, overwrite=True), Ranks(), quiet=True)
+    labels = tmp_path / "labels"
+    (labels / "shards").mkdir(parents=True)
+    for manifest in ('{"schema": "pixel3dmm-distill/labels/1"}', "[]", "{"):
+        (labels / "manifest.json").write_text(manifest)
+        with pytest.raises(UserError, match="choose another out="):
+            generate(config(labels, count=1, overwrite=True), Ranks(), quiet=True)
+        assert (labels / "shards").is_dir()
 
 
 @pytest.mark.parametrize("option", ["makehuman_assets", "backgrounds"])
