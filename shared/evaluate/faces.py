@@ -51,7 +51,8 @@ class FaceMesh:
             InvalidFaceError: it is empty, has a vertex or landmark that is not finite, a face that names a missing
                 vertex, or landmarks that are not seven or lie on one line; the message begins with ``name``.
         """
-        verts, faces = self.verts_m.detach().cpu().double(), self.faces.detach().cpu()
+        verts, faces = (torch.as_tensor(one).detach().cpu() for one in (self.verts_m, self.faces))
+        verts = verts.double()
         if verts.ndim != 2 or verts.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3:
             raise InvalidFaceError(f"{name}: needs (V, 3) and (F, 3), got {tuple(verts.shape)}, {tuple(faces.shape)}")
         if len(verts) == 0 or len(faces) == 0:
@@ -59,7 +60,9 @@ class FaceMesh:
         if faces.is_floating_point() or faces.min() < 0 or faces.max() >= len(verts):
             raise InvalidFaceError(f"{name}: faces must be vertex numbers from 0 to {len(verts) - 1}")
         if not verts.isfinite().all():
-            raise InvalidFaceError(f"{name}: {int((~verts.isfinite().all(1)).sum())} of {len(verts)} not finite")
+            raise InvalidFaceError(
+                f"{name}: {int((~verts.isfinite().all(1)).sum())} of {len(verts)} vertices not finite"
+            )
         return FaceMesh(verts, faces.long(), _checked_landmarks(self.landmarks_m, name))
 
 
@@ -90,9 +93,11 @@ class TrueFace:
 
 
 def _checked_landmarks(landmarks_m: Tensor, name: str) -> Tensor:
-    landmarks = landmarks_m.detach().cpu().double()
-    if landmarks.shape != (N_NOW, 3) or not landmarks.isfinite().all():
-        raise InvalidFaceError(f"{name}: needs seven finite landmarks (7, 3), got {tuple(landmarks.shape)}")
+    landmarks = torch.as_tensor(landmarks_m).detach().cpu().double()
+    if landmarks.shape != (N_NOW, 3):
+        raise InvalidFaceError(f"{name}: needs seven landmarks (7, 3), got {tuple(landmarks.shape)}")
+    if not landmarks.isfinite().all():
+        raise InvalidFaceError(f"{name}: one of its seven landmarks is not finite")
     spread = torch.linalg.svdvals(landmarks - landmarks.mean(0))
     if spread[1] <= _COLLINEAR * spread[0]:
         raise InvalidFaceError(f"{name}: its landmarks lie on one line or in one point, so no rotation follows")

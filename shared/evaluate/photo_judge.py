@@ -12,12 +12,11 @@ from pathlib import Path
 
 import torch
 
-from shared.evaluate.attempt import attempt, describe
 from shared.evaluate.previews import write_photo_preview
-from shared.evaluate.protocol import Method, Picture
+from shared.evaluate.protocol import Method, Picture, attempt
 from shared.evaluate.rows import Row, image_sha
 from shared.evaluate.run_folder import RunFolder
-from shared.evaluate.score import checked_landmarks, inner_landmark_error
+from shared.evaluate.score import inner_landmark_error
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame, ImageError, InputError, load_image
 from shared.images.faces import FaceDetector, select
@@ -77,13 +76,7 @@ class PhotoJudge:
             seconds=tried.seconds,
             git_sha=git_sha(),
         )
-        found_px = None
-        if tried.found is not None:
-            try:
-                tried.found.posed.checked()
-                found_px = checked_landmarks(tried.found.landmarks_px)
-            except ValueError as error:
-                row = replace(row, state="failed", reason=describe(error))
+        found_px = None if tried.found is None else tried.found.landmarks_px
         if reference is None:
             row = replace(row, reason=row.reason or "MediaPipe finds no face to compare with")
         else:

@@ -28,13 +28,13 @@ def write_truth_preview(
     score: PictureScore | None,
     painter: HeatPainter,
 ) -> Path:
-    """Face; the mesh, moved onto the truth; the posed errors on the true head. The face alone without a score."""
+    """Face; the checked mesh, moved onto the truth; the posed errors on the true head. The face alone without a score."""
     crop = Crop.around(item.landmarks_px, _SIDE, _MARGIN)
     face = crop.sample(item.image)
     panels = [face]
     if found is not None and score is not None:
         camera = item.camera.warped(crop.affine, crop.size)
-        mesh = score.posed.by_landmarks.alignment.apply(found.posed.verts_m.detach().cpu().double()).float()
+        mesh = score.posed.by_landmarks.alignment.apply(found.posed.verts_m).float()
         heat = painter.paint(truth.verts_m, score.posed.by_landmarks.distance_mm, camera)
         panels += [overlay(face, mesh, found.posed.faces, camera), over(face, heat)]
     return write_jpeg(path, np.concatenate(panels, 1), _QUALITY)
@@ -46,8 +46,8 @@ def write_photo_preview(path: Path, image: np.ndarray, found_px: Tensor | None, 
     drawn = [(points, colour) for points, colour in both if points is not None]
     if not drawn:
         return path
-    crop = Crop.around(drawn[0][0].detach().cpu().float(), _SIDE, _MARGIN)
+    crop = Crop.around(drawn[0][0].float(), _SIDE, _MARGIN)
     face = marked = crop.sample(image)
     for points, colour in drawn:
-        marked = draw_points(marked, crop.apply(points.detach().cpu().float())[list(INNER)].numpy(), colour, 1.0)
+        marked = draw_points(marked, crop.apply(points.float())[list(INNER)].numpy(), colour, 1.0)
     return write_jpeg(path, np.concatenate([face, marked], 1), _QUALITY)

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from shared.config import EvaluateConfig
 from shared.device import one_thread
-from shared.evaluate.attempt import describe
 from shared.evaluate.benchmark import SETS, load_truth_set
 from shared.evaluate.methods import find_method
 from shared.evaluate.photo_judge import PhotoJudge, find_photos
+from shared.evaluate.protocol import describe
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import RunFolder, prepare

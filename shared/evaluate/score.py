@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.evaluate.faces import InvalidFaceError
 from shared.evaluate.metrics import FaceScore, landmark_error_2d, score_face
 from shared.evaluate.protocol import Reconstruction
 from shared.evaluate.truth_set import BenchmarkItem, TrueHead
@@ -32,11 +31,7 @@ class PictureScore:
 
 
 def score_picture(found: Reconstruction, item: BenchmarkItem, truth: TrueHead) -> PictureScore:
-    """Errors of both meshes and of the landmarks.
-
-    Raises:
-        InvalidFaceError: something the method gave cannot be judged; the message says what.
-    """
+    """Errors of both meshes and of the landmarks of a checked reconstruction."""
     return PictureScore(
         posed=score_face(truth.posed, found.posed),
         neutral=None if found.neutral is None else score_face(truth.neutral, found.neutral),
@@ -50,24 +45,10 @@ def inner_landmark_error(found_px: Tensor | None, wanted_px: Tensor, eye_distanc
     Args:
         found_px, wanted_px: (478, 2) pixels.
         eye_distance_px: that of ``wanted_px`` if None.
-
-    Raises:
-        InvalidFaceError: ``found_px`` has another shape or is not finite.
     """
-    points = checked_landmarks(found_px)
-    if points is None:
+    if found_px is None:
         return None
     wanted, rows = wanted_px.double(), list(INNER)
     unit = None if eye_distance_px is None else torch.tensor(eye_distance_px, dtype=torch.float64)
     right, left = (INNER.index(corner) for corner in OUTER_EYE_CORNERS)
-    return float(landmark_error_2d(points[rows], wanted[rows], unit, (right, left)))
-
-
-def checked_landmarks(landmarks_px: Tensor | None) -> Tensor | None:
-    """The same (478, 2) on the CPU in float64. InvalidFaceError if the shape is another, or one is not finite."""
-    if landmarks_px is None:
-        return None
-    points = landmarks_px.detach().cpu().double()
-    if points.shape != (N_MEDIAPIPE, 2) or not points.isfinite().all():
-        raise InvalidFaceError(f"landmarks_px must be ({N_MEDIAPIPE}, 2) and finite, got {tuple(points.shape)}")
-    return points
+    return float(landmark_error_2d(found_px.double()[rows], wanted[rows], unit, (right, left)))

@@ -10,13 +10,12 @@ from tqdm import tqdm
 
 from shared.config import EvaluateConfig
 from shared.device import one_thread
-from shared.evaluate.attempt import attempt
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.methods import find_method, template_head
 from shared.evaluate.photo_judge import find_photos, picture_of
-from shared.evaluate.protocol import Method, Reconstruction
+from shared.evaluate.protocol import Method, Reconstruction, attempt
 from shared.evaluate.submission import SubmissionError, SvfrKey, svfr_keys, write_now, write_svfr
-from shared.images.decode import load_image
+from shared.images.decode import InputError, load_image
 from shared.runtime import UserError
 
 
@@ -31,10 +30,10 @@ class Outcome:
 def submit(config: EvaluateConfig) -> list[str]:
     """Write the submission that the options ask for, and say what is in it.
 
-    A server takes only complete submissions: the mean head stands in where the method finds nothing, and is named.
+    A server takes only complete submissions: the mean head stands in where the method gives nothing of use, and is named.
 
     Raises:
-        UserError: the folder is not laid out as the benchmark's, or the method made nothing of any picture.
+        UserError: the folder is not laid out as the benchmark's, a picture is damaged, or the method made nothing of any.
         StorageError: the submission cannot be written.
     """
     one_thread()
@@ -75,7 +74,11 @@ def _reconstructions(
     tasks: set[str] = set()
     missing: list[str] = []
     for name, path in tqdm(pictures.items(), unit="picture", dynamic_ncols=True):
-        tried = attempt(method, picture_of(load_image(path, name), know_camera))
+        try:
+            frame = load_image(path, name)
+        except InputError as error:
+            raise UserError(f"{error}; a submission needs all pictures of its benchmark") from error
+        tried = attempt(method, picture_of(frame, know_camera))
         if tried.found is None:
             missing.append(name)
             outcome.replaced.append(f"{name}: {tried.reason or 'no face found'}")

@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from shared.evaluate.attempt import attempt, describe
 from shared.evaluate.faces import skin_samples
 from shared.evaluate.heat_maps import HeatPainter
 from shared.evaluate.previews import write_truth_preview
-from shared.evaluate.protocol import Method, Picture
+from shared.evaluate.protocol import Method, Picture, attempt
 from shared.evaluate.rows import TASKS, Row, image_sha, numbers_of
 from shared.evaluate.run_folder import RunFolder
 from shared.evaluate.score import PictureScore, score_picture
@@ -43,12 +42,7 @@ class TruthJudge:
             git_sha=git_sha(),
             facts=asdict(item.facts),
         )
-        score = None
-        if tried.found is not None:
-            try:
-                score = score_picture(tried.found, item, truth)
-            except ValueError as error:
-                row = replace(row, state="failed", reason=describe(error))
+        score = None if tried.found is None else score_picture(tried.found, item, truth)
         write_truth_preview(self.folder.preview_path(index), item, truth, tried.found, score, self.painter)
         if score is None:
             return row

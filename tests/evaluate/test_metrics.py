@@ -207,7 +207,7 @@ def test_distances_agree_with_trimesh() -> None:
         (lambda m: replace(m, faces=m.faces + 1), "vertex numbers"),
         (lambda m: replace(m, faces=m.faces - 1), "vertex numbers"),
         (lambda m: replace(m, landmarks_m=m.landmarks_m[:6]), "seven"),
-        (lambda m: replace(m, landmarks_m=m.landmarks_m * math.inf), "seven finite"),
+        (lambda m: replace(m, landmarks_m=m.landmarks_m * math.inf), "seven landmarks is not finite"),
         (lambda m: replace(m, landmarks_m=m.landmarks_m * torch.tensor([1.0, 0, 0])), "one line"),
         (lambda m: replace(m, landmarks_m=0 * m.landmarks_m), "one line or in one point"),
     ],

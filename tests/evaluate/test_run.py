@@ -77,7 +77,7 @@ def test_what_a_method_does_never_ends_a_run(tmp_path: Path, monkeypatch: pytest
     assert [row.state for row in results.rows] == ["scored", "no face", "failed", "failed", "failed"]
     reasons = [row.reason for row in results.rows]
     assert reasons[:3] == ["", "", "RuntimeError: out of luck"]
-    assert "the prediction" in reasons[3]
+    assert "the posed mesh" in reasons[3]
     assert "not finite" in reasons[3]
     assert "the studio broke" in reasons[4]
     assert (results.groups[0].count, results.groups[0].failed) == (5, 4)
