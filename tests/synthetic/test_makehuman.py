@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,6 +198,9 @@ def test_broken_assets_are_left_out_with_a_reason(
     write_garment(hair / "unknown", ["99999", *good])
     (write_garment(hair / "short", good) / "short.obj").write_text("v 0 0 0\nvt 0 0\nf 1/1 1/1 1/1\n")
     (write_garment(hair / "garbled", good) / "garbled_diffuse.webp").write_bytes(b"no picture")
+    (write_garment(hair / "empty", good) / "empty_diffuse.webp").write_bytes(b"")
+    cut = write_garment(hair / "cut", good) / "cut.mhclo"
+    cut.write_text(re.sub(r"(?m)^x_scale.*", "x_scale 1 2", cut.read_text()))
     write_garment(tmp_path / "clothes" / "hat", good)
     with caplog.at_level(logging.WARNING):
         library = MakeHumanLibrary.open(tmp_path, assets)
@@ -208,9 +212,11 @@ def test_broken_assets_are_left_out_with_a_reason(
         "unknown": "vertices that hm08 does not have",
         "short": "binds 3 vertices, but its mesh has 1",
         "garbled": "no picture that can be read",
+        "empty": "no picture that can be read",
+        "cut": "it has no x_scale",
     }.items():
         assert any(name in line and reason in line for line in caplog.messages), name
-    assert len(caplog.messages) == 6
+    assert len(caplog.messages) == 8
 
 
 def test_skins_of_both_layouts_lie_on_the_head(assets: FlameAssets, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.synthetic.scene import Hits, Shading
 
-_SPECULAR, _ROUGHNESS = 0.046, 0.32
+SPECULAR, ROUGHNESS = 0.046, 0.32
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class StrandMaterial:
         occlusion = self.occlusion
         if isinstance(occlusion, Tensor):
             occlusion = hits.at_vertices(occlusion[:, None])[:, 0]
-        return Shading(albedo, _SPECULAR, _ROUGHNESS, occlusion=occlusion, strand=strand)
+        return Shading(albedo, SPECULAR, ROUGHNESS, occlusion=occlusion, strand=strand)
 
 
 def sample_wrapped(texture: Tensor, uv: Tensor) -> Tensor:

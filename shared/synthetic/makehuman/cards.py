@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from shared.records import TensorRecord
-from shared.synthetic.hair.material import sample_wrapped
+from shared.synthetic.hair.material import ROUGHNESS, SPECULAR, sample_wrapped
 from shared.synthetic.makehuman.files import read_image
 from shared.synthetic.person import srgb_to_linear
 from shared.synthetic.scene import Hits, Shading
@@ -20,7 +20,6 @@ LARGEST_PX = 512
 _STRAND_SIGMA_PX = 6.0  # neighbourhood in which strands run one way
 _TONE = (0.35, 2.2)  # lighting painted in the texture is kept within this
 _TONE_GAIN = 0.75
-_SPECULAR, _ROUGHNESS = 0.046, 0.32  # as of hair.material
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,4 +104,4 @@ class PictureMaterial:
         """Shade the places; ValueError if the surface has no texture coordinates."""
         strand = torch.nn.functional.normalize(hits.at_vertices(self.strand), dim=1)
         albedo = torch.stack([sample_wrapped(channel, hits.uv) for channel in self.albedo], 1)
-        return Shading(albedo, _SPECULAR, _ROUGHNESS, strand=strand)
+        return Shading(albedo, SPECULAR, ROUGHNESS, strand=strand)

@@ -62,9 +62,11 @@ def read_garment(path: Path) -> GarmentFile:
         OSError: a file can't be read.
     """
     header, rows = _read_binding(path)
-    if header.get("basemesh", ["hm08"])[0] not in ("hm08", "alpha_7"):
-        raise AssetError(f"it is made for the base mesh {header['basemesh'][0]}, not hm08")
-    missing = [name for name in ("obj_file", *_AXES) if not header.get(name)]
+    base_mesh = (header.get("basemesh") or ["hm08"])[0]
+    if base_mesh not in ("hm08", "alpha_7"):
+        raise AssetError(f"it is made for the base mesh {base_mesh}, not hm08")
+    words = {"obj_file": 1, **dict.fromkeys(_AXES, 3)}
+    missing = [name for name, count in words.items() if len(header.get(name, [])) < count]
     if missing or not rows:
         raise AssetError(f"it has no {missing[0] if missing else 'vertices'}")
     base, weights, offset = _binding_arrays(rows)
@@ -124,7 +126,8 @@ def read_obj(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
         if key == "v":
             n_vertices += 1
         elif key == "vt":
-            chart.append((float(words[0]), 1 - float(words[1])))
+            u, v = map(float, words[:2])  # ValueError where there are fewer
+            chart.append((u, 1 - v))
         elif key == "f":
             ends = [word.split("/") for word in words]
             if any(len(end) < 2 or not end[1] for end in ends):
@@ -169,7 +172,8 @@ def beside(path: Path, name: str) -> Path:
 
 def read_image(path: Path) -> np.ndarray:
     """(h, w, 3) or, with opacity, (h, w, 4) uint8, RGB. AssetError if it can't be decoded."""
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if image is None:
         raise AssetError(f"{path.name} is no picture that can be read")
     if image.dtype != np.uint8:

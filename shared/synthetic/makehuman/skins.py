@@ -31,6 +31,7 @@ _SMALLEST = 1024  # of an atlas, pixels: less is a thumbnail
 _BORDER_PX = 8.0  # so far a chart is continued past its border, so that no seam shows
 _PAINTED = 0.10  # linear luminance of the scalp over that of the face, below which hair is painted on a light skin
 _HEAD_CHART = 0.71  # of the texture's height, from the top: the chart of the head, which is mirror-symmetric
+# Words in the names of maps that are no skins.
 _NO_SKIN = {"normal", "normals", "nrm", "spec", "specular", "bump", "ao", "displacement", "sss", "thumb"}
 CROP_FILE = "crop.json"
 
@@ -90,9 +91,7 @@ def _completed(at: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def is_skin(path: Path) -> bool:
     """Whether a picture in a folder of skins may be one, rather than a map of bumps or a thumbnail."""
     words = path.stem.lower().replace("-", "_").split("_")
-    return not {"normal", "normals", "nrm", "spec", "specular", "bump", "ao", "displacement", "sss", "thumb"} & set(
-        words
-    )
+    return not _NO_SKIN & set(words)
 
 
 def _placing(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
