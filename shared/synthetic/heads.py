@@ -23,7 +23,8 @@ from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.render.interpolate import at_vertices, surface_points
 from shared.render.rasterizer import rasterize
 from shared.render.shading import ambient_light, directional_light, irradiance
-from shared.synthetic.paint import Look, PaintChart, albedo, to_srgb
+from shared.synthetic.colour import linear_to_srgb
+from shared.synthetic.paint import Look, PaintChart, albedo
 
 # Units that need others to make sense, and gaze, which is drawn as a whole below.
 _EXCLUDED_UNITS = ("mouthClose", "tongueOut", "eyeLook", "jawForward")
@@ -102,7 +103,7 @@ class HeadPainter:
         background = cv2.resize(_background(verts_m, camera, rng), fine.size[::-1], interpolation=cv2.INTER_LINEAR)
         background[points.row.numpy(), points.column.numpy()] = lit
         picture = cv2.resize(background, camera.size[::-1], interpolation=cv2.INTER_AREA)
-        noisy = to_srgb(picture) + rng.normal(0, 0.006, picture.shape)
+        noisy = linear_to_srgb(picture) + rng.normal(0, 0.006, picture.shape)
         return (noisy.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 

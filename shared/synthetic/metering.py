@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from shared.synthetic.colour import LUMINANCE
 from shared.synthetic.scene import Part
 
 _FACE_LEVEL = 0.24  # mean luminance of a face that a camera aims at
 _STRENGTH = (0.2, 0.85)  # how much of the way it goes: full compensation would make all skin the same
 _LIMITS = (0.5, 6.0)
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def exposed_for_the_face(radiance: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -18,5 +18,5 @@ def exposed_for_the_face(radiance: np.ndarray, part: np.ndarray, rng: np.random.
     face = radiance[part == int(Part.SKIN)]
     if len(face) < 20:
         return radiance
-    level = float((face.clip(0, 1) @ _LUMINANCE).mean())
+    level = float((face.clip(0, 1) @ LUMINANCE).mean())
     return radiance * np.float32(np.clip((_FACE_LEVEL / max(level, 1e-3)) ** strength, *_LIMITS))

@@ -16,6 +16,7 @@ from torch import Tensor
 from shared.flame.landmarks import LEFT_BROW, LEFT_LIDS, OUTER_LIPS, RIGHT_BROW, RIGHT_LIDS
 from shared.flame.schema import FlameAssets
 from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
+from shared.synthetic.colour import srgb_to_linear
 
 # sRGB of human skin from light to dark, of hair and of irises.
 _SKIN = ((250, 218, 196), (236, 188, 158), (214, 160, 122), (180, 122, 84), (132, 82, 54), (88, 54, 38), (58, 37, 29))
@@ -27,17 +28,6 @@ _SCLERA, _PUPIL = (0.70, 0.67, 0.64), 0.012
 
 _CHART_PX_PER_M = 4000
 _CHART_LOW_M, _CHART_HIGH_M = (-0.1, -0.14), (0.1, 0.14)  # x and y of the template
-
-
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """sRGB in [0, 1] -> linear light (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear light -> sRGB in [0, 1], clipped."""
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 @dataclass(frozen=True)
@@ -76,13 +66,13 @@ class Look:
     def random(rng: np.random.Generator) -> Look:
         """Draw one."""
         tone = rng.uniform(0, len(_SKIN) - 1)
-        table = to_linear(np.array(_SKIN) / 255)
+        table = srgb_to_linear(np.array(_SKIN) / 255)
         low = min(int(tone), len(_SKIN) - 2)
         skin = (table[low] + (tone - low) * (table[low + 1] - table[low])) * rng.uniform(0.92, 1.08, 3)
         colours = _HAIR if tone < 3.5 else (*_HAIR[:2], _HAIR[-1])  # fair hair is rare on dark skin
-        hair = to_linear(np.array(colours[rng.integers(len(colours))]) / 255) * rng.uniform(0.7, 1.3)
+        hair = srgb_to_linear(np.array(colours[rng.integers(len(colours))]) / 255) * rng.uniform(0.7, 1.3)
         lips = skin * rng.uniform((0.70, 0.38, 0.40), (0.92, 0.62, 0.66))
-        iris = to_linear(np.array(_IRIS[rng.integers(len(_IRIS))]) / 255) * rng.uniform(0.8, 1.3)
+        iris = srgb_to_linear(np.array(_IRIS[rng.integers(len(_IRIS))]) / 255) * rng.uniform(0.8, 1.3)
         waves = np.concatenate([rng.normal(0, 60, (6, 3)), rng.uniform(0, 2 * np.pi, (6, 1))], 1)
         return Look(
             skin=skin.astype(np.float32),

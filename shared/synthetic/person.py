@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.synthetic.colour import srgb_to_linear
+
 # sRGB of hair, from black to fair, red and grey.
 _HAIR = ((18, 14, 13), (34, 24, 19), (58, 38, 26), (96, 64, 40), (142, 102, 62), (190, 152, 104), (124, 56, 28))
 _GREY = (158, 156, 152)
@@ -43,8 +45,3 @@ def _hair_colour(rng: np.random.Generator, melanin: float, age: float) -> tuple[
     linear = srgb_to_linear(colour / 255) * rng.uniform(0.8, 1.25)
     red, green, blue = np.clip(linear, 0.003, 0.7).tolist()
     return red, green, blue
-
-
-def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
-    """sRGB in [0, 1] -> linear light (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from shared.synthetic.colour import linear_to_srgb
+
 _TABLE = 1 << 14
 _TABLE_TOP = 4.0  # radiance beyond this is white whatever the tone curve
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -183,9 +185,7 @@ def _tone_table(sensor: Sensor) -> np.ndarray:
         room = 1 - sensor.shoulder
         above = np.maximum(linear - np.float32(sensor.shoulder), 0) / np.float32(room)
         linear = np.minimum(linear, np.float32(sensor.shoulder)) + np.float32(room) * (1 - np.exp(-above))
-    linear = np.minimum(linear, 1)
-    encoded = np.where(linear <= 0.0031308, linear * np.float32(12.92), 1.055 * linear ** np.float32(1 / 2.4) - 0.055)
-    encoded = np.clip(encoded, 0, 1) ** np.float32(sensor.gamma)
+    encoded = np.clip(linear_to_srgb(linear), 0, 1) ** np.float32(sensor.gamma)
     encoded = encoded + np.float32(4 * sensor.contrast) * encoded * (1 - encoded) * (encoded - np.float32(0.5))
     return encoded.astype(np.float32)
 

@@ -12,10 +12,11 @@ import torch
 
 from shared.images.decode import InputError
 from shared.render.shading import irradiance, sh_basis
+from shared.synthetic.colour import LUMINANCE
 from shared.synthetic.surroundings.backgrounds import BACKGROUNDS, draw_background, draw_kind
 from shared.synthetic.surroundings.draw import PICTURE, SurroundingsMaker
 from shared.synthetic.surroundings.exposure import bright_side, brightest_skin, draw_lighting
-from shared.synthetic.surroundings.light_colour import LUMINANCE, black_body, six_walls
+from shared.synthetic.surroundings.light_colour import black_body, six_walls
 from shared.synthetic.surroundings.lights import LIGHTS, draw_light_kind, draw_plan
 
 SIZE = (64, 80)

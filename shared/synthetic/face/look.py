@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.synthetic.person import Traits, srgb_to_linear
+from shared.synthetic.colour import srgb_to_linear
+from shared.synthetic.person import Traits
 
 RGB = tuple[float, float, float]
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from shared.records import TensorRecord
+from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.hair.material import ROUGHNESS, SPECULAR, sample_wrapped
 from shared.synthetic.makehuman.files import read_image
-from shared.synthetic.person import srgb_to_linear
 from shared.synthetic.scene import Hits, Shading
 
 LARGEST_PX = 512

@@ -21,10 +21,10 @@ from shared.flame.open_head.load import ASSET
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.render.rasterizer import rasterize
+from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.textures import SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
 from shared.synthetic.makehuman.files import AssetError, read_image
-from shared.synthetic.person import srgb_to_linear
 
 SIDE = 1024  # of a skin over the head's texture coordinates
 _SMALLEST = 1024  # of an atlas, pixels: less is a thumbnail

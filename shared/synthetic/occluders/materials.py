@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from shared.geometry.meshes import unit
+from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.tones import base_tone
 from shared.synthetic.occluders.look import Rgb
-from shared.synthetic.person import srgb_to_linear
 from shared.synthetic.scene import Hits, Shading
 
 

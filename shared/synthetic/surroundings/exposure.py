@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from shared.render.shading import irradiance
+from shared.synthetic.colour import LUMINANCE
 from shared.synthetic.lighting import Lamp, Lighting
-from shared.synthetic.surroundings.light_colour import LUMINANCE, six_walls
+from shared.synthetic.surroundings.light_colour import six_walls
 from shared.synthetic.surroundings.lights import LightPlan
 
 SKIN = 0.35  # albedo of a middling skin, which the exposure is made for

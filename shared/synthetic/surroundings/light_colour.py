@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+from shared.synthetic.colour import LUMINANCE
+
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 
 
