@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -31,11 +30,12 @@ from shared.images.source import InputRef, find_inputs
 from shared.labels import shard_name
 from shared.options import to_yaml
 from shared.provenance import git_sha
+from shared.run_manifest import read_manifest, remove_run
 from shared.runtime import UserError
-from teacher.manifest import check_same_run, make_manifest, read_manifest
+from teacher.manifest import MANIFEST_SCHEMA, check_same_run, make_manifest
 
-_OURS = ("labels", "reports", "previews", "locks", "config.yaml", "run.json", "run_log.jsonl", "report.html",
-         "report.json", "manifest.json")  # fmt: skip
+_MADE = ("labels", "reports", "previews", "locks", "config.yaml", "run.json", "run_log.jsonl", "report.html",
+         "report.json")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def prepare(config: FitDatasetConfig, head_id: str) -> RunFolder:
     inputs, ignored = _find(config)
     _check_apart(config)
     manifest = make_manifest(config, head_id, inputs)
-    old = read_manifest(root)
+    old = read_manifest(root, MANIFEST_SCHEMA)
     if old is not None and config.overwrite:
-        _remove(root)
+        remove_run(root, _MADE)
     elif old is not None:
         check_same_run(root, old, manifest)
     # The manifest is written first: a folder without one was not made by us and is never deleted.
@@ -115,7 +115,7 @@ def prepare(config: FitDatasetConfig, head_id: str) -> RunFolder:
 
 def open_run(config: FitDatasetConfig) -> RunFolder:
     """A folder that `prepare` has made. UserError if it has not."""
-    manifest = read_manifest(Path(config.out))
+    manifest = read_manifest(Path(config.out), MANIFEST_SCHEMA)
     if manifest is None:
         raise UserError(f"{config.out} holds no run")
     inputs = tuple(
@@ -151,15 +151,6 @@ def _check_apart(config: FitDatasetConfig) -> None:
             f"out={config.out} lies inside inputs={config.inputs}, where the previews would become inputs: "
             "choose another out="
         )
-
-
-def _remove(root: Path) -> None:
-    for name in _OURS:  # the manifest last: until then the folder is known as ours
-        path = root / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _run_facts(config: FitDatasetConfig, head_id: str, n_inputs: int, ignored: int) -> dict[str, Any]:

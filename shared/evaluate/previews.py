@@ -28,7 +28,7 @@ def write_truth_preview(
     score: PictureScore | None,
     painter: HeatPainter,
 ) -> Path:
-    """Face; the checked mesh, moved onto the truth; the posed errors on the true head. The face alone without a score."""
+    """Face; the mesh (checked), moved onto the truth; posed errors on the true head. The face alone without a score."""
     crop = Crop.around(item.landmarks_px, _SIDE, _MARGIN)
     face = crop.sample(item.image)
     panels = [face]

@@ -57,7 +57,7 @@ class Reconstruction:
     landmarks_px: Tensor | None = None  # (478, 2) the mesh's MediaPipe landmarks, pixels of the picture
 
     def checked(self) -> Reconstruction:
-        """The same on the CPU in float64. InvalidFaceError if something of it cannot be judged; the message says what."""
+        """The same on the CPU in float64. InvalidFaceError, which says why, if something of it cannot be judged."""
         return Reconstruction(
             self.posed.checked("the posed mesh"),
             None if self.neutral is None else self.neutral.checked("the neutral mesh"),

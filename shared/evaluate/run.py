@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -19,11 +19,12 @@ from shared.evaluate.photo_judge import PhotoJudge, find_photos
 from shared.evaluate.protocol import describe
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
-from shared.evaluate.run_folder import RunFolder, prepare
+from shared.evaluate.run_folder import MADE, SCHEMA, RunFolder
 from shared.evaluate.truth_judge import TruthJudge
 from shared.evaluate.truth_set import TruthSet
 from shared.files import StorageError, exclusive
 from shared.provenance import git_sha
+from shared.run_manifest import Manifest, claim
 from shared.runtime import Helpers, Ranks, UserError, missing_processes
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Job:
     """What is to be judged."""
 
     ids: tuple[str, ...]
-    manifest: dict[str, Any]  # what the results depend on
+    manifest: Manifest  # what the results depend on
     judge: Callable[[RunFolder], Callable[[int], Row]]  # builds it; takes seconds
     truth: TruthSet | None  # None for photos
 
@@ -80,7 +81,7 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
 def find_job(config: EvaluateConfig) -> Job:
     """What the options ask for. UserError if they name something that is not there."""
     method, know_camera = find_method(config.method), config.focal == "known"
-    manifest = {"method": config.method, "focal": config.focal}
+    manifest: Manifest = {"schema": SCHEMA, "method": config.method, "focal": config.focal}
     if config.set not in SETS and Path(config.set).is_dir():
         photos = find_photos(Path(config.set))[: config.first]
 
@@ -89,8 +90,10 @@ def find_job(config: EvaluateConfig) -> Job:
 
             return PhotoJudge(method(), photos, MediaPipeFaces(), know_camera, folder)
 
-        manifest |= {"set": str(Path(config.set).resolve()), "pictures": len(photos)}
-        return Job(tuple(ref.id for ref in photos), manifest, photo_judge, None)
+        ids = tuple(ref.id for ref in photos)
+        listing = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]  # previews go by place in it
+        manifest |= {"set": str(Path(config.set).resolve()), "pictures": len(ids), "hash of their names": listing}
+        return Job(ids, manifest, photo_judge, None)
     pictures = load_truth_set(config.set)
     ids = pictures.ids[: config.first]
     manifest |= {"set": pictures.id, "pictures": len(ids), "head_id": pictures.model.assets.head_id}
@@ -103,11 +106,13 @@ def find_job(config: EvaluateConfig) -> Job:
 
 
 def _prepare(config: EvaluateConfig, job: Job) -> None:
-    folder = prepare(Path(config.out), job.manifest, config.overwrite)
+    folder = RunFolder(Path(config.out))
+    claim(folder.root, job.manifest, MADE, config.overwrite)
     rows = folder.rows()
-    done = sum(id in rows for id in job.ids)
-    if done:
-        print(f"{done} of {len(job.ids)} pictures are done already and stay as they are", file=sys.stderr)
+    if rows:
+        failed = sum(row.state == "failed" for row in rows.values())
+        anew = f", {failed} failed ones too; overwrite=true judges all anew" if failed else ""
+        print(f"{len(rows)} of {len(job.ids)} pictures are done already and stay as they are{anew}", file=sys.stderr)
     if {row.git_sha for row in rows.values()} - {git_sha()}:
         print("some of them were judged by another version of the code; results.json says which", file=sys.stderr)
 

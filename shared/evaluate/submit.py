@@ -30,10 +30,12 @@ class Outcome:
 def submit(config: EvaluateConfig) -> list[str]:
     """Write the submission that the options ask for, and say what is in it.
 
-    A server takes only complete submissions: the mean head stands in where the method gives nothing of use, and is named.
+    A server takes only complete submissions: where the method gives nothing of use, the mean head stands in and the
+    picture is named.
 
     Raises:
-        UserError: the folder is not laid out as the benchmark's, a picture is damaged, or the method made nothing of any.
+        UserError: the folder is not laid out as the benchmark's, a picture is damaged, or the method made nothing of
+            any.
         StorageError: the submission cannot be written.
     """
     one_thread()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.config import SyntheticConfig
 from shared.options import load_config
-from shared.runtime import Ranks, run_entry
+from shared.runtime import run_entry
 
 EXAMPLE = """
 python -m shared.synthetic out=runs/portraits count=1000 size=256 seed=0
@@ -17,8 +17,7 @@ def main(argv: list[str]) -> int:
     config = load_config(SyntheticConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.synthetic.generate import generate  # after the options, as it takes seconds to import
 
-    ranks = Ranks.from_environment()
-    if generate(config, ranks) and ranks.parent is None:
+    if generate(config):
         print(f"{config.count} portraits: {config.out}/shards   to look at: {config.out}/contact_sheet.jpg")
     return 0
 

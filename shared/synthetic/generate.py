@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,8 +20,9 @@ from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.images.decode import InputError
-from shared.options import config_hash, to_yaml
+from shared.options import to_yaml
 from shared.provenance import git_sha
+from shared.run_manifest import claim
 from shared.runtime import Ranks, UserError
 from shared.sharding import ShardProgress, claimed, share, unfinished
 from shared.synthetic.contact_sheet import write_contact_sheet, write_truth_sheet
@@ -33,7 +33,7 @@ from shared.synthetic.studio import Order, PortraitStudio
 # Options on which no picture depends, but for the last bits on another device: a run may go on with others.
 _WHERE_AND_HOW_FAST = ("out", "processes", "device", "overwrite")
 _ANY_SCHEMA = SCHEMA.rpartition("/")[0]  # of any version
-_OURS = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "truth_sheet.jpg", "manifest.json")
+_MADE = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "truth_sheet.jpg")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class PortraitFolder:
 
 
 def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = False) -> bool:
-    """Make a folder of portraits, or go on with what an earlier run left; True once all are there.
+    """Make a folder of portraits, or go on with what an earlier run left.
+
+    True in the process that finds all of them done and has drawn the sheets; never in a helper.
 
     Raises:
         UserError, StorageError: something the user can put right.
@@ -92,7 +94,7 @@ def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = 
                 progress.shard_done()
 
     share(work, folder, config.processes, ranks)
-    if unfinished(folder):
+    if ranks.parent is not None or unfinished(folder):
         return False
     stored = StoredPortraits(folder.root)
     write_contact_sheet(folder.root / "contact_sheet.jpg", stored)
@@ -139,24 +141,8 @@ def _portraits(
 
 def _prepare(folder: PortraitFolder, config: SyntheticConfig, head_id: str) -> None:
     """Make the folder ready, or find that it holds the beginning of this very run."""
-    path = folder.root / "manifest.json"
-    manifest = {"schema": SCHEMA, "head_id": head_id, "config": _defining(config)}
-    manifest["config_hash"] = config_hash(config, _WHERE_AND_HOW_FAST)
-    old = _read_manifest(path)
-    if old is not None and config.overwrite:
-        for name in _OURS:  # the manifest last: until then the folder is known as ours
-            shutil.rmtree(folder.root / name, ignore_errors=True)
-            if (folder.root / name).is_file():
-                (folder.root / name).unlink()
-    elif old is not None and old != manifest:
-        changes = [
-            f"{key} was {old.get('config', {}).get(key)} and is {value}"
-            for key, value in manifest["config"].items()
-            if old.get("config", {}).get(key) != value
-        ]
-        listed = "\n".join(f"  - {change}" for change in changes or ["the head model or the format changed"])
-        raise UserError(f"{folder.root} holds other portraits:\n{listed}\nChoose another out=, or overwrite=true.")
-    write_json(path, manifest)
+    manifest = {"schema": SCHEMA, "head_id": head_id, **_defining(config)}
+    claim(folder.root, manifest, _MADE, config.overwrite)
     write_text(folder.root / "config.yaml", to_yaml(config))
     write_json(folder.root / "run.json", {"command": sys.argv, "git_sha": git_sha(), "head_id": head_id})
     done = folder.n_shards - len(unfinished(folder))
@@ -166,18 +152,3 @@ def _prepare(folder: PortraitFolder, config: SyntheticConfig, head_id: str) -> N
 
 def _defining(config: SyntheticConfig) -> dict[str, Any]:
     return {key: value for key, value in asdict(config).items() if key not in _WHERE_AND_HOW_FAST}
-
-
-def _read_manifest(path: Path) -> dict[str, Any] | None:
-    """None if there is nothing yet. UserError where something lies that is not ours, which ``overwrite`` must spare."""
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if path.parent.is_dir() and any(path.parent.iterdir()):
-            raise UserError(f"{path.parent} is not empty and holds no portraits: choose another out=") from None
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); choose another out=") from error
-    if not isinstance(manifest, dict) or not str(manifest.get("schema")).startswith(_ANY_SCHEMA):
-        raise UserError(f"{path} is not of portraits: choose another out=")
-    return manifest

@@ -124,9 +124,9 @@ def test_the_camera_is_given_only_where_it_may_be_known(tmp_path: Path, monkeypa
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
     finished(config(out, first=1))
-    with pytest.raises(UserError, match=r"method was .*perfect, now .*moody"):
+    with pytest.raises(UserError, match=r"method was .*perfect and is .*moody"):
         evaluate(config(out, "moody", first=1), quiet=True)
-    with pytest.raises(UserError, match="focal was known, now guessed"):
+    with pytest.raises(UserError, match="focal was known and is guessed"):
         evaluate(config(out, first=1, focal="guessed"), quiet=True)
     (out / "mine.txt").write_text("mine")
     results = finished(config(out, "moody", first=2, overwrite=True))
@@ -134,7 +134,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     assert (out / "mine.txt").exists()
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "results.json").write_text("{}")
-    with pytest.raises(UserError, match="did not make"):
+    with pytest.raises(UserError, match="holds no run of this command"):
         evaluate(config(tmp_path / "strange", overwrite=True), quiet=True)
     assert (tmp_path / "strange" / "results.json").read_text() == "{}"
 

@@ -131,12 +131,12 @@ def test_killed_and_resumed_with_other_processes(tmp_path: Path) -> None:
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     assert generate(config(tmp_path / "run", count=1), Ranks(), quiet=True)
-    with pytest.raises(UserError, match=r"holds other portraits:\n  - count was 1 and is 2"):
+    with pytest.raises(UserError, match=r"holds another run:\n  - count was 1 and is 2"):
         generate(config(tmp_path / "run", count=2), Ranks(), quiet=True)
     assert generate(config(tmp_path / "run", count=2, overwrite=True), Ranks(), quiet=True)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "todo.txt").write_text("mine")
-    with pytest.raises(UserError, match="is not empty and holds no portraits"):
+    with pytest.raises(UserError, match="is not empty and holds no run"):
         generate(config(tmp_path / "notes", count=1, overwrite=True), Ranks(), quiet=True)
     labels = tmp_path / "labels"
     (labels / "shards").mkdir(parents=True)
