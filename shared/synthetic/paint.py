@@ -17,6 +17,7 @@ from shared.flame.landmarks import LEFT_BROW, LEFT_LIDS, OUTER_LIPS, RIGHT_BROW,
 from shared.flame.schema import FlameAssets
 from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
 from shared.synthetic.colour import srgb_to_linear
+from shared.synthetic.smoothstep import smoothstep
 
 # sRGB of human skin from light to dark, of hair and of irises.
 _SKIN = ((250, 218, 196), (236, 188, 158), (214, 160, 122), (180, 122, 84), (132, 82, 54), (88, 54, 38), (58, 37, 29))
@@ -123,8 +124,7 @@ def _mix(under: np.ndarray, over: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 def _step(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """0 below ``low``, 1 above ``high``, smooth between."""
-    t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(np.clip((value - low) / (high - low), 0, 1))
 
 
 def _smooth(values: Tensor, faces: Tensor, steps: int) -> Tensor:

@@ -23,6 +23,7 @@ from shared.synthetic.face.noise import NoiseTile
 from shared.synthetic.face.pen import smooth_curve
 from shared.synthetic.face.textures import IrisTexture
 from shared.synthetic.scene import Hits, PosedHead, Shading
+from shared.synthetic.smoothstep import smoothstep
 
 IRIS_SINE = 11.7 / 24.4  # radius of the iris over that of the eyeball
 _CORNEA = 12.2 / 7.8  # radius of the eyeball over that of the cornea
@@ -201,5 +202,4 @@ def _blueness(polar: Tensor) -> float:
 
 def _step(low: float, high: float, value: Tensor) -> Tensor:
     """0 at ``low``, 1 at ``high``, smooth between; either may be the larger."""
-    t = ((value - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(((value - low) / (high - low)).clamp(0, 1))

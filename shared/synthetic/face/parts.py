@@ -10,6 +10,7 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.synthetic.face.mouth import SOCKETS, TEETH, TONGUE
 from shared.synthetic.scene import Part
+from shared.synthetic.smoothstep import smoothstep
 
 _EYES = ("left_eye", "right_eye")
 _INSIDE = (*TEETH, *TONGUE, *SOCKETS, "mouth_interior")
@@ -49,8 +50,7 @@ def from_neck_edge(assets: FlameAssets) -> Tensor:
     if len(border) == 0:
         return torch.ones_like(heights)
     distance = torch.cdist(assets.v_template, assets.v_template[border]).amin(1)
-    share = (distance / _EDGE_M).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothstep((distance / _EDGE_M).clamp(0, 1))
 
 
 def region_share(assets: FlameAssets, name: str) -> Tensor:

@@ -11,6 +11,7 @@ from shared.synthetic.hair.hairline import line_elevation
 from shared.synthetic.hair.ribbons import smooth_noise
 from shared.synthetic.hair.skull import Skull, compass
 from shared.synthetic.hair.styles import Drape, Gather
+from shared.synthetic.smoothstep import smoothstep
 
 COLUMNS = 84  # curves of a sheet
 _OVER, _FALL = 10, 12  # points of a curve over the skull and below
@@ -64,7 +65,7 @@ def _off_trunk(points: Tensor, skull: Skull) -> Tensor:
     """Hair of the front lies before the shoulders and the chest, all other behind them."""
     x, y, z = (points - skull.centre_m).unbind(-1)
     below = ((-_SHOULDERS_M + 0.055 - 0.25 * (x.abs() - 0.06).clamp_min(0) - y) / 0.07).clamp(0, 1)
-    below = below * below * (3 - 2 * below)
+    below = smoothstep(below)
     chest = 0.03 + 0.35 * (-y - _SHOULDERS_M).clamp(0, 0.12)
     back = -0.135 - 0.10 * (-y - _SHOULDERS_M).clamp(0, 0.1)
     to_front = (z[:, :1] > -0.035).expand_as(z)

@@ -21,6 +21,7 @@ from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.hair.tufts import tufts
 from shared.synthetic.person import Traits
 from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.smoothstep import smoothstep
 
 _ROOTS = 2600
 _CAP_M = 0.0012
@@ -146,7 +147,7 @@ def _worn(
     """A body of hair, laid to points (V, 3) of the head frame, in the world: upon the skull, long ends on the trunk."""
     strands, texture = body.strands, body.texture
     low = ((skull.centre_m[1] - points[:, 1:2] - _NECK_M[0]) / (_NECK_M[1] - _NECK_M[0])).clamp(0, 1)
-    low = low * low * (3 - 2 * low)
+    low = smoothstep(low)
 
     def moved(vectors: Tensor, place: float) -> Tensor:
         skull_T, root_T = head.T_world_skull, head.T_world_root

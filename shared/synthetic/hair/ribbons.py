@@ -10,6 +10,7 @@ from torch import Tensor
 
 from shared.geometry.meshes import unit
 from shared.synthetic.hair.textures import TUFTS
+from shared.synthetic.smoothstep import smoothstep
 
 _V_LOW, _V_HIGH = 0.004, 0.996  # inside the texture, which repeats
 
@@ -72,8 +73,7 @@ def smooth_noise(rng: np.random.Generator, count: int, knots: int, channels: int
     values = rng.standard_normal((knots, channels))
     at = np.linspace(0, knots - 1, count)
     low = np.minimum(at.astype(int), knots - 2)
-    t = (at - low)[:, None]
-    t = t * t * (3 - 2 * t)
+    t = smoothstep((at - low)[:, None])
     return (values[low] * (1 - t) + values[low + 1] * t).astype(np.float32)
 
 

@@ -18,6 +18,7 @@ from shared.synthetic.makehuman.files import GarmentFile
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
 from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.smoothstep import smoothstep
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")
 _CLEARANCE_M = {"hair": 0.002, "brows": 0.0004}  # least height over the skin; lashes grow out of the lid
@@ -77,8 +78,7 @@ class Garment(TensorRecord):
         root_turn, root_shift = head.T_world_root[:3, :3], head.T_world_root[:3, 3]
         neck = root_turn.T @ (head.joints_m[1] - root_shift)
         high, low = (neck[1] + limit for limit in _HANGING_M)
-        hanging = ((high - points[:, 1:2]) / (high - low)).clamp(0, 1)
-        hanging = hanging * hanging * (3 - 2 * hanging)
+        hanging = smoothstep(((high - points[:, 1:2]) / (high - low)).clamp(0, 1))
         with_skull, with_root = head.skull_to_world(points), points @ root_turn.T + root_shift
         verts = torch.lerp(with_skull, with_root, hanging)
         sheet = self._sheet(head, verts, Part.HAIR, rgb)
