@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,12 +44,8 @@ class Lamps:
         like = scene.verts_m
         return Lamps(
             like.new_tensor(lighting.surround),
-            torch.stack([like.new_tensor(lamp.direction) for lamp in lighting.lamps])
-            if lighting.lamps
-            else like.new_zeros(0, 3),
-            torch.stack([like.new_tensor(lamp.rgb) for lamp in lighting.lamps])
-            if lighting.lamps
-            else like.new_zeros(0, 3),
+            like.new_tensor(np.array([lamp.direction for lamp in lighting.lamps])).reshape(-1, 3),
+            like.new_tensor(np.array([lamp.rgb for lamp in lighting.lamps])).reshape(-1, 3),
             ShadowMaps.of(lighting.lamps, scene, centre_m),
         )
 

@@ -43,7 +43,7 @@ class PortraitFacts:
     kind: str  # "neutral", "posed", "profile" or "occluded"
     yaw_deg: float  # of the face against the line of sight, positive where it turns to the subject's left
     pitch_deg: float  # positive where it looks up
-    roll_deg: float
+    roll_deg: float  # positive where it tilts to the subject's right shoulder
     expression_mm: float  # mean distance of the face's vertices from those without expression
     occluded: float  # share of the face's visible skin that an occluder or hair covers
     skin_tone_deg: float  # individual typology angle of the skin's albedo: above 55 very light, below -30 dark

@@ -69,7 +69,7 @@ class Hits:
     position_m: Tensor  # (P, 3) world
     normal: Tensor  # (P, 3) unit, world, towards the viewer's side
     view: Tensor  # (P, 3) unit, towards the camera
-    pixel_m: Tensor  # (P,) what one sub-pixel spans there, metres: texture finer than this is noise
+    pixel_m: Tensor  # (P,) what one pixel of the looking camera spans there, metres: texture finer than this is noise
 
     def at_vertices(self, values: Tensor) -> Tensor:
         """Values (V, C) of the surface's vertices -> (P, C)."""
@@ -105,11 +105,8 @@ class Shading:
     normal: Tensor | None = None  # (P, 3) a finer one than that of the mesh, unit, world
     occlusion: Tensor | float = 1.0  # (P,) share of the ambient light that gets there
     strand: Tensor | None = None  # (P, 3) unit, world, direction of the hair: it shines across, not along
-    wrap: tuple[float, float, float] = (
-        0.0,
-        0.0,
-        0.0,
-    )  # how far light leaks past the terminator: skin (0.25, 0.1, 0.06)
+    # How far light leaks past the terminator: skin (0.25, 0.1, 0.06).
+    wrap: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 Material = Callable[[Hits], Shading]

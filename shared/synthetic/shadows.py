@@ -50,9 +50,9 @@ class ShadowMaps:
         poses = [_look_along(like.new_tensor(lamp.direction), centre_m) for lamp in lamps]
         depth = like.new_full((len(lamps), MAP_PX, MAP_PX), math.inf)
         focal, middle = like.new_tensor([FOCAL_PX] * 2), like.new_tensor([MAP_PX / 2] * 2)
-        for row, pose in zip(depth, poses if casters else (), strict=False):
-            seen = casters.rasterize(Camera(focal, middle, pose, (MAP_PX, MAP_PX)), DITHER) if casters else None
-            if seen is not None:
+        if casters is not None:
+            for row, pose in zip(depth, poses, strict=True):
+                seen = casters.rasterize(Camera(focal, middle, pose, (MAP_PX, MAP_PX)), DITHER)
                 row[1:-1, 1:-1] = torch.where(seen.mask, seen.depth_m, math.inf)[1:-1, 1:-1]
         stacked = torch.stack(poses) if poses else like.new_zeros(0, 4, 4)
         blur = [max(1.0, math.tan(lamp.radius_rad) * _BLOCKER_M * FOCAL_PX / _LAMP_M) for lamp in lamps]
