@@ -70,7 +70,8 @@ def test_every_triangle_of_the_head_is_in_one_surface(painter: FacePainter) -> N
     rows = torch.cat(list(painter.rows.values()))
     assert torch.equal(rows.sort().values, torch.arange(len(painter.assets.faces)))
     head = make_head(painter)
-    for surface in painter.surfaces(head, *draw(0)[:1], TRAITS, draw(0)[1])[:-1]:
+    look, grooming = draw(0)
+    for surface in painter.surfaces(head, look, TRAITS, grooming):
         assert surface.verts_m is head.verts_m
         assert torch.equal(surface.faces, painter.assets.faces[painter.rows[surface.name]])
         assert surface.uv is not None
@@ -187,7 +188,7 @@ def test_a_photographed_skin_gives_its_detail_but_not_its_tone(painter: FacePain
 
 def test_lashes_grow_from_both_lids_and_stand_out_of_the_eye(painter: FacePainter) -> None:
     head = make_head(painter)
-    look, grooming = draw(0)[:2]
+    look, grooming = draw(0)
     ribbons = painter.lashes(head, look, TRAITS, grooming).verts_m.reshape(4, -1, 4, 3)
     for ribbon, eye, upper in zip(ribbons, (4, 4, 3, 3), (True, False, True, False), strict=True):
         root, tip = (ribbon[:, ring] - head.joints_m[eye] for ring in (0, -1))
@@ -207,5 +208,6 @@ def test_a_head_without_texture_coordinates_is_refused(painter: FacePainter) -> 
 def test_a_head_may_lack_regions(painter: FacePainter) -> None:
     bare = FacePainter.of(dataclasses.replace(painter.assets, regions={}))
     assert list(bare.rows) == ["skin"]
-    names = [surface.name for surface in bare.surfaces(make_head(painter), *draw(0)[:1], TRAITS, draw(0)[1])]
+    look, grooming = draw(0)
+    names = [surface.name for surface in bare.surfaces(make_head(painter), look, TRAITS, grooming)]
     assert names == ["skin"]
