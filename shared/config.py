@@ -206,3 +206,5 @@ class EvaluateConfig:
         _require_positive(self, "processes")
         if self.first is not None:
             _require_positive(self, "first")
+            if self.submission != "none":
+                raise ValueError(f"leave out first=: a submission to {self.submission} needs all pictures")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.config import EvaluateConfig
 from shared.options import load_config
-from shared.runtime import run_entry
+from shared.runtime import Ranks, run_entry
 
 EXAMPLE = """
 python -m shared.evaluate method=landmarks out=runs/landmarks_known
@@ -28,6 +28,8 @@ def main(argv: list[str]) -> int:
     if results is not None:
         print("\n".join(results.lines()))
         print(f"report: {config.out}/report.html   numbers: {config.out}/results.json")
+    elif Ranks.from_environment().parent is None:
+        print("other processes are still at work, and the last one reports; if none is, run the same command again")
     return 0
 
 

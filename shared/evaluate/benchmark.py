@@ -28,11 +28,14 @@ SETS = {"benchmark": "shared.evaluate.benchmark:synthetic"}
 
 
 def load_truth_set(name: str) -> TruthSet:
-    """The set of the option ``set=``. UserError if there is none of that name."""
+    """The set of the option ``set=``. UserError if there is none of that name, or it is no set."""
     if name not in SETS and ":" not in name:
         names = ", ".join(SETS)
         raise UserError(f"set={name}: no such folder; give one of photos, {names}, or package.module:factory")
-    return find_factory("set", name, SETS)()
+    pictures = find_factory("set", name, SETS)()
+    if not isinstance(pictures, TruthSet):
+        raise UserError(f"set={name} must return a TruthSet, not a {type(pictures).__name__}")
+    return pictures
 
 
 def person_and_kind(index: int) -> tuple[int, Kind]:

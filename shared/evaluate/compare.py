@@ -1,6 +1,7 @@
 """Compare evaluations of the same set, picture by picture: `python -m shared.evaluate.compare RUN RUN ...`.
 
-The first folder is what the others are measured against. Intervals hold with 95 % probability over the draw of people.
+RUN is a folder that `python -m shared.evaluate` wrote; the first is what the others are measured against.
+Intervals hold with 95 % probability over the draw of people.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ from shared.runtime import UserError, run_entry
 
 def main(argv: list[str]) -> int:
     """Parse, compare, tell."""
-    if len(argv) < 2 or any(argument in ("help", "-h", "--help") for argument in argv):
-        raise UsageError(__doc__ or "", 0 if argv else 2)
+    if not argv or any(argument in ("help", "-h", "--help") for argument in argv):
+        raise UsageError(__doc__ or "", 0)
+    if len(argv) < 2:
+        raise UsageError(f"{__doc__}\nmissing: a second folder, to compare with {argv[0]}", 2)
     runs = {name: _rows(Path(name)) for name in argv}
     base, *others = argv
     for other in others:
         print(f"{base} -> {other}")
-        for name, change in changes(runs[base], runs[other]).items():
+        found = changes(runs[base], runs[other])
+        for name, change in found.items():
+            low_high = [f"{end:+.1%}" for end in change.interval or ()]
             print(
                 f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.relative:+7.1%} "
-                f"({change.low:+.1%} to {change.high:+.1%})  over {change.pictures} pictures"
+                f"({' to '.join(low_high) or 'one person: no interval'})  over {change.pictures} pictures"
             )
+        if not found:
+            print("  there is no picture on which both have the same measure")
         for run in (base, other):
             failed = sum(row.state != "scored" for row in runs[run].values())
             if failed:
@@ -37,7 +44,7 @@ def main(argv: list[str]) -> int:
 def _rows(root: Path) -> dict[str, Row]:
     rows = RunFolder(root).rows()
     if not rows:
-        raise UserError(f"{root} holds no evaluation")
+        raise UserError(f"{root} holds no evaluation: name folders that were out= of python -m shared.evaluate")
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[
             for, and this package knows of no other.
 
     Raises:
-        UserError: there is no such name, module or factory.
+        UserError: there is no such name, module or factory, or it wants arguments.
     """
     target = known.get(name, name)
     module_name, colon, factory_name = target.partition(":")
@@ -37,4 +38,16 @@ def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         raise UserError(f"{option}={name}: {module_name} has no function {factory_name}")
+    if not _takes_nothing(factory):
+        raise UserError(f"{option}={name} must take no arguments: it is called once and returns the {option}")
     return factory
+
+
+def _takes_nothing(factory: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(factory).bind()
+    except TypeError:
+        return False
+    except ValueError:  # not written in Python, and tells nothing
+        pass
+    return True

@@ -8,6 +8,7 @@ from shared.evaluate.faces import FaceMesh
 from shared.evaluate.factories import find_factory
 from shared.evaluate.protocol import Method, Reconstruction
 from shared.flame.assets import load_flame
+from shared.runtime import UserError
 
 METHODS = {
     "mean_head": "shared.evaluate.methods:mean_head",
@@ -16,8 +17,16 @@ METHODS = {
 
 
 def find_method(name: str) -> Callable[[], Method]:
-    """What builds the method of the option ``method=``. UserError if there is none of that name."""
-    return find_factory("method", name, METHODS)
+    """What builds the method of the option ``method=``. UserError if there is none of that name, or it builds none."""
+    factory = find_factory("method", name, METHODS)
+
+    def build() -> Method:
+        method: Method = factory()
+        if not callable(method):
+            raise UserError(f"method={name} must return a function of a Picture, not a {type(method).__name__}")
+        return method
+
+    return build
 
 
 def mean_head() -> Method:

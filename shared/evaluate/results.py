@@ -17,6 +17,8 @@ from shared.evaluate.summary import Group, summarise, table
 from shared.evaluate.truth_set import TruthSet
 from shared.files import write_json
 
+_ABSURD_MM = 30.0  # the mean head, and even its mirror image, are nearer
+
 
 @dataclass(frozen=True, eq=False)
 class Results:
@@ -40,10 +42,17 @@ class Results:
         """Median time of the method for a picture."""
         return median(row.seconds for row in self.rows)
 
+    @property
+    def _absurd(self) -> bool:
+        posed = self.groups[0].tasks.get("posed")
+        return posed is not None and posed["by_landmarks"].median["l2_mm"] > _ABSURD_MM
+
     def lines(self) -> list[str]:
         """For the terminal."""
         lines = [self.title, *(table(self.groups) if self.has_truth else _agreement(self.groups[0]))]
         lines += [f"{count:6d} x {reason}" for reason, count in self.reasons[:8]]
+        if self.has_truth and self._absurd:
+            lines.append("Errors this large come from meshes that are not in metres, or landmarks in another order.")
         return [*lines, f"{1e3 * self.seconds:.0f} ms a picture (median), checksum of the set {self.set_checksum}"]
 
 

@@ -19,7 +19,8 @@ def test_a_fifth_less_everywhere_is_a_fifth_less_for_sure() -> None:
     found = changes(first, second)
     posed = found["posed, mm"]
     assert (posed.pictures, posed.first, posed.second) == (8, 4.5, pytest.approx(3.6))
-    assert [posed.relative, posed.low, posed.high] == pytest.approx([-0.2] * 3)
+    assert posed.relative == pytest.approx(-0.2)
+    assert posed.interval == pytest.approx((-0.2, -0.2))
     assert found["neutral, mm"].relative == 0
     assert found["landmarks, %"].relative == pytest.approx(-0.2)
 
@@ -40,12 +41,30 @@ def test_pictures_of_one_person_are_not_independent() -> None:
     apart = {id: row(id, gain[person], person=index) for index, (person, id) in enumerate(ids)}
     alone = {id: row(id, 1.0, person=index) for index, (_, id) in enumerate(ids)}
     together, wrong = changes(first, second)["posed, mm"], changes(alone, apart)["posed, mm"]
-    assert together.high - together.low > 2 * (wrong.high - wrong.low)
+    assert together.interval is not None
+    assert wrong.interval is not None
+    assert np.diff(together.interval) > 2 * np.diff(wrong.interval)
 
 
 def test_other_pictures_are_not_compared() -> None:
     first = {"a": row("a", 1.0)}
-    with pytest.raises(UserError, match=r"did not see the same pictures \(none"):
+    with pytest.raises(UserError, match=r"did not see the same pictures \(no name"):
         changes(first, {"b": row("b", 1.0)})
     with pytest.raises(UserError, match="1 of 1 differ, such as a"):
         changes(first, {"a": replace(row("a", 1.0), image_sha="other")})
+
+
+def test_a_picture_that_broke_down_in_one_run_does_not_count() -> None:
+    first = {name: row(name, 1.0) for name in "ab"}
+    change = changes(first, {"a": row("a", 2.0), "b": replace(row("b", None), image_sha="")})["posed, mm"]
+    assert (change.pictures, change.first, change.second) == (1, 1.0, 2.0)
+    assert change.interval is None  # one person
+
+
+def test_intervals_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    first = {str(index): row(str(index), 1.0, person=index) for index in range(9)}
+    second = {name: row(name, rng.uniform(0.5, 1.5), person=int(name)) for name in first}
+    whole = changes(first, second)
+    monkeypatch.setattr("shared.evaluate.paired._BATCH", 9 * 700)
+    assert changes(first, second) == whole

@@ -185,6 +185,26 @@ def test_a_module_that_misses_one_of_its_own_is_a_bug(tmp_path: Path, monkeypatc
         find_method("outside_method:x")
 
 
+def test_what_a_factory_must_be_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="must take no arguments"):
+        find_method(PLAIN + "reconstruct")  # the method itself, not what makes it
+    with pytest.raises(UserError, match="must return a function of a Picture, not a TruthSet"):
+        find_method(PLAIN + "plain")()
+    with pytest.raises(UserError, match="must return a TruthSet, not a function"):
+        run.find_job(config(tmp_path, set=PLAIN + "perfect"))
+
+
+def test_meshes_in_millimetres_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_millimetres(picture: Picture) -> Reconstruction:
+        posed = plain_set.reconstruct(picture).posed
+        return Reconstruction(replace(posed, verts_m=1e3 * posed.verts_m, landmarks_m=1e3 * posed.landmarks_m))
+
+    hint = "not in metres"
+    assert not any(hint in line for line in finished(config(tmp_path / "metres", first=1)).lines())
+    monkeypatch.setattr(plain_set, "perfect", lambda: in_millimetres)
+    assert any(hint in line for line in finished(config(tmp_path / "millimetres", first=1)).lines())
+
+
 def test_a_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         evaluate(config(tmp_path, set=str(tmp_path / "none")))

@@ -66,3 +66,25 @@ def test_what_cannot_be_submitted_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing of any picture"):
         submit(config(tmp_path, "nersemble"))
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_meshes_of_no_use_are_replaced_and_damaged_pictures_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip(NAMES, (60, 90), strict=True):
+        picture(tmp_path / "in" / name / "rgb.png", value)
+
+    def broken_on_dark(seen: plain_set.Picture) -> plain_set.Reconstruction:
+        good = plain_set.reconstruct(plain_set.Picture("", np.zeros((1, 1, 3), np.uint8), None))
+        factor = 1.0 if seen.image.max() > 70 else np.nan
+        return replace(good, posed=replace(good.posed, verts_m=good.posed.verts_m * factor))
+
+    monkeypatch.setattr(plain_set, "of_red", lambda: broken_on_dark)
+    lines = submit(config(tmp_path, "nersemble"))
+    assert "the mean head stands in for 1 of them" in lines[1]
+    assert "056_221501007: InvalidFaceError: the posed mesh" in lines[2]
+    (tmp_path / "in" / NAMES[0] / "rgb.png").write_text("no picture")
+    with pytest.raises(UserError, match=r"rgb\.png.*not an image.*needs all pictures"):
+        submit(config(tmp_path, "nersemble"))
+    with pytest.raises(ValueError, match="leave out first="):
+        replace(config(tmp_path, "nersemble"), first=3)
