@@ -32,7 +32,6 @@ from shared.synthetic.studio import Order, PortraitStudio
 
 # Options on which no picture depends, but for the last bits on another device: a run may go on with others.
 _WHERE_AND_HOW_FAST = ("out", "processes", "device", "overwrite")
-_ANY_SCHEMA = SCHEMA.rpartition("/")[0]  # of any version
 _MADE = ("shards", "locks", "config.yaml", "run.json", "contact_sheet.jpg", "truth_sheet.jpg")
 
 
