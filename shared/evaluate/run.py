@@ -68,6 +68,8 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
                 logger.warning("a helper process failed, as it says above; doing its work here")
                 _work(job, folder, Ranks(), quiet)
         except KeyboardInterrupt as error:
+            if ranks.rank:
+                raise KeyboardInterrupt(f"process {ranks.rank} stopped") from error
             done = len(folder.rows())
             raise KeyboardInterrupt(
                 f"stopped: {done} of {len(job.ids)} pictures are done in {folder.root}; run the same command to go on"
