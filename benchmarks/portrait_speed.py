@@ -59,7 +59,7 @@ def work(
     studio, seed, processes = studio_of(options), int(options["seed"]), int(options["processes"])
     for index in range(WARM_UP):
         studio.portrait(Order.draw(seed + 1, index))
-    barrier.wait()
+    barrier.wait(timeout=300)  # the others may have died
     times = []
     for index in range(rank, int(options["count"]), processes):
         start = time.perf_counter()

@@ -48,7 +48,7 @@ class PortraitFacts:
     occluded: float  # share of the face's visible skin that an occluder or hair covers
     skin_tone_deg: float  # individual typology angle of the skin's albedo: above 55 very light, below -30 dark
     focal_35mm: float
-    hair: str  # style
+    hair: str  # style; "bald", or "covered" under a scarf
     occluders: tuple[str, ...]
     light: str  # kind of light
     background: str

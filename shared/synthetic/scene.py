@@ -172,7 +172,9 @@ class Scene:
         layer = torch.full((len(self.faces),), -1, device=self.faces.device)
         textures = []
         for surface, first, last in self.ranges():
-            if surface.cover is not None and surface.uv is not None:
+            if surface.cover is not None:
+                if surface.uv is None:
+                    raise ValueError(f"surface {surface.name!r} has a cover, but no texture coordinates to read it by")
                 uv[first:last] = surface.uv
                 layer[first:last] = len(textures)
                 textures.append(surface.cover)

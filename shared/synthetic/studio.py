@@ -76,6 +76,8 @@ class PortraitStudio:
         makehuman: Path | None = None,
         backgrounds: Path | None = None,
     ) -> None:
+        if model.assets.arkit is None:
+            raise ValueError(f"head {model.assets.name!r} has no ARKit units to draw expressions from")
         self.model, self.size = model, size
         self.assets = assets = model.assets.to(model.v_template.device)
         self.library = MakeHumanLibrary.open(makehuman, assets) if makehuman else None
@@ -119,13 +121,7 @@ class PortraitStudio:
         body = BodyLook.draw(stream(order.seed, order.index, "body"), traits)
         surfaces = self.painter.surfaces(head, face, traits, grooming)
         surfaces += self.bust.surfaces(head, body, self.painter.body_skin(face, traits))
-        hat = any(one.is_hat for one in worn)
-        if any(one.hides_hair for one in worn):
-            pass
-        elif library and person.modelled_hair and not hat:
-            surfaces += library.hair_surfaces(head, person.modelled_hair, traits.hair_rgb)
-        else:
-            surfaces += self.dresser.surfaces(head, person.hair, traits, under_hat=hat)
+        surfaces += self._hair(head, person, worn)
         if library and person.modelled_brows:
             surfaces += library.brow_surfaces(head, person.modelled_brows, traits.hair_rgb)
         if library and person.modelled_lashes:
@@ -134,6 +130,15 @@ class PortraitStudio:
             surfaces.append(self.painter.lashes(head, face, traits, grooming))
         surfaces += self.dresser.beard(head, traits, person.hair)
         return surfaces + self.occluders.surfaces(head, worn, traits)
+
+    def _hair(self, head: PosedHead, person: Person, worn: tuple[OccluderLook, ...]) -> list[Surface]:
+        """The hair as far as what is worn leaves it to be seen."""
+        if any(one.hides_hair for one in worn):
+            return []
+        hat = any(one.is_hat for one in worn)
+        if self.library and person.modelled_hair and not hat:
+            return self.library.hair_surfaces(head, person.modelled_hair, person.traits.hair_rgb)
+        return self.dresser.surfaces(head, person.hair, person.traits, under_hat=hat)
 
     def _facts(
         self,
@@ -146,6 +151,7 @@ class PortraitStudio:
         order: Order,
     ) -> PortraitFacts:
         hat = any(one.is_hat for one in worn)
+        hair = person.modelled_hair if person.modelled_hair and not hat else person.hair.style
         return PortraitFacts(
             seed=order.seed,
             index=order.index,
@@ -158,7 +164,7 @@ class PortraitStudio:
             occluded=occluded,
             skin_tone_deg=self.painter.skin_tone_deg(person.face, person.traits),
             focal_35mm=shot.focal_35mm,
-            hair=person.modelled_hair if person.modelled_hair and not hat else person.hair.style,
+            hair="covered" if any(one.hides_hair for one in worn) else hair,
             occluders=tuple(one.name for one in worn),
             light=place.light,
             background=place.background,
