@@ -15,15 +15,16 @@ from skimage import data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+TRUTH = "Pictures with truth, and the benchmark"
 
 
 def section(title: str) -> str:
     return README.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
 
 
-def commands() -> list[str]:
-    """The shell lines of 'Use it', without their comments."""
-    block = re.search(r"```\n(.*?)```", section("Use it"), re.DOTALL)
+def commands(title: str) -> list[str]:
+    """The shell lines of a section, without their comments."""
+    block = re.search(r"```\n(.*?)```", section(title), re.DOTALL)
     assert block
     return [re.sub(r"\s+#.*", "", line) for line in block.group(1).splitlines() if line]
 
@@ -43,11 +44,12 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_there_are_commands_to_test() -> None:
-    assert len(commands()) == 3
+    assert len(commands("Use it")) == 3
+    assert len(commands(TRUTH)) == 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands("Use it"))
 def test_command(command: str, inputs: Path) -> None:
     words = shlex.split(command)
     words = [str(ROOT / word) if word.startswith(("teacher/", "configs/")) else word for word in words]
@@ -59,6 +61,26 @@ def test_command(command: str, inputs: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     out = inputs / next(word for word in words if word.startswith("out=")).removeprefix("out=")
     assert list(out.rglob("*.npz")) or list(out.rglob("*.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "fewer", "result"),
+    zip(
+        commands(TRUTH),
+        (("count=1000", "count=2"), ("set=", "first=2 set=")),
+        ("contact_sheet.jpg", "report.html"),
+        strict=True,
+    ),
+)
+def test_command_with_truth(command: str, fewer: tuple[str, str], result: str, tmp_path: Path) -> None:
+    """With fewer pictures than the README asks for."""
+    assert fewer[0] in command
+    words = shlex.split(command.replace(*fewer))
+    done = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = tmp_path / next(word for word in words if word.startswith("out=")).removeprefix("out=")
+    assert (out / result).is_file()
 
 
 @pytest.mark.slow
