@@ -19,6 +19,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("landmark_fit.py", "batch=2 repeats=1 adam_steps=3", "energy no higher"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
         ("landmark_noise.py", "heads=3", "less the offsets"),
+        ("portrait_realism.py", "count=4 size=256", "portraits with a free face of 4"),
+        ("portrait_speed.py", "count=3 size=64 processes=1 profile=true", "materials and light"),
     ],
 )
 def test_script(script: str, options: str, expected: str) -> None:
