@@ -6,7 +6,6 @@ of the full picture. Equal labels give equal bytes: there is no time, path or pr
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from shared.files import write_bytes
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord, concatenate
+from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/labels/1"
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
@@ -121,18 +118,14 @@ def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) ->
             rows = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten().tolist()
             raise ValueError(f"{name} is not finite for {', '.join(shard.ids[row] for row in rows[:5])}")
     header = {"schema": SCHEMA, "conventions": CONVENTIONS, "ids": list(shard.ids), **provenance}
-    # Ours is one entry, as the order of several changes from run to run in safetensors.
-    metadata = {"pixel3dmm": json.dumps(header, sort_keys=True)}
-    return write_bytes(path, save(tensors, metadata))
+    return write_tensors(path, tensors, header)
 
 
 def read_shard(path: Path) -> LabelShard:
     """Read one shard. LabelError if it is damaged or of another schema or convention."""
     try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("pixel3dmm", "{}"))
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        tensors, header = read_tensors(path)
+    except UNREADABLE as error:
         raise LabelError(f"{path} cannot be read as labels: {error}") from error
     for key, want in (("schema", SCHEMA), ("conventions", CONVENTIONS)):
         if header.get(key) != want:

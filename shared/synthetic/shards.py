@@ -8,19 +8,15 @@ locks/               who works on what, dropped by the system with the process
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from shared.files import write_bytes
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import stack
@@ -34,6 +30,7 @@ from shared.synthetic.storage import (
     write_maps,
     write_picture,
 )
+from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/portraits/1"
 _PARAMS = tuple(field.name for field in fields(FlameParams))
@@ -83,8 +80,7 @@ class ShardWriter:
             "image_format": self.image_format,
             "facts": facts,
         }
-        metadata = {"pixel3dmm": json.dumps(header | self.provenance, sort_keys=True)}
-        write_bytes(shard_path(self.root, shard), save(tensors, metadata))
+        write_tensors(shard_path(self.root, shard), tensors, header | self.provenance)
 
 
 def shard_path(root: Path, shard: int) -> Path:
@@ -117,10 +113,8 @@ class Shard:
     def read(path: Path) -> Shard:
         """PortraitError if the file is damaged or of another version."""
         try:
-            with safe_open(path, "pt") as file:
-                header = json.loads((file.metadata() or {}).get("pixel3dmm", "{}"))
-            tensors = load_file(path)
-        except (SafetensorError, OSError, ValueError) as error:
+            tensors, header = read_tensors(path)
+        except UNREADABLE as error:
             raise PortraitError(f"{path} cannot be read: {error}") from error
         if header.get("schema") != SCHEMA:
             raise PortraitError(f"{path} is of {header.get('schema')!r}, this version reads {SCHEMA!r}")
