@@ -1,4 +1,4 @@
-"""Work cut into shards: each done once, by any number of processes that share nothing but a folder.
+"""Work that any number of processes share, who have nothing but a folder in common; mostly cut into shards.
 
 A shard is finished when its last file is in place; it is worked on under a lock that the system drops with the process.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -65,29 +66,35 @@ def claimed(folder: ShardedFolder, ranks: Ranks) -> Iterator[int]:
                 yield shard
 
 
-def share(work: Callable[[], None], folder: ShardedFolder, processes: int, ranks: Ranks) -> None:
+def share(work: Callable[[Ranks], None], processes: int, ranks: Ranks, so_far: Callable[[], str]) -> None:
     """Run ``work`` here and in as many processes as are missing; do a failed helper's share here too.
 
+    Args:
+        work: given this process's place among all; alone in the world where it is to do what others left.
+        processes: wanted on this machine, unless a launcher started several.
+        ranks: which process this is.
+        so_far: what is done, for the message on how to go on.
+
     Raises:
-        KeyboardInterrupt: with a message on how to go on.
+        KeyboardInterrupt: with that message.
     """
     with Helpers(missing_processes(processes, ranks)) as helpers:
         helpers.start()
         try:
-            work()
+            work(replace(ranks, world=max(ranks.world, helpers.count + 1)))
             if helpers.wait():
                 logger.warning("a helper process failed, as it says above; doing its work here")
-                work()
+                work(Ranks())
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(_how_to_go_on(folder, ranks)) from error
+            message = f"process {ranks.rank} stopped" if ranks.rank else f"stopped: {so_far()}"
+            raise KeyboardInterrupt(message) from error
 
 
-def _how_to_go_on(folder: ShardedFolder, ranks: Ranks) -> str:
-    if ranks.rank:
-        return f"process {ranks.rank} stopped"
+def shards_so_far(folder: ShardedFolder) -> str:
+    """How far the work on a folder is, and how to go on with it."""
     done = folder.n_shards - len(unfinished(folder))
     return (
-        f"stopped: {done} of {folder.n_shards} shards are finished in {folder.root}; "
+        f"{done} of {folder.n_shards} shards are finished in {folder.root}; "
         "run the same command again to go on, with any number of processes"
     )
 

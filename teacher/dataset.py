@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.config import FitDatasetConfig
 from shared.device import choose_device, one_thread, seed_everything
 from shared.runtime import Ranks
-from shared.sharding import ShardProgress, claimed, share, unfinished
+from shared.sharding import ShardProgress, claimed, shards_so_far, share, unfinished
 from teacher.pipeline import Tools, build_tools
 from teacher.report import Summary, write_report
 from teacher.run_folder import RunFolder, open_run, prepare
@@ -46,7 +46,9 @@ def run_dataset(
     head_id = tools.model.assets.head_id
     ranks.after_first(lambda: _prepare_and_tell(config, head_id))
     folder = open_run(config)
-    share(lambda: _work(folder, config, tools, ranks, quiet), folder, config.processes, ranks)
+    share(
+        lambda place: _work(folder, config, tools, place, quiet), config.processes, ranks, lambda: shards_so_far(folder)
+    )
     return _finish(folder, ranks)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,7 +25,8 @@ from shared.evaluate.truth_set import TruthSet
 from shared.files import StorageError, exclusive
 from shared.provenance import git_sha
 from shared.run_manifest import Manifest, claim
-from shared.runtime import Helpers, Ranks, UserError, missing_processes
+from shared.runtime import Ranks, UserError
+from shared.sharding import share
 
 logger = logging.getLogger(__name__)
 
@@ -60,20 +61,13 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
     job = find_job(config)
     ranks.after_first(lambda: _prepare(config, job))
     folder = RunFolder(Path(config.out))
-    with Helpers(missing_processes(config.processes, ranks)) as helpers:
-        helpers.start()
-        try:
-            _work(job, folder, replace(ranks, world=max(ranks.world, helpers.count + 1)), quiet)
-            if helpers.wait():
-                logger.warning("a helper process failed, as it says above; doing its work here")
-                _work(job, folder, Ranks(), quiet)
-        except KeyboardInterrupt as error:
-            if ranks.rank:
-                raise KeyboardInterrupt(f"process {ranks.rank} stopped") from error
-            done = len(folder.rows())
-            raise KeyboardInterrupt(
-                f"stopped: {done} of {len(job.ids)} pictures are done in {folder.root}; run the same command to go on"
-            ) from error
+
+    def so_far() -> str:
+        return (
+            f"{len(folder.rows())} of {len(job.ids)} pictures are done in {folder.root}; run the same command to go on"
+        )
+
+    share(lambda place: _work(job, folder, place, quiet), config.processes, ranks, so_far)
     rows = folder.rows()
     if ranks.parent is not None or any(id not in rows for id in job.ids):
         return None

@@ -24,7 +24,7 @@ from shared.options import to_yaml
 from shared.provenance import git_sha
 from shared.run_manifest import claim
 from shared.runtime import Ranks, UserError
-from shared.sharding import ShardProgress, claimed, share, unfinished
+from shared.sharding import ShardProgress, claimed, shards_so_far, share, unfinished
 from shared.synthetic.contact_sheet import write_contact_sheet, write_truth_sheet
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.shards import SCHEMA, Detect, ShardWriter, StoredPortraits, picture_stem, shard_path
@@ -84,15 +84,15 @@ def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = 
     detect = mediapipe_landmarks() if config.landmarks else None
     writer = ShardWriter(folder.root, config.image_format, config.quality, provenance, detect)
 
-    def work() -> None:
-        with ShardProgress(folder, "portrait", disable=quiet or ranks.rank > 0) as progress:
-            for shard in claimed(folder, ranks):
+    def work(place: Ranks) -> None:
+        with ShardProgress(folder, "portrait", disable=quiet or place.rank > 0) as progress:
+            for shard in claimed(folder, place):
                 remove_partial_files(shard_path(folder.root, shard).parent, f"{shard:05d}")
                 shutil.rmtree(picture_stem(folder.root, shard, 0).parent, ignore_errors=True)
-                writer.write(shard, _portraits(studio, config, folder.indices(shard), ranks, progress))
+                writer.write(shard, _portraits(studio, config, folder.indices(shard), place, progress))
                 progress.shard_done()
 
-    share(work, folder, config.processes, ranks)
+    share(work, config.processes, ranks, lambda: shards_so_far(folder))
     if ranks.parent is not None or unfinished(folder):
         return False
     stored = StoredPortraits(folder.root)
