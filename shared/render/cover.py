@@ -41,14 +41,18 @@ class Cover:
     def seen(self, face_index: Tensor, barycentric: Tensor, row: Tensor, column: Tensor) -> Tensor:
         """Whether pixels (P) at row and column see these faces at (P, 3) perspective-correct weights: (P) bool."""
         uv = (self.uv[face_index] * barycentric[..., None]).sum(-2)
-        uv = uv - uv.floor()
         start, height, width = self.layout[self.layer[face_index].clamp_min(0)].unbind(-1)
-        y = (uv[..., 1] * height).long().minimum(height - 1)
-        x = (uv[..., 0] * width).long().minimum(width - 1)
+        y, x = texel(uv, height, width)
         opacity = self.texels[start + y * width + x]
         period, shift = len(self.thresholds), scramble(face_index)
         threshold = self.thresholds[(row + shift) % period, (column + shift // 2) % period]
         return (self.layer[face_index] < 0) | (opacity > 255 * threshold)
+
+
+def texel(uv: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column (P) of the texel at uv (P, 2) of textures of (height, width) that wrap around."""
+    uv = uv - uv.floor()
+    return (uv[..., 1] * height).long().minimum(height - 1), (uv[..., 0] * width).long().minimum(width - 1)
 
 
 def scramble(face_index: Tensor) -> Tensor:

@@ -73,13 +73,18 @@ def refine(fragments: Fragments, verts_cam_m: Tensor, faces: Tensor, camera: Cam
 
 def at_vertices(points: SurfacePoints, faces: Tensor, attributes: Tensor) -> Tensor:
     """Interpolate per-vertex attributes (..., V, C), or (V, C) shared by all images -> (P, C)."""
-    weights, flat = points.barycentric.to(attributes.dtype), attributes.flatten(0, -2)
-    start = 0 if attributes.ndim == 2 else points.image_index * attributes.shape[-2]  # row of each image's vertex 0
-    first, second, third = (start + corner for corner in faces[points.face_index].unbind(1))
+    rows = faces[points.face_index]
+    if attributes.ndim > 2:
+        rows = rows + (points.image_index * attributes.shape[-2])[:, None]  # of each image's vertex 0
+    return mix_corners(attributes.flatten(0, -2), rows, points.barycentric.to(attributes.dtype))
+
+
+def mix_corners(values: Tensor, rows: Tensor, barycentric: Tensor) -> Tensor:
+    """Mix rows (P, 3) of values (V, C) by weights (P, 3) -> (P, C)."""
     # One corner at a time: nearly three times faster than a sum over an axis of three.
-    mixed = flat.index_select(0, first) * weights[:, 0, None]
-    mixed = torch.addcmul(mixed, flat.index_select(0, second), weights[:, 1, None])
-    return torch.addcmul(mixed, flat.index_select(0, third), weights[:, 2, None])
+    mixed = values.index_select(0, rows[:, 0]) * barycentric[:, 0, None]
+    mixed = torch.addcmul(mixed, values.index_select(0, rows[:, 1]), barycentric[:, 1, None])
+    return torch.addcmul(mixed, values.index_select(0, rows[:, 2]), barycentric[:, 2, None])
 
 
 def at_corners(points: SurfacePoints, attributes: Tensor) -> Tensor:

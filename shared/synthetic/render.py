@@ -16,11 +16,12 @@ from torch import Tensor
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
 from shared.render.cover import DITHER, HALF
+from shared.render.interpolate import mix_corners
 from shared.render.rasterizer import Fragments
 from shared.synthetic.hits_numba import TIPPED, places_numba
 from shared.synthetic.light import Lamps, radiance
 from shared.synthetic.lighting import Lighting
-from shared.synthetic.scene import Hits, Scene, Surface, at_vertices
+from shared.synthetic.scene import Hits, Scene, Surface
 
 SUPERSAMPLE = 2  # sub-pixels a side; the pattern of `DITHER` is as large
 _BRIGHTEST = 4.0  # of one sub-pixel, times white: a highlight must not outshine its neighbours for ever
@@ -136,9 +137,9 @@ def hits_of(surface: Surface, face_index: Tensor, barycentric: Tensor, camera: C
 
 def places_torch(surface: Surface, face_index: Tensor, barycentric: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Position, normal, direction to the camera (P, 3) and distance (P) of places of a surface, on any device."""
-    where = (surface.faces, face_index, barycentric)
-    position = at_vertices(*where, surface.verts_m)
-    normal = unit(at_vertices(*where, surface.vertex_normals))
+    rows = surface.faces[face_index]
+    position = mix_corners(surface.verts_m, rows, barycentric)
+    normal = unit(mix_corners(surface.vertex_normals, rows, barycentric))
     distance = position.norm(dim=1, keepdim=True)
     view = -position / distance
     normal = torch.where((normal * view).sum(1, keepdim=True) < TIPPED, -normal, normal)

@@ -21,6 +21,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.render.cover import DITHER, Cover
+from shared.render.interpolate import mix_corners
 from shared.render.rasterizer import Fragments, rasterize
 
 
@@ -73,7 +74,7 @@ class Hits:
 
     def at_vertices(self, values: Tensor) -> Tensor:
         """Values (V, C) of the surface's vertices -> (P, C)."""
-        return at_vertices(self.surface.faces, self.face_index, self.barycentric, values)
+        return mix_corners(values, self.surface.faces[self.face_index], self.barycentric)
 
     def at_corners(self, values: Tensor) -> Tensor:
         """Values (F, 3, C) of the corners of each face -> (P, C)."""
@@ -85,14 +86,6 @@ class Hits:
         if self.surface.uv is None:
             raise ValueError(f"surface {self.surface.name!r} has no texture coordinates")
         return self.at_corners(self.surface.uv)
-
-
-def at_vertices(faces: Tensor, face_index: Tensor, barycentric: Tensor, values: Tensor) -> Tensor:
-    """Values (V, C) of vertices -> (P, C) at places (P) of faces (F, 3)."""
-    rows = faces[face_index]
-    mixed = values.index_select(0, rows[:, 0]) * barycentric[:, 0, None]
-    mixed = torch.addcmul(mixed, values.index_select(0, rows[:, 1]), barycentric[:, 1, None])
-    return torch.addcmul(mixed, values.index_select(0, rows[:, 2]), barycentric[:, 2, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,11 +205,18 @@ class PosedHead:
 
     def landmarks_m(self, name: str = "mediapipe") -> Tensor:
         """(L, 3) landmarks on the posed mesh, world."""
-        return self.assets.landmarks[name].positions(self.verts_m, self.assets.faces)
+        return self._posed_landmarks[name]
 
-    def neutral_landmarks_m(self, name: str = "mediapipe") -> Tensor:
-        """(L, 3) landmarks on the neutral mesh, head frame."""
-        return self.assets.landmarks[name].positions(self.neutral_m, self.assets.faces)
+    @cached_property
+    def _posed_landmarks(self) -> dict[str, Tensor]:
+        """All sets, as many makers ask for them."""
+        sets = self.assets.landmarks.items()
+        return {name: marks.positions(self.verts_m, self.assets.faces) for name, marks in sets}
+
+    @cached_property
+    def neutral_landmarks_m(self) -> Tensor:
+        """(478, 3) MediaPipe's landmarks on the neutral mesh, head frame."""
+        return self.assets.landmarks["mediapipe"].positions(self.neutral_m, self.assets.faces)
 
     def skull_to_world(self, points_m: Tensor) -> Tensor:
         """(N, 3) head frame, as on the neutral mesh -> world, moved with the skull."""

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import unit
+from shared.render.cover import texel
+from shared.render.interpolate import mix_corners
 from shared.render.rasterizer import rasterize
 from shared.synthetic.portrait import PortraitTruth
 from shared.synthetic.render import SUPERSAMPLE, Seen
-from shared.synthetic.scene import Part, PosedHead, at_vertices
+from shared.synthetic.scene import Part, PosedHead
 
 _DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
 _GRAZING = 0.05  # cosine below which a point counts as turned away
@@ -40,8 +42,8 @@ class HeadMaps:
         pixel = (fragments.face_index.reshape(-1) >= 0).nonzero()[:, 0]
         face_index = fragments.face_index.reshape(-1)[pixel]
         barycentric = fragments.barycentric.reshape(-1, 3)[pixel]
-        normal = unit(at_vertices(assets.faces, face_index, barycentric, head.normals)) @ camera.T_cam_world[:3, :3].T
-        uv = at_vertices(assets.uv_faces, face_index, barycentric, assets.uv)
+        normal = unit(mix_corners(head.normals, assets.faces[face_index], barycentric)) @ camera.T_cam_world[:3, :3].T
+        uv = mix_corners(assets.uv, assets.uv_faces[face_index], barycentric)
         height, width = camera.size
         maps = torch.zeros(5, height * width, device=normal.device)
         maps[:, pixel] = torch.cat([normal, uv], 1).T
@@ -88,10 +90,7 @@ def part_map(seen: Seen) -> Tensor:
         pixel = ((face_index >= first) & (face_index < last)).nonzero()[:, 0]
         barycentric = seen.centre.barycentric.reshape(-1, 3)[pixel]
         uv = (surface.uv[face_index[pixel] - first] * barycentric[..., None]).sum(1)
-        uv = uv - uv.floor()
-        height, width = surface.part_map.shape
-        row, column = (uv[:, 1] * height).long(), (uv[:, 0] * width).long()
-        drawn = surface.part_map[row.clamp_max(height - 1), column.clamp_max(width - 1)]
+        drawn = surface.part_map[texel(uv, *torch.tensor(surface.part_map.shape, device=uv.device))]
         out[pixel] = torch.where(drawn > 0, drawn, out[pixel])
     return out.reshape(seen.camera.size)
 

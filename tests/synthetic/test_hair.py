@@ -128,7 +128,7 @@ def test_hair_follows_the_shape_of_the_head(model: FlameModel, dresser: HairDres
 def test_under_a_hat_the_top_is_flat(name: str, model: FlameModel, dresser: HairDresser) -> None:
     head = posed(model)
     points = stacked(dresser.surfaces(head, HairLook.of_style(name, 3), TRAITS, under_hat=True))
-    on_top = points[points[:, 1] > float(head.neutral_landmarks_m()[10, 1])]  # above the top of the face's oval
+    on_top = points[points[:, 1] > float(head.neutral_landmarks_m[10, 1])]  # above the top of the face's oval
     near = closest_points(on_top.numpy(), head.verts_m.numpy(), head.assets.faces.numpy())
     assert near.distance.max() < 0.0055
 

@@ -144,7 +144,7 @@ def test_glasses_sit_before_the_eyes(model: FlameModel, maker: OccluderMaker) ->
         frame = in_skull_frame(head, named(surfaces, "frame")[0].verts_m)
         mirrored = frame * torch.tensor([-1.0, 1.0, 1.0])
         assert torch.cdist(mirrored, frame).amin(1).max() < 1e-4
-        marks = head.neutral_landmarks_m()
+        marks = head.neutral_landmarks_m
         for lens, iris in zip(named(surfaces, "lens"), (473, 468), strict=True):
             verts = in_skull_frame(head, lens.verts_m)
             nearest = (verts[:, :2] - marks[iris, :2]).norm(dim=1).argmin()
@@ -162,7 +162,7 @@ def test_temples_pass_the_side_of_the_head(model: FlameModel, maker: OccluderMak
         surfaces = maker.surfaces(head, [draw_glasses(np.random.default_rng(seed), sunglasses=False)], TRAITS)
         frame = in_skull_frame(head, named(surfaces, "frame")[0].verts_m)
         ear = head.neutral_m[head.assets.region("left_ear")]
-        temple = frame[(frame[:, 2] > ear[:, 2].max()) & (frame[:, 2] < head.neutral_landmarks_m()[33, 2])]
+        temple = frame[(frame[:, 2] > ear[:, 2].max()) & (frame[:, 2] < head.neutral_landmarks_m[33, 2])]
         world = temple @ head.T_world_skull[:3, :3].T + head.T_world_skull[:3, 3]
         assert height_over_skin(head, world).min() > -0.0005
 
@@ -177,7 +177,7 @@ def test_hats_lie_outside_the_scalp(model: FlameModel, maker: OccluderMaker) -> 
         assert height_over_skin(head, rows).min() > 0.006
         front = in_skull_frame(head, crown.verts_m)
         front = front[(front[:, 2] > 0.03) & (front[:, 0].abs() < 0.03)]
-        assert front[:, 1].min() > head.neutral_landmarks_m()[[105, 334], 1].max() + 0.002
+        assert front[:, 1].min() > head.neutral_landmarks_m[[105, 334], 1].max() + 0.002
 
 
 @pytest.mark.parametrize("jaw_open", [0.0, 0.6])

@@ -39,7 +39,7 @@ def trunk_to_world(head: PosedHead, posture: Posture) -> Tensor:
         _kept_near(posture.pitch_share * pitch, pitch, _REACH_RAD[1]),
         _kept_near(posture.roll_share * roll + posture.extra_roll, roll, _REACH_RAD[2]),
     )
-    marks = head.neutral_landmarks_m()
+    marks = head.neutral_landmarks_m
     ears = marks[list(_EAR_FRONTS)].mean(0)
     origin = torch.stack([0 * ears[0], marks[_CHIN, 1] - _BELOW_CHIN_M, ears[2] - _BEHIND_EARS_M])
     out = torch.eye(4, dtype=root.dtype, device=root.device)

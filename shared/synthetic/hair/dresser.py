@@ -74,7 +74,7 @@ class HairDresser:
             return []
         red, green, blue = (min(c * t, 0.8) for c, t in zip(traits.hair_rgb, look.tint, strict=True))
         rgb = (red, green, blue)
-        skull = self.skull_map.skull(head.neutral_m, head.neutral_landmarks_m())
+        skull = self.skull_map.skull(head.neutral_m, head.neutral_landmarks_m)
         inside = self.hairline.receded(look.recession, look.thinning)
         out = self._fur(head, look, rgb, inside, under_hat)
         for body in self._bodies(head, skull, look, inside, under_hat):

@@ -91,7 +91,7 @@ class HeadFit:
         device = head.verts_m.device
         rotation, origin = head.T_world_skull[:3, :3], head.T_world_skull[:3, 3]
         outer = chart.outer.to(device)
-        rest_marks = head.neutral_landmarks_m()
+        rest_marks = head.neutral_landmarks_m
         centre = rest_marks[list(OUTER_EYE_CORNERS)].mean(0) + chart.centre_from_eyes_m.to(device)
         distance = (head.neutral_m[outer] - centre).norm(dim=1)
         shell = (distance[chart.shell_vertex.to(device)] * chart.shell_weight.to(device)).sum(-1)
