@@ -171,6 +171,7 @@ class PortraitStudio:
         )
 
 
+@torch.no_grad()
 def pose_head(model: FlameModel, assets: FlameAssets, params: FlameParams, camera: Camera) -> PosedHead:
     """The head of the picture, on the model's device, where assets, parameters and camera are as well."""
     # One pass for both: what it costs is to read the blendshapes.

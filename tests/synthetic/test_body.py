@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import face_normals, vertex_normals
+from shared.geometry.meshes import face_normals
 from shared.geometry.rotation import matrix_to_axis_angle
 from shared.synthetic.body.bust import BustMaker
 from shared.synthetic.body.edge import neck_loop, open_loops
@@ -20,7 +20,8 @@ from shared.synthetic.body.garment import JAW_GAP_M, Jaw
 from shared.synthetic.body.look import BodyLook, draw_build, draw_pieces
 from shared.synthetic.body.trunk import Posture, rotation_of, yaw_pitch_roll
 from shared.synthetic.person import Traits
-from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface, skull_motion
+from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
+from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.1, 0.1, 0.1), beard=0.0)
 POSES = {  # yaw, pitch (down is positive), roll in degrees, then signs of the first shape codes
@@ -56,12 +57,7 @@ def pose(model: FlameModel, yaw: float, pitch: float, roll: float, shape_sign: f
     params = replace(
         params, shape=shape, global_rot=turn, neck=torch.tensor([0.2, 0.2, 0.1]), translation=torch.tensor([0, 0, -1.0])
     )
-    out, rest = model(params), model.rest_joints(model.coefficients(params))
-    neutral = model(replace(model.neutral_params(), shape=shape)).verts_m
-    camera = Camera.at_origin(torch.tensor(400.0), (256, 256))
-    normals = vertex_normals(out.verts_m, model.assets.faces)
-    motion = skull_motion(params, rest)
-    return PosedHead(model.assets, params, camera, out.verts_m, out.joints_m, neutral, *motion, normals)
+    return pose_head(model, model.assets, params, Camera.at_origin(torch.tensor(400.0), (256, 256)))
 
 
 def skin(hits: Hits) -> Shading:

@@ -12,12 +12,12 @@ import torch
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import vertex_normals
 from shared.synthetic.face.look import FaceLook, Grooming, draw_grooming
 from shared.synthetic.face.painter import FacePainter
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.person import Traits
-from shared.synthetic.scene import Hits, Part, PosedHead, Surface, skull_motion
+from shared.synthetic.scene import Hits, Part, PosedHead, Surface
+from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.2, age=0.4, presentation=0.6, hair_rgb=(0.05, 0.03, 0.02), beard=0.2)
 
@@ -30,19 +30,7 @@ def painter() -> FacePainter:
 def make_head(painter: FacePainter, **pose: torch.Tensor) -> PosedHead:
     model = FlameModel(painter.assets)
     params = dataclasses.replace(model.neutral_params(), translation=torch.tensor([0.0, 0.0, -0.6]), **pose)
-    posed = model(params)
-    skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
-    return PosedHead(
-        assets=painter.assets,
-        params=params,
-        camera=Camera.at_origin(torch.tensor(500.0), (256, 256)),
-        verts_m=posed.verts_m,
-        joints_m=posed.joints_m,
-        neutral_m=model(model.neutral_params()).verts_m,
-        T_world_skull=skull,
-        T_world_root=root,
-        normals=vertex_normals(posed.verts_m, painter.assets.faces),
-    )
+    return pose_head(model, painter.assets, params, Camera.at_origin(torch.tensor(500.0), (256, 256)))
 
 
 def draw(seed: int, traits: Traits = TRAITS) -> tuple[FaceLook, Grooming]:

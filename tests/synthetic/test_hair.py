@@ -15,11 +15,12 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.closest import closest_points
-from shared.geometry.meshes import face_normals, vertex_normals
+from shared.geometry.meshes import face_normals
 from shared.synthetic.hair.dresser import HairDresser
 from shared.synthetic.hair.styles import STYLES, HairLook
 from shared.synthetic.person import Traits
-from shared.synthetic.scene import Part, PosedHead, Surface, skull_motion
+from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.studio import pose_head
 
 NAMES = [style.name for style in STYLES if style.name != "bald"]
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.6, hair_rgb=(0.1, 0.06, 0.03), beard=0.9)
@@ -38,13 +39,7 @@ def dresser(model: FlameModel) -> HairDresser:
 def posed(model: FlameModel, seed: int = 0, **pose: torch.Tensor) -> PosedHead:
     shape = torch.from_numpy(np.random.default_rng(seed).normal(0, 0.8, model.n_shape).astype(np.float32))
     params: FlameParams = replace(model.neutral_params(), shape=shape, **pose)
-    with torch.no_grad():
-        out = model(params)
-        neutral = model(replace(model.neutral_params(), shape=shape)).verts_m
-        skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
-    camera = Camera.at_origin(torch.tensor(600.0), (256, 256))
-    normals = vertex_normals(out.verts_m, model.faces)
-    return PosedHead(model.assets, params, camera, out.verts_m, out.joints_m, neutral, skull, root, normals)
+    return pose_head(model, model.assets, params, Camera.at_origin(torch.tensor(600.0), (256, 256)))
 
 
 def height_m(head: PosedHead, points: torch.Tensor) -> np.ndarray:

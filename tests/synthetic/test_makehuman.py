@@ -20,7 +20,6 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.makehuman.base_mesh import BaseMesh, rotated
 from shared.synthetic.makehuman.cards import Picture
@@ -29,7 +28,8 @@ from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.library import MakeHumanLibrary
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
-from shared.synthetic.scene import Part, PosedHead, skull_motion
+from shared.synthetic.scene import Part, PosedHead
+from shared.synthetic.studio import pose_head
 
 RIGHT, LEFT, BACK, FRONT, LOW, TOP = 5399, 11998, 962, 5320, 791, 881  # base vertices that all hair is scaled by
 ATLAS_PX = 1024
@@ -48,12 +48,7 @@ def model(assets: FlameAssets) -> FlameModel:
 @torch.no_grad()
 def posed(model: FlameModel, **changes: Tensor) -> PosedHead:
     params: FlameParams = replace(model.neutral_params(), **changes)
-    output = model(params)
-    neutral = model(replace(model.neutral_params(), shape=params.shape)).verts_m
-    skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
-    camera = Camera.at_origin(torch.tensor(500.0), (64, 64))
-    normals = vertex_normals(output.verts_m, model.faces)
-    return PosedHead(model.assets, params, camera, output.verts_m, output.joints_m, neutral, skull, root, normals)
+    return pose_head(model, model.assets, params, Camera.at_origin(torch.tensor(500.0), (64, 64)))
 
 
 def base_vertices(assets: FlameAssets, *numbers: int) -> Tensor:

@@ -29,7 +29,8 @@ from shared.synthetic.occluders.maker import OccluderMaker
 from shared.synthetic.occluders.microphones import draw_headset, draw_stand_microphone
 from shared.synthetic.occluders.shapes import ellipsoid, lathe, rounded_box, tube
 from shared.synthetic.person import Traits
-from shared.synthetic.scene import Part, PosedHead, Surface, skull_motion
+from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.05, 0.03, 0.02), beard=0.0)
 DRAWS: dict[str, Callable[[np.random.Generator], OccluderLook]] = {
@@ -76,13 +77,7 @@ def random_head(model: FlameModel, seed: int, jaw_open: float = 0.0) -> PosedHea
         neck=normal(3, 0.1),
         translation=torch.tensor([0.0, 0.0, -rng.uniform(0.5, 1.0)]),
     )
-    with torch.no_grad():
-        posed = model(params)
-        neutral = model(replace(model.neutral_params(), shape=params.shape)).verts_m
-        skull, root = skull_motion(params, model.rest_joints(model.coefficients(params)))
-    camera = Camera.at_origin(torch.tensor(400.0), (256, 256))
-    normals = vertex_normals(posed.verts_m, assets.faces)
-    return PosedHead(assets, params, camera, posed.verts_m, posed.joints_m, neutral, skull, root, normals)
+    return pose_head(model, assets, params, Camera.at_origin(torch.tensor(400.0), (256, 256)))
 
 
 def in_skull_frame(head: PosedHead, points_m: Tensor) -> Tensor:
