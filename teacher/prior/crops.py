@@ -1,0 +1,60 @@
+"""From a picture to what a prior network sees of a face: the same crop in training, validation and prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+from teacher.prior.records import LANDMARK_CHANNELS, PriorInput
+
+if TYPE_CHECKING:
+    from teacher.prior.landmark_maps import LandmarkMapper
+
+MARGIN = 1.7  # side of the crop / longer side of the landmarks' box: hair, chin and ears are in it
+_N_FACE = 468  # MediaPipe's points without the irises
+
+
+def face_crop(landmarks_px: Tensor, size: int) -> Crop:
+    """The crop of ``size`` pixels around MediaPipe's landmarks (..., 478, 2), in pixels of the picture."""
+    return Crop.around(landmarks_px[..., :_N_FACE, :], size, MARGIN)
+
+
+def prior_input(
+    image: np.ndarray, crop: Crop, landmarks_px: Tensor | None, mapper: LandmarkMapper | None
+) -> PriorInput:
+    """Cut one face out of a picture, without leading dimensions.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        crop: square, its side an even number of pixels.
+        landmarks_px: (478, 2) in pixels of the picture; None hides them from the network.
+        mapper: of the network's head; not needed without landmarks.
+    """
+    size = crop.size[0]
+    pixels = torch.from_numpy(crop.sample(image)).permute(2, 0, 1).contiguous()
+    points = torch.zeros(478, 2)
+    maps = torch.zeros(LANDMARK_CHANNELS, size // 2, size // 2)
+    shown = landmarks_px is not None and mapper is not None
+    if landmarks_px is not None and mapper is not None:
+        points = crop.apply(landmarks_px.float())
+        maps = torch.from_numpy(mapper.maps(points.numpy(), size))
+    return PriorInput(pixels.float() / 255, points, maps, torch.tensor(shown))
+
+
+def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
+    """(..., 3, 3) rotation from the axes of a picture's camera to those of the frame "crop".
+
+    The shortest one, so without roll, that brings the line of sight through the crop's middle onto z.
+    """
+    height, width = crop.size
+    middle = crop.invert(crop.affine.new_tensor([[width / 2, height / 2]]))[..., 0, :]
+    slope = (middle - camera.center_px) / camera.focal_px
+    x, y, z = torch.nn.functional.normalize(torch.cat([slope, torch.ones_like(slope[..., :1])], -1), dim=-1).unbind(-1)
+    shared = 1 / (1 + z)
+    rows = [1 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1 - y * y * shared, -y, x, y, z]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))
