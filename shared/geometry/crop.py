@@ -57,17 +57,34 @@ class Crop(TensorRecord):
             raise ValueError(
                 f"sample takes one crop; this record holds {tuple(self.affine.shape[:-2])}: index it first"
             )
-        height, width = self.size
-        inverse = self.inverse_affine().detach().cpu().double().numpy()
-        factor = int(np.floor(inverse[0, 0]))
-        reduced = image
-        if factor > 1:  # so far that the rest is a bilinear step of less than two source pixels
-            rows, columns = (max(1, round(side / factor)) for side in image.shape[:2])
-            reduced = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
-            inverse = inverse * np.array([[columns / image.shape[1]], [rows / image.shape[0]]])
-        # OpenCV puts pixel centres at integers; ours are at +0.5.
-        shifted = inverse.copy()
-        shifted[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(reduced, shifted, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
-        return crop.reshape(height, width, *image.shape[2:])  # OpenCV drops a single channel
+        return sample_affine(image, self.inverse_affine().detach().cpu().double().numpy(), self.size)
+
+
+def sample_affine(image: np.ndarray, inverse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Any similarity of one image (H, W) or (H, W, C), of a dtype that OpenCV takes; black outside the image.
+
+    ``inverse`` (2, 3) leads from pixels of the result, of ``size`` (height, width), to pixels of the image. Shrinking
+    averages over the source pixels (area filter), enlarging is bilinear.
+    """
+    height, width = size
+    factor = int(np.floor(np.hypot(*inverse[:, 0])))
+    reduced = image
+    if factor > 1:  # so far that the rest is a bilinear step of less than two source pixels
+        rows, columns = (max(1, round(side / factor)) for side in image.shape[:2])
+        reduced = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+        inverse = inverse * np.array([[columns / image.shape[1]], [rows / image.shape[0]]])
+    sampled = cv2.warpAffine(
+        reduced,
+        between_centres(inverse),
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    return sampled.reshape(height, width, *image.shape[2:])  # OpenCV drops a single channel
+
+
+def between_centres(affine: np.ndarray) -> np.ndarray:
+    """A map of our pixels (2, 3) as OpenCV takes it, which puts pixel centres at integers; ours are at +0.5."""
+    shifted = affine.copy()
+    shifted[:, 2] += affine[:, :2].sum(1) * 0.5 - 0.5
+    return shifted
