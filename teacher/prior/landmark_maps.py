@@ -106,10 +106,7 @@ def _draw(points, depth, values, triangles, maps, nearest):
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if not abs(area) > 1e-9:
             continue
-        first_row, last_row = (
-            max(math.ceil(min(ay, by, cy) - 0.5), 0),
-            min(math.floor(max(ay, by, cy) - 0.5), height - 1),
-        )
+        top, bottom = max(math.ceil(min(ay, by, cy) - 0.5), 0), min(math.floor(max(ay, by, cy) - 0.5), height - 1)
         left, right = max(math.ceil(min(ax, bx, cx) - 0.5), 0), min(math.floor(max(ax, bx, cx) - 0.5), width - 1)
         for row in range(top, bottom + 1):
             y = row + 0.5
