@@ -347,3 +347,12 @@ class EvaluateConfig:
             _require_positive(self, "first")
             if self.submission != "none":
                 raise ValueError(f"leave out first=: a submission to {self.submission} needs all pictures")
+
+
+@dataclass(frozen=True)
+class PriorConvertConfig:
+    """`teacher/prior_convert.py`: a released network of Pixel3DMM becomes a weight file of ours."""
+
+    input: str = option("???", "uv.ckpt or normals.ckpt, as its authors released it")
+    out: str = option("???", "path of the .safetensors file")
+    flame: str = option("???", "path of the FLAME model file to use it with; it predicts FLAME's texture coordinates")

@@ -1,0 +1,95 @@
+"""What a prior network is trained for: close normals, UV, parts and points, and honest uncertainties of each."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from shared.config import PriorLossConfig
+from teacher.prior.records import UNKNOWN_PART, PriorMaps, PriorPoints, PriorPrediction, PriorTarget
+
+UV_MM = 660.0  # millimetres on the face for a step of 1 in the open head's UV; on FLAME's it is about the same
+_REFERENCE_PX = 256.0  # points count in pixels of a crop of this size, whatever the size
+_COARSE = 0.5  # weight of the points' first guess
+_EPS = 1e-6
+
+
+def prior_loss(
+    prediction: PriorPrediction, target: PriorTarget, weights: PriorLossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum of the terms of what the network predicts, and each term, detached, for the log.
+
+    Distances are plain norms (the paper's choice), averaged over the pixels where the masks allow them. An uncertainty
+    is judged by the likelihood of the error under a Laplace distribution of that variance; the error itself is cut from
+    the gradient there, or the variance would grow instead of the error shrinking.
+    """
+    terms, doubts = _map_terms(prediction.maps, target)
+    seen_px = None
+    if prediction.points is not None:
+        scale = _REFERENCE_PX / target.part.shape[-1]
+        of_points, doubt, seen_px = _point_terms(prediction.points, target, weights.hidden_points, scale)
+        terms |= of_points
+        doubts = [*doubts, doubt]
+    terms["log_var"] = torch.stack(doubts).sum()
+    total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
+    log = {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
+    if "normal" in log:  # of a chord, in the mean; good for a log
+        log["normal_deg"] = torch.rad2deg(2 * torch.asin((log["normal"] / 2).clamp(max=1)))
+    if "uv" in log:
+        log["uv_mm"] = log["uv"]
+    if seen_px is not None:
+        log["points_px"] = seen_px.detach()
+    return total, log
+
+
+def _map_terms(maps: PriorMaps, target: PriorTarget) -> tuple[dict[str, Tensor], list[Tensor]]:
+    terms: dict[str, Tensor] = {}
+    doubts = []
+    if maps.normal is not None:
+        error = _length(maps.normal - target.normal, 1)
+        terms["normal"] = _mean(error, target.normal_mask)
+        if maps.normal_log_var is not None:
+            doubts.append(_mean(_laplace(error, maps.normal_log_var), target.normal_mask))
+    if maps.uv is not None:
+        error = _length(maps.uv - target.uv, 1)
+        terms["uv"] = _mean(error, target.uv_mask) * UV_MM
+        if maps.uv_log_var is not None:
+            doubts.append(_mean(_laplace(error, maps.uv_log_var), target.uv_mask))
+    if maps.part_logits is not None:
+        known = target.part != UNKNOWN_PART
+        wanted = torch.where(known, target.part, 0).long()
+        terms["part"] = _mean(functional.cross_entropy(maps.part_logits, wanted, reduction="none"), known)
+    return terms, doubts
+
+
+def _point_terms(
+    points: PriorPoints, target: PriorTarget, hidden: float, scale: float
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """The terms, the likelihood of the uncertainties, and the mean distance of seen points in pixels."""
+    weight = torch.where(target.points_visible, 1.0, hidden) * target.points_known
+    error = _length(points.pixel_px - target.points_px, -1)
+    distance = _mean(error, weight) * scale
+    if points.coarse_px is not None:
+        distance = distance + _COARSE * scale * _mean(_length(points.coarse_px - target.points_px, -1), weight)
+    shown = target.points_visible.to(points.visible_logit)
+    visible = functional.binary_cross_entropy_with_logits(points.visible_logit, shown, reduction="none")
+    terms = {"points": distance, "visible": _mean(visible, target.points_known)}
+    seen_px = _mean(error, target.points_visible & target.points_known) * scale
+    return terms, _mean(_laplace(error, points.log_var), weight), seen_px
+
+
+def _laplace(error: Tensor, log_var: Tensor) -> Tensor:
+    """Negative log-likelihood of an error's length, but for a constant."""
+    return math.sqrt(2) * error.detach() * torch.exp(-log_var / 2) + log_var / 2
+
+
+def _length(difference: Tensor, dim: int) -> Tensor:
+    return (difference.square().sum(dim) + _EPS**2).sqrt()
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    weight = weight.to(values.dtype)
+    return (torch.where(weight > 0, values, 0) * weight).sum() / weight.sum().clamp(min=1)
