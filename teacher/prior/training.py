@@ -1,0 +1,108 @@
+"""From the options of `teacher/prior_train.py` to a training run: network, data, loss, the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig, VitConfig
+from shared.device import seed_everything
+from shared.files import write_text
+from shared.flame.assets import load_flame
+from shared.flame.errors import FlameFileError
+from shared.flame.schema import FlameAssets
+from shared.options import to_yaml
+from shared.provenance import git_sha
+from shared.run_manifest import claim
+from shared.runtime import Ranks, UserError
+from shared.synthetic.shards import StoredPortraits
+from teacher.prior.losses import prior_loss
+from teacher.prior.network import PriorNetwork
+from teacher.prior.records import PriorPrediction, PriorTarget
+from teacher.prior.sources import build_source, collate
+from teacher.prior.trainer import BAD_SAMPLES, BOARD, CHECKPOINT, PICTURE, WEIGHTS, Outcome, Task, Trainer
+from teacher.prior.weights import save_prior
+from teacher.prior_net import build_network
+
+SCHEMA = "pixel3dmm-distill/prior-run/1"
+_MADE = (*{Path(name).parts[0] for name in (CHECKPOINT, WEIGHTS, PICTURE)}, BAD_SAMPLES, BOARD, "config.yaml")
+# With others of these a run may go on: they say where, how long and how fast, and how often it is looked at.
+_FREE = (
+    *("out", "overwrite", "device", "workers", "compile", "steps", "minutes"),
+    *("save_steps", "picture_steps", "validation_steps", "validation"),
+)
+
+
+def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
+    """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
+    assets = load_head(config.flame)
+    ranks.after_first(lambda: _claim(config, assets.head_id))
+    seed_everything(config.seed)
+    network_config = config.compact if config.family == "compact" else config.vit
+    network = build_network(config.family, network_config, config.data.normals, assets)
+    task = Task(
+        network=network,
+        source=build_source(config, network.vertices),
+        collate=collate,
+        loss=partial(_loss, config),
+        save_weights=partial(_save_weights, config, network_config, assets.head_id),
+    )
+    trainer = Trainer(config, task, ranks)
+    if ranks.rank == 0:
+        millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        count = trainer.progress.sample_count
+        print(f"{config.family}, {millions:.1f} M parameters, {count} samples, on {trainer.device}")
+    return trainer.run()
+
+
+def load_head(flame: str | None) -> FlameAssets:
+    """The head of an option ``flame``. UserError if it cannot be used."""
+    try:
+        return load_flame(flame)
+    except FlameFileError as error:
+        raise UserError(str(error)) from error
+
+
+def _loss(config: PriorTrainConfig, prediction: PriorPrediction, target: PriorTarget) -> tuple[Any, dict[str, Any]]:
+    return prior_loss(prediction, target, config.loss)
+
+
+def _claim(config: PriorTrainConfig, head_id: str) -> None:
+    values = {name: value for name, value in asdict(config).items() if name not in _FREE}
+    root = Path(config.out)
+    claim(root, {"schema": SCHEMA, "head_id": head_id, "config": values}, _MADE, config.overwrite)
+    write_text(root / "config.yaml", to_yaml(config))
+
+
+def _save_weights(
+    config: PriorTrainConfig,
+    network_config: CompactConfig | VitConfig,
+    head_id: str,
+    path: Path,
+    network: PriorNetwork,
+    made: Mapping[str, Any],
+) -> None:
+    training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
+    facts = {"git_sha": git_sha(), "training": training, "portraits": _portrait_facts(config.data), **made}
+    save_prior(path, network, config.family, network_config, head_id, _without_folders(facts))
+
+
+def _portrait_facts(config: PriorDataConfig) -> list[dict[str, Any]]:
+    """What is known of each folder of portraits: how many, and how they were made, seeds included."""
+    stored = [StoredPortraits(Path(folder)) for folder in config.portraits]
+    return [
+        {"count": len(one), **{name: one.shards[0].header.get(name) for name in ("config", "git_sha")}}
+        for one in stored
+    ]
+
+
+def _without_folders(value: Any) -> Any:
+    """JSON values in which paths are only names, as weights are handed on."""
+    if isinstance(value, Mapping):
+        return {key: _without_folders(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
