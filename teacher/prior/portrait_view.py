@@ -1,0 +1,117 @@
+"""A portrait as a `FaceView`: where the chosen vertices are, and which pixels show the head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.model import FlameModel, forward_kinematics
+from shared.flame.points import stack_rotations
+from shared.flame.schema import FlameAssets
+from shared.geometry.rotation import axis_angle_to_matrix
+from shared.synthetic.portrait import Portrait, PortraitTruth
+from shared.synthetic.scene import Part
+from teacher.prior.crops import face_crop
+from teacher.prior.face_view import FaceView
+
+_SHOWS_HEAD = np.zeros(256, bool)
+_SHOWS_HEAD[[Part.SKIN, Part.BROWS, Part.NECK]] = True
+_OTHER_FACE = 0.5  # of the true crop's side: a face found further off, or this much smaller, is somebody else's
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitViews:
+    """Turns portraits of one head model into views with N of its vertices."""
+
+    poser: VertexPoser
+    vertices: Tensor  # (N,) int64
+
+    @staticmethod
+    def of(assets: FlameAssets, vertices: Tensor | None) -> PortraitViews:
+        """No vertices: views without points."""
+        chosen = torch.zeros(0, dtype=torch.int64) if vertices is None else vertices.cpu()
+        return PortraitViews(VertexPoser.of(assets, chosen), chosen)
+
+    def view(self, portrait: Portrait, detected_px: Tensor | None) -> FaceView:
+        """``detected_px`` (478, 2): where MediaPipe found its landmarks. SampleError if it holds NaN."""
+        truth = portrait.truth
+        camera = truth.camera
+        inside = (truth.depth_m > 0).numpy()
+        part = truth.part.numpy()
+        points_cam = camera.world_to_cam(self.poser.pose(truth))
+        if detected_px is not None and not _is_of(detected_px, truth.landmarks_px):
+            detected_px = None
+        depth_m = float(truth.depth_m.sum()) / max(int(inside.sum()), 1)
+        R_cam_head = camera.T_cam_world[:3, :3] @ axis_angle_to_matrix(truth.params.global_rot)
+        return FaceView(
+            image=portrait.image,
+            normal=_channels_last(truth.normal),
+            normal_frame="camera",
+            uv=_channels_last(truth.uv),
+            valid=_SHOWS_HEAD[part] & inside,
+            part=part,
+            camera=camera,
+            R_cam_head=R_cam_head,
+            points_px=camera.project_cam(points_cam),
+            points_visible=truth.vertex_visible[self.vertices],
+            points_known=torch.ones(len(self.vertices), dtype=torch.bool),
+            px_per_m=float(camera.focal_px[0]) / depth_m if depth_m else 0.0,
+            outline_px=truth.landmarks_px,
+            detected_px=detected_px,
+        ).check()
+
+
+@dataclass(frozen=True, eq=False)
+class VertexPoser:
+    """Some vertices of a head, posed as `FlameModel` does, for one head at a time.
+
+    The identity is not summed again: portraits hold their people's neutral meshes.
+    """
+
+    vertices: Tensor  # (N,) int64
+    dirs: Tensor  # (N * 3, E + 2 + 36) of expression, eyelids, and the correctives of the pose
+    weights: Tensor  # (N, 5)
+    joints: Tensor  # (5, 3) of the mean head
+    joint_dirs: Tensor  # (15, S + E + 2)
+
+    @staticmethod
+    def of(assets: FlameAssets, vertices: Tensor) -> VertexPoser:
+        """For vertices (N,) of a head model."""
+        model = FlameModel(assets)
+        dirs = torch.cat([model.blendshapes[vertices][..., model.n_shape :], model.posedirs[vertices]], 2)
+        return VertexPoser(
+            vertices,
+            dirs.flatten(0, 1).contiguous(),
+            model.lbs_weights[vertices],
+            model.joints_template,
+            model.joint_blendshapes.flatten(0, 1).contiguous(),
+        )
+
+    def pose(self, truth: PortraitTruth) -> Tensor:
+        """(N, 3) world frame, metres."""
+        params = truth.params
+        moving = torch.cat([params.expression, params.eyelids])
+        joints = self.joints + (self.joint_dirs @ torch.cat([params.shape, moving])).reshape(5, 3)
+        turns = [params.global_rot, params.neck, params.jaw, *params.eyes]
+        rotations = stack_rotations(*[turn[None] for turn in turns])
+        world_rotations, world_joints = (one[0] for one in forward_kinematics(rotations, joints[None]))
+        feature = (rotations[0, 1:] - torch.eye(3)).flatten()
+        rest = truth.neutral_m[self.vertices] + (self.dirs @ torch.cat([moving, feature])).reshape(-1, 3)
+        offsets = world_joints - (world_rotations @ joints[..., None])[..., 0]
+        mixed = (self.weights @ world_rotations.reshape(5, 9)).reshape(-1, 3, 3)
+        return (mixed @ rest[..., None])[..., 0] + self.weights @ offsets + params.translation
+
+
+def _is_of(detected_px: Tensor, truth_px: Tensor) -> bool:
+    """Whether landmarks that were found are of the portrait's head, not of somebody beside it."""
+    found, true = (face_crop(points, 1).inverse_affine() for points in (detected_px, truth_px))
+    sides = torch.stack([found[0, 0], true[0, 0]])
+    middles = [affine[:, 2] + affine[0, 0] / 2 for affine in (found, true)]
+    return bool((middles[0] - middles[1]).norm() < _OTHER_FACE * sides[1] and sides.min() > _OTHER_FACE * sides.max())
+
+
+def _channels_last(values: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values.permute(1, 2, 0).numpy())

@@ -1,0 +1,128 @@
+"""From a face with its truth to one row of a training batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import PriorAugmentConfig, PriorDataConfig
+from shared.flame.schema import FlameAssets
+from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene import Part
+from teacher.prior.augment import Photometric
+from teacher.prior.cover import cover
+from teacher.prior.crops import face_crop
+from teacher.prior.face_view import FaceView, SampleError
+from teacher.prior.landmark_maps import LandmarkMapper
+from teacher.prior.mirror import Mirror
+from teacher.prior.portrait_view import PortraitViews
+from teacher.prior.records import LANDMARK_CHANNELS, PriorInput, PriorSample, PriorTarget
+from teacher.prior.warp import Warp
+
+
+@dataclass(frozen=True, eq=False)
+class SampleMaker:
+    """Makes samples for one head, crop size and choice of vertices."""
+
+    config: PriorDataConfig
+    augment: PriorAugmentConfig | None  # None: the exact crop of a prediction
+    size: int
+    views: PortraitViews
+    mapper: LandmarkMapper
+    mirror: Mirror
+    partner: Tensor  # (N,) int64 row of each vertex's mirrored one
+    photometric: Photometric
+
+    @staticmethod
+    def of(
+        assets: FlameAssets,
+        config: PriorDataConfig,
+        augment: PriorAugmentConfig | None,
+        size: int,
+        vertices: Tensor | None,
+    ) -> SampleMaker:
+        """For vertices (N,) of a head, closed under its mirror; None: none.
+
+        ValueError if they aren't, or if the head lacks texture coordinates, landmarks or mirror.
+        """
+        views, mirror = PortraitViews.of(assets, vertices), Mirror.of(assets)
+        partner = mirror.points(views.vertices)
+        photometric = Photometric(augment.photometric if augment else 0.0)
+        return SampleMaker(config, augment, size, views, LandmarkMapper.of(assets), mirror, partner, photometric)
+
+    def sample(
+        self, portrait: Portrait, detected_px: Tensor | None, rng: np.random.Generator, index: int
+    ) -> PriorSample:
+        """One portrait, and where MediaPipe finds its 478 landmarks on it, None if nowhere.
+
+        All chance comes from ``rng``. SampleError if the portrait cannot be trained on.
+        """
+        return self.cut(self.views.view(portrait, detected_px), rng, index)
+
+    def cut(self, view: FaceView, rng: np.random.Generator, index: int) -> PriorSample:
+        """The same for any view with N points."""
+        found = view.detected_px
+        warp = Warp(face_crop(view.outline_px if found is None else found, self.size))
+        if self.augment is not None:
+            warp = Warp.draw(warp.crop, self.augment, rng)
+        shown = found if rng.random() < self.config.landmark_share else None
+        image, covered = warp.image(view.image), None
+        if self.augment is not None and rng.random() < self.augment.cover:
+            image, covered = cover(image, rng)
+        target = self._target(view, warp, covered)
+        if self.augment is not None:
+            image = self.photometric.apply(image, rng)
+        return PriorSample(self._input(image, shown, warp), target, torch.tensor(index))
+
+    def _input(self, image: np.ndarray, landmarks_px: Tensor | None, warp: Warp) -> PriorInput:
+        pixels = torch.from_numpy(image).permute(2, 0, 1).contiguous().float() / 255
+        if landmarks_px is None:
+            half = self.size // 2
+            nothing = torch.zeros(478, 2), torch.zeros(LANDMARK_CHANNELS, half, half)
+            return PriorInput(pixels, *nothing, torch.tensor(False))
+        points = warp.points(landmarks_px)
+        if warp.mirrored:
+            points = points[self.mirror.landmarks]
+        try:
+            maps = torch.from_numpy(self.mapper.maps(points.numpy(), self.size))
+        except ValueError as error:
+            raise SampleError(str(error)) from error
+        return PriorInput(pixels, points, maps, torch.tensor(True))
+
+    def _target(self, view: FaceView, warp: Warp, covered: np.ndarray | None) -> PriorTarget:
+        normal, uv, mask = warp.surface(view)
+        part = warp.part(view.part)
+        points, visible, known = warp.points(view.points_px), view.points_visible, view.points_known
+        pixel = points.floor().long()
+        inside = ((pixel >= 0) & (pixel < self.size)).all(1)
+        visible = visible & inside
+        if covered is not None:
+            mask &= ~covered
+            part[covered] = Part.OCCLUDER
+            x, y = pixel.clamp(0, self.size - 1).unbind(1)
+            visible = visible & ~torch.from_numpy(covered)[y, x]
+        if warp.mirrored:
+            points, visible, known = points[self.partner], visible[self.partner], known[self.partner]
+        shown = torch.from_numpy(mask)
+        uv_map = torch.from_numpy(uv).permute(2, 0, 1)
+        return PriorTarget(
+            normal=_unit_normals(normal, warp.normals_to(self.config.normals, view)) * shown,
+            normal_mask=shown,
+            uv=(self.mirror.uv(uv_map) if warp.mirrored else uv_map).contiguous() * shown,
+            uv_mask=shown.clone(),
+            part=torch.from_numpy(part),
+            points_px=points,
+            points_visible=visible,
+            points_known=known,
+            px_per_m=torch.tensor(view.px_per_m * float(warp.crop.affine[0, 0])),
+        )
+
+
+def _unit_normals(normals: np.ndarray, rotation: np.ndarray) -> Tensor:
+    """(H, W, 3) of any length -> (3, H, W) turned and of unit length."""
+    turned = torch.from_numpy(normals).permute(2, 0, 1).flatten(1)
+    turned = (torch.from_numpy(rotation).float() @ turned).reshape(3, *normals.shape[:2])
+    return turned / turned.square().sum(0).sqrt().clamp_min(1e-6)
