@@ -1,9 +1,9 @@
 """The inverse map: from a crop to the pixels of chosen vertices, each with an uncertainty and whether it is seen.
 
 Three steps, from coarse to fine. Where MediaPipe's landmarks are known, an affine view of the template is fitted to
-them; the whole picture then corrects every point at once; last, each point looks at the feature maps where it stands and
-moves, twice, by the same small network. Uncertainties as in Wood et al., "3D face reconstruction with dense landmarks"
-(2022); the local step is ours.
+them; the whole picture then corrects every point at once; last, each point looks at the feature maps where it stands
+and moves, twice, by the same small network. Uncertainties as in Wood et al., "3D face reconstruction with dense
+landmarks" (2022); the local step is ours.
 """
 
 from __future__ import annotations
