@@ -45,7 +45,7 @@ def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     network = build_network(config.family, network_config, config.data.normals, assets)
     task = Task(
         network=network,
-        source=build_source(config, network.vertices),
+        source=build_source(config, network.vertices, assets),
         collate=collate,
         loss=partial(_loss, config),
         save_weights=partial(_save_weights, config, network_config, assets.head_id),
