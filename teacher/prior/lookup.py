@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from shared.records import TensorRecord
+from shared.synthetic.scene import Part
+from teacher.prior.records import PriorMaps
 
+_HEAD = (Part.SKIN, Part.BROWS, Part.NECK)  # parts whose pixels the UV map is trained on
 _STRIDE = 2  # pixels between those that are searched: the refinement looks at all
 _CHUNK = {"cpu": 1 << 17}  # distances held at once: what stays in the processor's cache, three times as fast
 _CHUNK_ELSEWHERE = 1 << 25
@@ -29,6 +32,19 @@ class Found(TensorRecord):
     uv_distance: Tensor  # (..., N) between the point and the map's UV at that pixel
     px_per_uv: Tensor  # (..., N) length of the step in pixels for one in UV, root mean square of all directions
     valid: Tensor  # (..., N) bool
+
+
+def trust(maps: PriorMaps) -> Tensor:
+    """(..., H, W) weight of each pixel of a UV map: 1 / variance, where the parts say that the head is seen.
+
+    What the network does not predict is left out; all alike if it predicts neither.
+    """
+    assert maps.uv is not None
+    weight = torch.ones_like(maps.uv[..., 0, :, :]) if maps.uv_log_var is None else torch.exp(-maps.uv_log_var)
+    if maps.part_logits is None:
+        return weight
+    part = maps.part_logits.argmax(-3)
+    return weight * torch.isin(part, torch.tensor(_HEAD, device=part.device))
 
 
 def look_up(uv: Tensor, weight: Tensor, wanted: Tensor, gate: float = 0.02, radius: int = 3) -> Found:

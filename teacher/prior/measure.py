@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from shared.records import TensorRecord
+from teacher.prior.lookup import look_up, trust
 from teacher.prior.records import UNKNOWN_PART, PriorInput, PriorMaps, PriorPrediction, PriorTarget
 from teacher.prior.surface import HeadSurface
 
@@ -70,12 +72,43 @@ def measure_landmarks(inputs: PriorInput, target: PriorTarget, surface: HeadSurf
     Returns:
         Millimetres as in `PriorScore.uv_mm`, and for each of that record's places (N,) whether it is among these.
     """
-    coarse = inputs.landmark_maps.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    coarse = functional.interpolate(inputs.landmark_maps[None], scale_factor=2, mode="bilinear")[0]
     judged = target.uv_mask & _grid(target)
-    known = judged & (coarse[5] > 0)
+    known = judged & (coarse[5] > 1 - 1e-4)  # elsewhere zeros are mixed in
     error = surface.distance_mm(coarse[:2, known].T, target.uv[:, known].T)
     none = error.new_zeros(0)
     return Errors(error, none, none, torch.zeros_like(error, dtype=torch.bool)), known[judged]
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPoints:
+    """The same vertices by the UV map and by the points, where the map shows them."""
+
+    by_map_mm: Errors
+    by_points_mm: Errors | None  # None if the network predicts no points
+    judged: int  # seen vertices, found in the map or not
+
+
+def measure_lookup(prediction: PriorPrediction, target: PriorTarget, vertex_uv: Tensor) -> FoundPoints:
+    """How far the seen vertices are from where the UV map shows them, in the picture plane.
+
+    Args:
+        prediction: with a UV map.
+        target: its points are those of ``vertex_uv``.
+        vertex_uv: (N, 2) on the head.
+    """
+    maps, points = prediction.maps, prediction.points
+    assert maps.uv is not None
+    rows = judged_points(target).nonzero()[:, 0]
+    found = look_up(maps.uv, trust(maps), vertex_uv[rows])
+    rows = rows[found.valid]
+
+    def errors(pixel_px: Tensor) -> Errors:
+        error = (pixel_px - target.points_px[rows]).norm(dim=1) * (1e3 / target.px_per_m)
+        return Errors(error, error.new_zeros(0), error.new_zeros(0), torch.zeros_like(rows, dtype=torch.bool))
+
+    by_points = None if points is None else errors(points.pixel_px[rows])
+    return FoundPoints(errors(found.pixel_px[found.valid]), by_points, len(found.valid))
 
 
 def part_counts(predicted: Tensor, true: Tensor, n_parts: int) -> Tensor:

@@ -1,0 +1,104 @@
+"""The synthetic benchmark's portraits with all their truth and MediaPipe's landmarks, drawn once a machine.
+
+Drawing one takes a third of a second on a core, reading it back 20 ms. They are kept, without loss, in the user's
+folder for caches, by the code that drew them; deleting that folder costs nothing but time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from shared.evaluate import benchmark
+from shared.files import StorageError
+from shared.flame.cache import CACHE_VARIABLE, cache_folder
+from shared.flame.model import FlameModel
+from shared.flame.schema import FlameAssets
+from shared.synthetic.generate import mediapipe_landmarks
+from shared.synthetic.portrait import Portrait
+from shared.synthetic.shards import Detect, Shard, ShardWriter, shard_path
+from shared.synthetic.storage import PortraitError
+
+_FORMAT, _LOSSLESS = "webp", 101  # OpenCV's quality for it
+_DRAWN_BY = ("synthetic", "render")  # packages of shared/
+_STRIDE = 247  # visits all persons and views evenly, however few of the pictures are taken: 0.618 of 400, odd
+
+log = logging.getLogger(__name__)
+
+
+class BenchmarkPortraits:
+    """Portrait and detected landmarks, (478, 2) or None, by the number of the picture.
+
+    Args:
+        draw: makes a picture.
+        detect: finds the landmarks on it.
+        folder: to keep them in. One that cannot be written to is done without.
+    """
+
+    def __init__(self, draw: Callable[[int], Portrait], detect: Detect, folder: Path) -> None:
+        self._draw, self._detect, self._folder = draw, detect, folder
+
+    @staticmethod
+    def of(assets: FlameAssets) -> BenchmarkPortraits:
+        """Of the open head; others, with FLAME's files, work as far as portraits can be drawn of them."""
+
+        @cache
+        def detector() -> Detect:  # takes seconds, and is not needed for what is kept
+            return mediapipe_landmarks()
+
+        height, width = benchmark.SIZE
+        name = f"{benchmark.SEED}-{width}x{height}-{assets.head_id}-{_code_id()}"
+        draw = benchmark.portraits_of(FlameModel(assets))
+        return BenchmarkPortraits(draw, lambda image: detector()(image), cache_folder() / "benchmark" / name)
+
+    def __getitem__(self, index: int) -> tuple[Portrait, Tensor | None]:
+        try:
+            return self._read(index)
+        except PortraitError:
+            portrait = self._draw(index)
+        writer = ShardWriter(self._folder, _FORMAT, _LOSSLESS, {}, self._detect)
+        try:
+            writer.write(index, [portrait])
+        except StorageError as error:
+            log.warning(
+                "benchmark pictures are drawn anew each time (%s); %s names another folder", error, CACHE_VARIABLE
+            )
+            return portrait, self._detect(portrait.image)
+        return self._read(index)
+
+    def detect(self, image: np.ndarray) -> Tensor | None:
+        """Landmarks (478, 2) on another picture (H, W, 3) uint8 RGB."""
+        return self._detect(image)
+
+    def prepare(self, indices: Sequence[int], quiet: bool = False) -> None:
+        """Draw those that are not kept yet."""
+        missing = [index for index in indices if not shard_path(self._folder, index).is_file()]
+        for index in tqdm(missing, desc="benchmark", unit="picture", dynamic_ncols=True, disable=quiet or not missing):
+            self[index]
+
+    def _read(self, index: int) -> tuple[Portrait, Tensor | None]:
+        shard = Shard.read(shard_path(self._folder, index))
+        return shard.portrait(0), shard.detected_px(0)
+
+
+def spread_pictures(count: int | None) -> list[int]:
+    """Numbers of ``count`` pictures that stand for all; None: all."""
+    total = benchmark.PERSONS * len(benchmark.VIEWS)
+    return sorted(step * _STRIDE % total for step in range(total if count is None else min(count, total)))
+
+
+def _code_id() -> str:
+    """Changes with the source that draws."""
+    digest = hashlib.sha256()
+    root = Path(benchmark.__file__).parents[1]
+    for package in _DRAWN_BY:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
