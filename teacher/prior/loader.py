@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +68,7 @@ class Batches:
             batch_sampler=sampler,
             collate_fn=collate,
             num_workers=workers,
-            worker_init_fn=_leave_signals_to_parent if workers else None,
+            worker_init_fn=_prepare_worker if workers else None,
             prefetch_factor=_READ_AHEAD if workers else None,
         )
 
@@ -104,6 +105,9 @@ def _listed(path: Path) -> set[int]:
         return set()
 
 
-def _leave_signals_to_parent(_worker: int) -> None:
+def _prepare_worker(_worker: int) -> None:
+    # On the CPU the threads of the training wait for each other at every layer, so none of them may wait for a core.
+    if hasattr(os, "nice"):
+        os.nice(10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
