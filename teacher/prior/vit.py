@@ -1,8 +1,8 @@
 """The published network: a ViT's tokens, transformer blocks, three up-convolutions, a linear layer: one map.
 
-Each token becomes a square of 16 pixels of the map (three doublings, then patches of 2), so a ViT must make S / 16 tokens
-a side. One with patches of 16 pixels sees the crop as it is; for DINOv2, with patches of 14, it is shrunk from 512 to 448
-pixels: 32 x 32 tokens and a map of 512 x 512, as published.
+Each token becomes a square of 16 pixels of the map (three doublings, then patches of 2), so a ViT must make S / 16
+tokens a side. One with patches of 16 pixels sees the crop as it is; for DINOv2, with patches of 14, it is shrunk from
+512 to 448 pixels: 32 x 32 tokens and a map of 512 x 512, as published.
 """
 
 from __future__ import annotations
