@@ -67,7 +67,7 @@ def depth_range(depth_m: Tensor) -> tuple[float, float]:
 
 def read_picture(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB. PortraitError if it cannot be read."""
-    return np.ascontiguousarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1])  # torch takes no negative strides
+    return cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def read_maps(stem: Path, depth_range_m: tuple[float, float]) -> StoredMaps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-import albumentations as A
+import albumentations as A  # noqa: N812 - as everywhere in its documentation
 import numpy as np
 
 

@@ -10,6 +10,12 @@ import torch
 from torch import Tensor
 
 from shared.geometry.camera import Camera
+from shared.synthetic.scene import Part
+
+# By value of `Part`: whether the head's own maps are those of what is seen. The neck may also be the body's skin below
+# the head; the maps are empty there.
+SHOWS_HEAD = np.zeros(256, bool)
+SHOWS_HEAD[[Part.SKIN, Part.BROWS, Part.NECK]] = True
 
 
 class SampleError(Exception):

@@ -9,17 +9,13 @@ import torch
 from torch import Tensor
 
 from shared.flame.model import FlameModel, forward_kinematics
-from shared.flame.points import stack_rotations
 from shared.flame.schema import FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.portrait import Portrait, PortraitTruth
-from shared.synthetic.scene import Part
-from teacher.prior.crops import face_crop
-from teacher.prior.face_view import FaceView
+from teacher.prior.face_view import SHOWS_HEAD, FaceView
 
-_SHOWS_HEAD = np.zeros(256, bool)
-_SHOWS_HEAD[[Part.SKIN, Part.BROWS, Part.NECK]] = True
-_OTHER_FACE = 0.5  # of the true crop's side: a face found further off, or this much smaller, is somebody else's
+# A face found further off than this share of the true one's size, or as much smaller or larger, is somebody else's.
+_OTHER_FACE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,20 +37,20 @@ class PortraitViews:
         camera = truth.camera
         inside = (truth.depth_m > 0).numpy()
         part = truth.part.numpy()
-        points_cam = camera.world_to_cam(self.poser.pose(truth))
+        rotations = _rotations(truth)
+        points_cam = camera.world_to_cam(self.poser.pose(truth, rotations))
         if detected_px is not None and not _is_of(detected_px, truth.landmarks_px):
             detected_px = None
         depth_m = float(truth.depth_m.sum()) / max(int(inside.sum()), 1)
-        R_cam_head = camera.T_cam_world[:3, :3] @ axis_angle_to_matrix(truth.params.global_rot)
         return FaceView(
             image=portrait.image,
             normal=_channels_last(truth.normal),
             normal_frame="camera",
             uv=_channels_last(truth.uv),
-            valid=_SHOWS_HEAD[part] & inside,
+            valid=SHOWS_HEAD[part] & inside,
             part=part,
             camera=camera,
-            R_cam_head=R_cam_head,
+            R_cam_head=camera.T_cam_world[:3, :3] @ rotations[0],
             points_px=camera.project_cam(points_cam),
             points_visible=truth.vertex_visible[self.vertices],
             points_known=torch.ones(len(self.vertices), dtype=torch.bool),
@@ -90,27 +86,31 @@ class VertexPoser:
             model.joint_blendshapes.flatten(0, 1).contiguous(),
         )
 
-    def pose(self, truth: PortraitTruth) -> Tensor:
-        """(N, 3) world frame, metres."""
+    def pose(self, truth: PortraitTruth, rotations: Tensor) -> Tensor:
+        """(N, 3) world frame, metres. Rotations (5, 3, 3) are of each joint relative to its parent."""
         params = truth.params
         moving = torch.cat([params.expression, params.eyelids])
         joints = self.joints + (self.joint_dirs @ torch.cat([params.shape, moving])).reshape(5, 3)
-        turns = [params.global_rot, params.neck, params.jaw, *params.eyes]
-        rotations = stack_rotations(*[turn[None] for turn in turns])
-        world_rotations, world_joints = (one[0] for one in forward_kinematics(rotations, joints[None]))
-        feature = (rotations[0, 1:] - torch.eye(3)).flatten()
+        world_rotations, world_joints = forward_kinematics(rotations, joints)
+        feature = (rotations[1:] - torch.eye(3)).flatten()
         rest = truth.neutral_m[self.vertices] + (self.dirs @ torch.cat([moving, feature])).reshape(-1, 3)
         offsets = world_joints - (world_rotations @ joints[..., None])[..., 0]
         mixed = (self.weights @ world_rotations.reshape(5, 9)).reshape(-1, 3, 3)
         return (mixed @ rest[..., None])[..., 0] + self.weights @ offsets + params.translation
 
 
+def _rotations(truth: PortraitTruth) -> Tensor:
+    """(5, 3, 3) of each joint relative to its parent."""
+    params = truth.params
+    return axis_angle_to_matrix(torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes]))
+
+
 def _is_of(detected_px: Tensor, truth_px: Tensor) -> bool:
     """Whether landmarks that were found are of the portrait's head, not of somebody beside it."""
-    found, true = (face_crop(points, 1).inverse_affine() for points in (detected_px, truth_px))
-    sides = torch.stack([found[0, 0], true[0, 0]])
-    middles = [affine[:, 2] + affine[0, 0] / 2 for affine in (found, true)]
-    return bool((middles[0] - middles[1]).norm() < _OTHER_FACE * sides[1] and sides.min() > _OTHER_FACE * sides.max())
+    (found_low, found_high), (low, high) = (torch.aminmax(points, dim=0) for points in (detected_px, truth_px))
+    found_side, side = float((found_high - found_low).max()), float((high - low).max())
+    off = float((found_low + found_high - low - high).norm()) / 2
+    return off < _OTHER_FACE * side and _OTHER_FACE * side < found_side < side / _OTHER_FACE
 
 
 def _channels_last(values: Tensor) -> np.ndarray:

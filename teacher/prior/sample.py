@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -107,11 +108,13 @@ class SampleMaker:
         if warp.mirrored:
             points, visible, known = points[self.partner], visible[self.partner], known[self.partner]
         shown = torch.from_numpy(mask)
-        uv_map = torch.from_numpy(uv).permute(2, 0, 1)
+        uv_map = torch.from_numpy(np.stack(cv2.split(uv))) * shown
+        if warp.mirrored:
+            uv_map[:, shown] = self.mirror.uv(uv_map[:, None, shown])[:, 0]
         return PriorTarget(
-            normal=_unit_normals(normal, warp.normals_to(self.config.normals, view)) * shown,
+            normal=torch.from_numpy(_unit_normals(normal, warp.normals_to(self.config.normals, view), mask)),
             normal_mask=shown,
-            uv=(self.mirror.uv(uv_map) if warp.mirrored else uv_map).contiguous() * shown,
+            uv=uv_map,
             uv_mask=shown.clone(),
             part=torch.from_numpy(part),
             points_px=points,
@@ -121,8 +124,9 @@ class SampleMaker:
         )
 
 
-def _unit_normals(normals: np.ndarray, rotation: np.ndarray) -> Tensor:
-    """(H, W, 3) of any length -> (3, H, W) turned and of unit length."""
-    turned = torch.from_numpy(normals).permute(2, 0, 1).flatten(1)
-    turned = (torch.from_numpy(rotation).float() @ turned).reshape(3, *normals.shape[:2])
-    return turned / turned.square().sum(0).sqrt().clamp_min(1e-6)
+def _unit_normals(normals: np.ndarray, rotation: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(H, W, 3) of any length -> (3, H, W) turned and of unit length, 0 outside the mask (H, W)."""
+    x, y, z = cv2.split(cv2.transform(normals, rotation))
+    length = cv2.magnitude(cv2.magnitude(x, y), z)
+    factor = mask / np.maximum(length, np.float32(1e-6))
+    return np.stack([x * factor, y * factor, z * factor])

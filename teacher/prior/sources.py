@@ -1,4 +1,4 @@
-"""Where training samples come from: stored portraits, portraits rendered on the way, registered scans, or all of them."""
+"""Where training samples come from: stored portraits, portraits rendered on the way, registered scans, or a mixture."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from teacher.prior.face_view import FaceView, SampleError
 from teacher.prior.portrait_view import PortraitViews
 from teacher.prior.records import PriorSample
 from teacher.prior.sample import SampleMaker
+from teacher.prior.scans import ScannedFaces
 
 log = logging.getLogger(__name__)
 _ENDLESS = 2**40  # portraits of a rendered series
@@ -162,6 +163,8 @@ def build_source(config: PriorTrainConfig, vertices: Tensor | None, assets: Flam
     except (FlameFileError, ValueError) as error:
         raise UserError(str(error)) from error
     faces: list[Faces] = [_stored(Path(folder), head, maker.views) for folder in config.data.portraits]
+    n_points = len(maker.views.vertices)
+    faces += [ScannedFaces.open(Path(folder), head.head_id, n_points) for folder in config.data.scans]
     if config.data.rendered:
         faces.append(_rendered(config, size, maker.views))
     if not faces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -48,13 +49,14 @@ class Warp:
         """Side of the crop in pixels."""
         return self.crop.size[0]
 
-    @property
+    @cached_property
     def turn(self) -> np.ndarray:
         """(3, 3) what roll and mirror do to directions seen by the camera."""
         cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
         flip = -1.0 if self.mirrored else 1.0
         return np.array([[flip * cos, -flip * sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
+    @cached_property
     def affine(self) -> np.ndarray:
         """(2, 3) float64, pixels of the picture -> pixels of the crop."""
         turn = self.turn[:2, :2]
@@ -63,14 +65,19 @@ class Warp:
         affine[:, 2] += middle - turn @ middle
         return affine
 
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """(2, 3) float64, pixels of the crop -> pixels of the picture."""
+        return cv2.invertAffineTransform(self.affine)
+
     def points(self, points_px: Tensor) -> Tensor:
         """Pixels of the picture (N, 2) -> pixels of the crop. A mirror doesn't change which row is which point."""
-        affine = torch.from_numpy(self.affine())
+        affine = torch.from_numpy(self.affine)
         return (points_px.double() @ affine[:, :2].T + affine[:, 2]).float()
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) -> (S, S, 3) of the same dtype, black outside."""
-        return sample_affine(image, cv2.invertAffineTransform(self.affine()), self.crop.size)
+        return sample_affine(image, self.inverse, self.crop.size)
 
     def surface(self, view: FaceView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Normals (S, S, 3) and UV (S, S, 2) as the view holds them, and the mask (S, S) of where they are safe.
@@ -109,7 +116,7 @@ class Warp:
         return self.turn @ to_base
 
     def _sample(self, values: np.ndarray, interpolation: int) -> np.ndarray:
-        affine = between_centres(cv2.invertAffineTransform(self.affine()))
+        affine = between_centres(self.inverse)
         flags = interpolation | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(values, affine, (self.size, self.size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
 
