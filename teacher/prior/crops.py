@@ -33,17 +33,21 @@ def prior_input(
         image: (H, W, 3) uint8 RGB.
         crop: square, its side an even number of pixels.
         landmarks_px: (478, 2) in pixels of the picture; None hides them from the network.
-        mapper: of the network's head; not needed without landmarks.
+        mapper: of the network's head; without it, they are hidden too.
     """
-    size = crop.size[0]
-    pixels = torch.from_numpy(crop.sample(image)).permute(2, 0, 1).contiguous()
-    points = torch.zeros(478, 2)
-    maps = torch.zeros(LANDMARK_CHANNELS, size // 2, size // 2)
-    shown = landmarks_px is not None and mapper is not None
-    if landmarks_px is not None and mapper is not None:
-        points = crop.apply(landmarks_px.float())
-        maps = torch.from_numpy(mapper.maps(points.numpy(), size))
-    return PriorInput(pixels.float() / 255, points, maps, torch.tensor(shown))
+    points = None if landmarks_px is None else crop.apply(landmarks_px.float())
+    return crop_input(crop.sample(image), points, mapper)
+
+
+def crop_input(image: np.ndarray, landmarks_px: Tensor | None, mapper: LandmarkMapper | None) -> PriorInput:
+    """The same from a picture (S, S, 3) that is a crop already, and landmarks in its pixels."""
+    size = image.shape[0]
+    pixels = torch.from_numpy(image).permute(2, 0, 1).contiguous().float() / 255
+    if landmarks_px is None or mapper is None:
+        nothing = torch.zeros(LANDMARK_CHANNELS, size // 2, size // 2)
+        return PriorInput(pixels, torch.zeros(478, 2), nothing, torch.tensor(False))
+    maps = torch.from_numpy(mapper.maps(landmarks_px.numpy(), size))
+    return PriorInput(pixels, landmarks_px, maps, torch.tensor(True))
 
 
 def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
