@@ -33,7 +33,8 @@ def prior_loss(
         of_points, doubt, seen_px = _point_terms(prediction.points, target, weights.hidden_points, scale)
         terms |= of_points
         doubts = [*doubts, doubt]
-    terms["log_var"] = torch.stack(doubts).sum()
+    if doubts:
+        terms["log_var"] = torch.stack(doubts).sum()
     total = torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
     log = {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
     if "normal" in log:  # of a chord, in the mean; good for a log

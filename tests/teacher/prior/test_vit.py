@@ -3,15 +3,17 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
-from shared.config import VitConfig
+from shared.config import PriorLossConfig, VitConfig
 from shared.runtime import UserError
-from teacher.prior.records import PriorInput
+from teacher.prior.losses import prior_loss
+from teacher.prior.records import PriorInput, PriorTarget
 from teacher.prior.vit import VitPrior
 from teacher.prior.vit_backbone import create_vit, pretrained_vit
 from teacher.prior_net import build_network
@@ -111,6 +113,34 @@ def test_it_learns_everywhere_and_predicts_within_the_texture() -> None:
         name for name, value in normal.named_parameters() if value.grad is None or not value.grad.isfinite().all()
     ]
     assert without == []
+
+
+@pytest.mark.parametrize("output", ["uv", "normal"])
+def test_the_loss_of_a_single_map(output: Literal["uv", "normal"]) -> None:
+    everywhere, nowhere = torch.ones(2, 64, 64, dtype=torch.bool), torch.zeros(2, 0, dtype=torch.bool)
+    target = PriorTarget(
+        normal=torch.tensor([0.0, 0, -1])[:, None, None].expand(2, 3, 64, 64),
+        normal_mask=everywhere,
+        uv=torch.full((2, 2, 64, 64), 0.25),
+        uv_mask=everywhere,
+        part=torch.zeros(2, 64, 64, dtype=torch.uint8),
+        points_px=torch.zeros(2, 0, 2),
+        points_visible=nowhere,
+        points_known=nowhere,
+        px_per_m=torch.full((2,), 1000.0),
+    )
+    torch.manual_seed(0)
+    network = VitPrior.build(replace(TINY, output=output), "crop", None)
+    optimiser = torch.optim.Adam(network.head.parameters(), 3e-3)
+    inputs = crops(2, 64)
+    losses = []
+    for _ in range(20):
+        loss, _ = prior_loss(network(inputs), target, PriorLossConfig())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_weights_of_a_file_are_used_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
