@@ -199,7 +199,7 @@ def test_converted_once_it_is_one_of_ours(uv_content: dict[str, Any], tmp_path: 
     words = ["teacher/prior_convert.py", f"input={source}", f"out={out}", f"flame={flame}"]
     environment = {**os.environ, "PIXEL3DMM_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "net.dir_norm.norm.bias" in done.stdout
