@@ -80,7 +80,7 @@ def evaluate(predict: Predict, crops: Crops, judge: Judge, batch_size: int = 16,
     covered: tuple[list[Row], list[Row]] = ([], [])
     patched = Judge(judge.surface, None)
     with tqdm(total=len(crops), unit="picture", dynamic_ncols=True, disable=quiet) as bar:
-        for places in _batches(range(len(crops)), batch_size):
+        for places in batches(range(len(crops)), batch_size):
             some = [crops[place] for place in places]
             patches = [crop for place in places if (crop := crops.covered(place, COVERED_SHARE)) is not None]
             for hide in (False, True):
@@ -94,27 +94,6 @@ def rows_of(predict: Predict, crops: Sequence[BenchmarkCrop], judge: Judge, hide
     """Judge some pictures in one way."""
     inputs = [crop.input.without_landmarks() if hide_landmarks else crop.input for crop in crops]
     return [judge.row(*one) for one in zip(crops, inputs, predict(inputs), strict=True)]
-
-
-def validate(predict: Predict, crops: Sequence[BenchmarkCrop], judge: Judge, batch_size: int = 16) -> dict[str, float]:
-    """What a training run wants to know, in one pass with landmarks and one without.
-
-    Medians of the UV and the points over all places in mm, mean of the normals in degrees, mean IoU of the parts, and
-    the share of UV errors within the stated deviation (0.76 if it is right).
-    """
-    found: dict[str, float] = {}
-    for hide, suffix in ((False, ""), (True, "_without_landmarks")):
-        rows = [row for some in _batches(crops, batch_size) for row in rows_of(predict, some, judge, hide)]
-        group = group_of("", "all", rows)
-        values = {
-            "normal_deg": group.errors["normal_deg"].mean if "normal_deg" in group.errors else None,
-            "uv_mm": group.errors["uv_mm"].median if "uv_mm" in group.errors else None,
-            "uv_within_1": group.errors["uv_mm"].within_1 if "uv_mm" in group.errors else None,
-            "points_mm": group.errors["points_mm"].median if "points_mm" in group.errors else None,
-            "part_iou": group.part_iou.get("mean"),
-        }
-        found |= {name + suffix: value for name, value in values.items() if value is not None}
-    return found
 
 
 def _errors(score: PriorScore) -> dict[str, Errors]:
@@ -139,6 +118,6 @@ def _beside_and_under(rows: Sequence[Row]) -> list[Group]:
     return groups
 
 
-def _batches(items: Sequence[Item], count: int) -> Iterator[list[Item]]:
+def batches(items: Sequence[Item], count: int) -> Iterator[list[Item]]:
     for start in range(0, len(items), count):
         yield [items[place] for place in range(start, min(start + count, len(items)))]

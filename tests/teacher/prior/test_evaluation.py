@@ -10,11 +10,12 @@ import torch
 
 from shared.flame.landmarks import FACE_OVAL
 from teacher.prior.benchmark_portraits import spread_pictures
-from teacher.prior.evaluation import Judge, evaluate, validate
+from teacher.prior.evaluation import Judge, evaluate
 from teacher.prior.figures import figure
 from teacher.prior.measure import Errors
 from teacher.prior.occlusion import cover_face, face_skin
 from teacher.prior.records import PriorInput, PriorPrediction, PriorTarget
+from teacher.prior.validation import validate
 from tests.teacher.prior.benchmark_fakes import PX_PER_M, VERTEX_UV, FakeCrops, crop, flat_surface, network, prediction
 
 JUDGE = Judge(flat_surface(), VERTEX_UV)
@@ -64,7 +65,7 @@ def test_beside_and_under_a_patch() -> None:
 
 
 def test_validation_is_flat_and_short() -> None:
-    found = validate(network(careful), CROPS, JUDGE, batch_size=2)
+    found = validate(network(careful), CROPS, JUDGE)
     assert found["uv_mm"] == pytest.approx(1.0, rel=1e-3)
     assert found["uv_mm_without_landmarks"] == pytest.approx(2.0, rel=1e-3)
     assert found["normal_deg"] == pytest.approx(0.0, abs=1e-3)

@@ -1,0 +1,31 @@
+"""How good a network of the priors is: degrees and millimetres on the synthetic benchmark, and on photos."""
+
+from __future__ import annotations
+
+from shared.config import PriorEvaluateConfig
+from shared.device import choose_device
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = """
+python teacher/prior_evaluate.py out=runs/prior_evaluation
+python teacher/prior_evaluate.py weights=runs/prior/weights.safetensors out=runs/prior_evaluation photos=DIR
+python teacher/prior_evaluate.py out=runs/try first=20
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, judge, tell."""
+    config = load_config(PriorEvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from teacher.prior.evaluation_run import run_evaluation  # after the options, as these take seconds to import
+    from teacher.prior.weights import load_prior
+
+    device = choose_device(config.device)
+    done = run_evaluation(load_prior(config.weights, device), config, device)
+    print("\n".join(done.lines()))
+    print("files: " + "  ".join(str(path) for path in done.files))
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
