@@ -256,6 +256,7 @@ class PriorTrainConfig:
     family: Literal["compact", "vit"] = option("compact", "which network")
     compact: CompactConfig = field(default_factory=CompactConfig)
     vit: VitConfig = field(default_factory=VitConfig)
+    initial: str | None = option(None, "weights to start from, of the same network at any size")
     data: PriorDataConfig = field(default_factory=PriorDataConfig)
     augment: PriorAugmentConfig = field(default_factory=PriorAugmentConfig)
     loss: PriorLossConfig = field(default_factory=PriorLossConfig)
@@ -357,3 +358,27 @@ class PriorConvertConfig:
     input: str = option("???", "uv.ckpt or normals.ckpt, as its authors released it")
     out: str = option("???", "path of the .safetensors file")
     flame: str = option("???", "path of the FLAME model file to use it with; it predicts FLAME's texture coordinates")
+
+
+@dataclass(frozen=True)
+class OverfitConfig:
+    """`teacher/prior_overfit.py`: one person from many views, learned by heart."""
+
+    out: str = option("???", "folder for figures, picture and weights; the same command goes on where it stopped")
+    views: int = option(24, "portraits of the person")
+    seed: int = option(0, "which person and views, and of everything random")
+    makehuman_assets: str | None = option(None, "as in python -m shared.synthetic")
+    family: Literal["compact", "vit"] = option("compact", "which network; one of vit predicts one map")
+    compact: CompactConfig = field(default_factory=CompactConfig)
+    vit: VitConfig = field(default_factory=VitConfig)
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    batch_size: int = option(8, "crops a step")
+    steps: int = option(1200, "optimiser steps")
+    minutes: float | None = option(None, "instead of steps: end after so long")
+    learning_rate: float = option(3e-3, "at its highest")
+    precision: Literal["fp32", "bf16"] = option("bf16", "bf16: autocast")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "views", "batch_size", "steps")

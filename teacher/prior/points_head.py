@@ -21,7 +21,8 @@ from shared.records import TensorRecord
 from teacher.prior.records import PriorPoints
 from teacher.prior.vertices import spread_vertices
 
-_POOLED, _GLOBAL, _LOCAL, _EMBEDDED = 48, 320, 96, 32
+_POOLED, _GRID = 64, 4  # channels and side of the picture's summary, whatever its size
+_GLOBAL, _LOCAL, _EMBEDDED = 320, 96, 32
 _LOOKS = 2
 _STEP = 0.05  # of the picture's half side, for an output of 1
 _LOG_VAR = (-4.0, 10.0)  # px^2
@@ -76,7 +77,8 @@ class PointsHead(nn.Module):
         self.from_landmarks = nn.Buffer(layout.from_landmarks)
         self.rest = nn.Parameter(layout.places[:, :2] * 0.6)  # where the vertices of an average crop are, in [-1, 1]
         self.pool = nn.Sequential(nn.Conv2d(coarse, _POOLED, 1, bias=False), nn.BatchNorm2d(_POOLED), nn.ReLU())
-        self.picture = nn.Linear(_POOLED * (size // 32) ** 2, _GLOBAL)
+        self.summarise = nn.AdaptiveAvgPool2d(_GRID)
+        self.picture = nn.Linear(_POOLED * _GRID**2, _GLOBAL)
         self.landmarks = nn.Linear(2 * N_MEDIAPIPE + 1, _GLOBAL)
         self.mix = nn.Sequential(nn.GELU(), nn.Linear(_GLOBAL, _GLOBAL), nn.GELU())
         self.move = nn.Linear(_GLOBAL, 2 * count)
@@ -97,7 +99,7 @@ class PointsHead(nn.Module):
         known = has_landmarks[:, None].to(landmarks_px.dtype)
         marks = (landmarks_px * (2 / self.size) - 1) * known[..., None]
         told = torch.cat([marks.flatten(1), known], 1)
-        state = self.mix(self.picture(self.pool(coarse).flatten(1)) + self.landmarks(told))
+        state = self.mix(self.picture(self.summarise(self.pool(coarse)).flatten(1)) + self.landmarks(told))
         guess = torch.where(known[..., None] > 0, self.from_landmarks @ marks, self.rest)
         place = guess + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
         first = place

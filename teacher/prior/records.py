@@ -69,6 +69,17 @@ class PriorPrediction(TensorRecord):
 
 
 @dataclass(frozen=True)
+class TargetMaps(TensorRecord):
+    """The part of a target that has pixels; fields as there."""
+
+    normal: Tensor
+    normal_mask: Tensor
+    uv: Tensor
+    uv_mask: Tensor
+    part: Tensor
+
+
+@dataclass(frozen=True)
 class PriorTarget(TensorRecord):
     """The truth of crops; a mask is False where nothing is known or where the loss must not look."""
 
@@ -82,10 +93,10 @@ class PriorTarget(TensorRecord):
     points_known: Tensor  # (..., N) bool
     px_per_m: Tensor  # (...) crop pixels a metre at the depth of the face; 0 where unknown
 
-    @property
-    def n_points(self) -> int:
-        """N."""
-        return self.points_px.shape[-2]
+    def maps(self, row: int, column: int, step: int) -> TargetMaps:
+        """Every ``step``-th pixel, from one on."""
+        maps = TargetMaps(self.normal, self.normal_mask, self.uv, self.uv_mask, self.part)
+        return maps.map(lambda t: t[..., row::step, column::step])
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig, VitConfig
-from shared.device import seed_everything
+from torch.utils.data import Dataset
+
+from shared.config import PriorDataConfig, PriorTrainConfig
+from shared.device import choose_device, seed_everything
 from shared.files import write_text
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
@@ -24,11 +26,13 @@ from teacher.prior.network import PriorNetwork
 from teacher.prior.records import PriorPrediction, PriorTarget
 from teacher.prior.sources import build_source, collate
 from teacher.prior.trainer import BAD_SAMPLES, BOARD, CHECKPOINT, PICTURE, WEIGHTS, Outcome, Task, Trainer
-from teacher.prior.weights import save_prior
+from teacher.prior.validation import validation
+from teacher.prior.weights import save_prior, start_from
 from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior-run/1"
-_MADE = (*{Path(name).parts[0] for name in (CHECKPOINT, WEIGHTS, PICTURE)}, BAD_SAMPLES, BOARD, "config.yaml")
+# What a run leaves in its folder.
+MADE = (*{Path(name).parts[0] for name in (CHECKPOINT, WEIGHTS, PICTURE)}, BAD_SAMPLES, BOARD, "config.yaml")
 # With others of these a run may go on: they say where, how long and how fast, and how often it is looked at.
 _FREE = (
     *("out", "overwrite", "device", "workers", "compile", "steps", "minutes"),
@@ -43,19 +47,23 @@ def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     seed_everything(config.seed)
     network_config = config.compact if config.family == "compact" else config.vit
     network = build_network(config.family, network_config, config.data.normals, assets)
-    task = Task(
-        network=network,
-        source=build_source(config, network.vertices, assets),
-        collate=collate,
-        loss=partial(_loss, config),
-        save_weights=partial(_save_weights, config, network_config, assets.head_id),
-    )
+    if config.initial:
+        start_from(network, Path(config.initial))
+    task = prior_task(config, network, build_source(config, network.vertices, assets), assets.head_id)
+    if config.validation and ranks.rank == 0:
+        device = choose_device(config.device, ranks.local_rank)
+        task = replace(task, validate=validation(assets, network, config.validation, device))
     trainer = Trainer(config, task, ranks)
     if ranks.rank == 0:
         millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
         count = trainer.progress.sample_count
         print(f"{config.family}, {millions:.1f} M parameters, {count} samples, on {trainer.device}")
     return trainer.run()
+
+
+def prior_task(config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], head_id: str) -> Task:
+    """What a run with these options trains, towards the losses of the priors, without validation."""
+    return Task(network, source, collate, partial(_loss, config), partial(_save_weights, config, head_id))
 
 
 def load_head(flame: str | None) -> FlameAssets:
@@ -73,18 +81,14 @@ def _loss(config: PriorTrainConfig, prediction: PriorPrediction, target: PriorTa
 def _claim(config: PriorTrainConfig, head_id: str) -> None:
     values = {name: value for name, value in asdict(config).items() if name not in _FREE}
     root = Path(config.out)
-    claim(root, {"schema": SCHEMA, "head_id": head_id, "config": values}, _MADE, config.overwrite)
+    claim(root, {"schema": SCHEMA, "head_id": head_id, "config": values}, MADE, config.overwrite)
     write_text(root / "config.yaml", to_yaml(config))
 
 
 def _save_weights(
-    config: PriorTrainConfig,
-    network_config: CompactConfig | VitConfig,
-    head_id: str,
-    path: Path,
-    network: PriorNetwork,
-    made: Mapping[str, Any],
+    config: PriorTrainConfig, head_id: str, path: Path, network: PriorNetwork, made: Mapping[str, Any]
 ) -> None:
+    network_config = config.compact if config.family == "compact" else config.vit
     training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
     facts = {"git_sha": git_sha(), "training": training, "portraits": _portrait_facts(config.data), **made}
     save_prior(path, network, config.family, network_config, head_id, _without_folders(facts))

@@ -77,6 +77,20 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
         )
     config = _config(header, path)
     network = build_network(header["family"], config, header["frame"], None)
+    _fill(network, tensors, path)
+    return Prior(network.to(device).eval(), header["head_id"], header)
+
+
+def start_from(network: PriorNetwork, path: Path) -> None:
+    """Give a new network the weights of a file of the same architecture. UserError as `load_prior`."""
+    try:
+        tensors, _ = read_tensors(path)
+    except UNREADABLE as error:
+        raise UserError(f"initial={path} cannot be read: {error}") from error
+    _fill(network, tensors, path)
+
+
+def _fill(network: PriorNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     expected = network.state_dict()
     wrong = [
         f"{name} is missing" if name not in tensors else f"{name} is {_shape(tensors[name])}, not {_shape(value)}"
@@ -85,9 +99,8 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
     ]
     wrong += [f"{name} belongs to no layer" for name in tensors if name not in expected]
     if wrong:
-        raise UserError(f"{path} does not fit the {header['family']} network it names: {'; '.join(wrong[:3])}")
+        raise UserError(f"{path} does not fit the network: {'; '.join(wrong[:3])}")
     network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
-    return Prior(network.to(device).eval(), header["head_id"], header)
 
 
 def _config(header: dict[str, Any], path: Path) -> CompactConfig | VitConfig:
