@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from shared.config import SyntheticConfig
-from shared.device import choose_device, one_thread
+from shared.device import choose_device, keep_freed_memory, one_thread
 from shared.files import remove_partial_files, write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
@@ -76,6 +76,7 @@ def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = 
     """
     ranks = ranks or Ranks.from_environment()
     one_thread()
+    keep_freed_memory()
     studio = build_studio(config, ranks)
     head_id = studio.model.assets.head_id
     folder = PortraitFolder(Path(config.out), config.count, config.shard_size)

@@ -42,6 +42,7 @@ _FREE = (
 
 def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
+    keep_freed_memory()
     assets = load_head(config.flame)
     ranks.after_first(lambda: _claim(config, assets.head_id))
     seed_everything(config.seed)
