@@ -11,7 +11,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from shared.config import PriorDataConfig, PriorTrainConfig
-from shared.device import choose_device, seed_everything
+from shared.device import choose_device, keep_freed_memory, seed_everything
 from shared.files import write_text
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
