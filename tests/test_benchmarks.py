@@ -21,6 +21,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("landmark_noise.py", "heads=3", "less the offsets"),
         ("portrait_realism.py", "count=4 size=256", "portraits with a free face of 4"),
         ("portrait_speed.py", "count=3 size=64 processes=1 profile=true", "materials and light"),
+        ("prior_speed.py", "size=64 batch=4 steps=2 repeats=1 workers=1 batches=2 device=cpu", "vit-base: skipped"),
     ],
 )
 def test_script(script: str, options: str, expected: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from shared.flame.assets import load_flame
 from shared.flame.landmarks import FACE_OVAL
+from shared.flame.schema import FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame, ImageError
 from shared.runtime import UserError
@@ -24,17 +26,23 @@ from teacher.prior.surface import HeadSurface
 from tests.teacher.fakes import FakeDetector
 
 SIZE = 256
-ASSETS = load_flame()
-MAPPER, SURFACE = LandmarkMapper.of(ASSETS), HeadSurface.of(ASSETS)
+
+
+@cache
+def head() -> tuple[FlameAssets, LandmarkMapper, HeadSurface]:
+    """The open head."""
+    assets = load_flame()
+    return assets, LandmarkMapper.of(assets), HeadSurface.of(assets)
 
 
 def turned_head(yaw_deg: float) -> PriorInput:
     """The template's landmarks, seen from far away."""
-    places = ASSETS.landmarks["mediapipe"].positions(ASSETS.v_template, ASSETS.faces)
+    assets, mapper, _ = head()
+    places = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces)
     turn = axis_angle_to_matrix(torch.deg2rad(torch.tensor([0.0, yaw_deg, 0.0])))
     x, y, _ = ((places - places.mean(0)) @ turn.T).unbind(-1)
     landmarks = 200 + 900 * torch.stack([x, -y], -1)
-    return prior_input(np.zeros((400, 400, 3), np.uint8), face_crop(landmarks, SIZE), landmarks, MAPPER)
+    return prior_input(np.zeros((400, 400, 3), np.uint8), face_crop(landmarks, SIZE), landmarks, mapper)
 
 
 def answer(inputs: PriorInput, step: float) -> PriorPrediction:
@@ -45,9 +53,10 @@ def answer(inputs: PriorInput, step: float) -> PriorPrediction:
 
 
 def test_a_map_that_agrees_and_one_that_is_off() -> None:
+    _, mapper, surface = head()
     inputs = turned_head(10.0)
-    right = landmark_errors(answer(inputs, 0.0), inputs, MAPPER, SURFACE)
-    wrong = landmark_errors(answer(inputs, 0.01), inputs, MAPPER, SURFACE)
+    right = landmark_errors(answer(inputs, 0.0), inputs, mapper, surface)
+    wrong = landmark_errors(answer(inputs, 0.01), inputs, mapper, surface)
     assert len(right.error) > 300
     assert float(right.error.median()) < 0.7  # what is between the maps' pixels
     assert 6 < float(wrong.error.median()) < 9.5  # 0.01 in u
@@ -55,14 +64,15 @@ def test_a_map_that_agrees_and_one_that_is_off() -> None:
 
 
 def test_only_landmarks_that_one_sees_count() -> None:
-    front, side = (set(visible_landmarks(turned_head(yaw), MAPPER).tolist()) for yaw in (0.0, 70.0))
+    _, mapper, _ = head()
+    front, side = (set(visible_landmarks(turned_head(yaw), mapper).tolist()) for yaw in (0.0, 70.0))
     assert not front & set(FACE_OVAL)
     assert {33, 263, 1, 61, 291} <= front
     assert 33 in side
     assert 263 not in side  # the head turns to its left, away from the camera
     cut = turned_head(0.0)
     shifted = replace(cut, landmarks_px=cut.landmarks_px + torch.tensor([SIZE / 2, 0.0]))
-    assert len(visible_landmarks(shifted, MAPPER)) < 0.7 * len(front)
+    assert len(visible_landmarks(shifted, mapper)) < 0.7 * len(front)
 
 
 def test_bad_photos_are_listed_and_the_rest_is_judged() -> None:
@@ -72,9 +82,10 @@ def test_bad_photos_are_listed_and_the_rest_is_judged() -> None:
     def predict(inputs: Iterable[PriorInput]) -> Iterator[PriorPrediction]:
         return (answer(one, 0.0 if bool(one.has_landmarks) else 0.01) for one in inputs)
 
+    _, mapper, surface = head()
     grey, black = np.full((90, 120, 3), 128, np.uint8), np.zeros((90, 120, 3), np.uint8)
     photos = {"a": lambda: Frame(grey, "a", "a"), "b": broken, "c": lambda: Frame(black, "c", "c")}
-    report = judge_photos(photos, predict, FakeDetector(), MAPPER, SURFACE, SIZE, quiet=True)
+    report = judge_photos(photos, predict, FakeDetector(), mapper, surface, SIZE, quiet=True)
     assert [one.id for one in report.judged] == ["a"]
     assert report.bad == (("b", "truncated"), ("c", "MediaPipe finds no face"))
     text = "\n".join(report.lines())
