@@ -93,8 +93,8 @@ def training(options: dict[str, str], folder: Path, assets: FlameAssets) -> None
         bare.append(trainer.rate(model, repeat(held), steps))
     share = statistics.median(one / other for one, other in zip(loaded, bare, strict=True))
     print(
-        f"training, {size} px, batches of {config.batch_size}, {config.precision}, {workers} workers, {trainer.device}, "
-        f"median of {len(loaded)} pairs: {share:.0%}"
+        f"training, {size} px, batches of {config.batch_size}, {config.precision}, {workers} workers, "
+        f"{trainer.device}, median of {len(loaded)} pairs: {share:.0%}"
     )
     for name, rates in (("with the loader", loaded), ("on a held batch", bare)):
         print(f"  {name}: {statistics.median(rates):.1f} samples/s ({min(rates):.1f} to {max(rates):.1f})")
