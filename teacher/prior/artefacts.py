@@ -28,7 +28,7 @@ def edge_step(values: Tensor, mask: Tensor, period: int) -> float:
     """Mean height of the step from cell to cell, beyond what other neighbours show; 0 without a grid.
 
     Of third differences across the gap between two pixels, which no quadratic surface has and to which a step
-    contributes three times its height: those at the edges of cells against the median over all gaps of a cell.
+    contributes twice its height: those at the edges of cells against the median over the other gaps of a cell.
     """
     steps = [_edge_step(values, mask, period), _edge_step(values.mT, mask.T, period)]
     return max(0.0, sum(steps) / 2)
@@ -56,8 +56,8 @@ def _edge_step(values: Tensor, mask: Tensor, period: int) -> float:
         if chosen.sum() < _MIN_PIXELS:
             return 0.0
         means.append(size[chosen].mean())
-    others = torch.stack(means[1:])
-    return float(means[0] - others.median()) / 3
+    others = torch.stack(means[2:-1] if period > 2 else means[1:])  # the gaps next to an edge feel it too
+    return float(means[0] - others.median()) / 2
 
 
 def _alternation(values: Tensor, mask: Tensor) -> float:

@@ -85,5 +85,5 @@ def write_report(root: Path, n_inputs: int) -> Summary:
 def _row(root: Path, entry: Entry) -> np.ndarray:
     stem = root / entry["maps"]
     face, _ = read_face_maps(stem)
-    caption = entry["id"] + (f"   ! {'; '.join(entry['warnings'])}" if entry["warnings"] else "")
+    caption = "\n".join([entry["id"], "; ".join(entry["warnings"])])
     return sheet_row(read_crop(stem), face.prediction.maps, face.part, caption)

@@ -17,7 +17,8 @@ from teacher.prior.pictures import doubt_colours, normal_colours
 from teacher.prior.records import PriorMaps
 
 CELL_PX = 200
-_CAPTION_PX = 22
+_LINE_PX = 17
+_LINES = 2  # of text
 _FIELDS = 40  # of the chessboard across the texture: 16 mm each on the open head's face
 _STRENGTH = 0.65  # of the colours over the photo
 
@@ -29,7 +30,7 @@ def sheet_row(image: np.ndarray, maps: PriorMaps, part: Tensor | None, caption: 
         image: (S, S, 3) uint8 RGB, the crop.
         maps: (..., S, S) on the CPU, without leading dimensions.
         part: (S, S) values of `Part`; None if they are not predicted.
-        caption: one line below.
+        caption: below it, up to two lines.
     """
     head = torch.ones(image.shape[:2], dtype=torch.bool) if part is None else torch.isin(part, torch.tensor(HEAD_PARTS))
     black, doubt = np.zeros_like(image), doubt_colours(maps)
@@ -41,9 +42,11 @@ def sheet_row(image: np.ndarray, maps: PriorMaps, part: Tensor | None, caption: 
         black if doubt is None else doubt,
     )
     row = np.hstack([cv2.resize(cell, (CELL_PX, CELL_PX), interpolation=cv2.INTER_AREA) for cell in cells])
-    strip = np.full((_CAPTION_PX, row.shape[1], 3), 24, np.uint8)
-    readable = caption.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
-    cv2.putText(strip, readable, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (230, 230, 230), 1, cv2.LINE_AA)
+    strip = np.full((_LINES * _LINE_PX + 6, row.shape[1], 3), 24, np.uint8)
+    for number, line in enumerate(caption.splitlines()[:_LINES], 1):
+        readable = line.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
+        origin = (6, number * _LINE_PX)
+        cv2.putText(strip, readable, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (230, 230, 230), 1, cv2.LINE_AA)
     return np.vstack([row, strip])
 
 
