@@ -58,7 +58,7 @@ class Group:
     points_in_map: float | None  # share of the seen vertices that the UV map shows
 
 
-_FOUND = ("found", "not found: crop from the truth, no landmarks")
+_FOUND = ("found", "not found: true crop")
 
 
 def figure(errors: Sequence[Errors]) -> Figure | None:
