@@ -40,6 +40,8 @@ class Batch(Protocol):
     @property
     def bad(self) -> Sequence[Bad]: ...
 
+    def pin_memory(self) -> Batch: ...
+
 
 class Batches:
     """The usable part of each step's batch; what is bad is counted, and named once in a file of JSON lines.
@@ -50,6 +52,7 @@ class Batches:
         collate: items of the source -> `Batch`.
         workers: processes; 0: in this one.
         bad_list: file for the bad samples, which several processes may share.
+        pinned: copy batches to where a GPU can fetch them while it computes.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Batches:
         collate: Callable[[list[Any]], Batch],
         workers: int,
         bad_list: Path,
+        pinned: bool = False,
     ) -> None:
         self.bad = 0  # samples, met in this process since it began
         self.waited_s = 0.0
@@ -70,6 +74,7 @@ class Batches:
             num_workers=workers,
             worker_init_fn=_prepare_worker if workers else None,
             prefetch_factor=_READ_AHEAD if workers else None,
+            pin_memory=pinned,  # by the batch's own `pin_memory`
         )
 
     def __iter__(self) -> Iterator[PriorSample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -50,6 +50,10 @@ class PriorBatch:
 
     sample: PriorSample | None  # (B, ...); None if there are none
     bad: tuple[BadSample, ...]
+
+    def pin_memory(self) -> PriorBatch:
+        """Where a GPU can fetch it while it computes; a `DataLoader` asks for this."""
+        return self if self.sample is None else replace(self, sample=self.sample.map(Tensor.pin_memory))
 
 
 class Faces(Protocol):

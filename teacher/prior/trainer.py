@@ -88,7 +88,8 @@ class Trainer:
         found = load_checkpoint(self.root / CHECKPOINT, network, self.average.network, self.optimiser.adamw)
         self.start = self.progress = replace(found or Progress(), sample_count=count)
         sampler = StepSampler(count, config.batch_size, config.seed, ranks.rank, ranks.world, self.start.step)
-        self.batches = Batches(task.source, sampler, task.collate, config.workers, self.root / BAD_SAMPLES)
+        bad_list, pinned = self.root / BAD_SAMPLES, device.type == "cuda"
+        self.batches = Batches(task.source, sampler, task.collate, config.workers, bad_list, pinned)
         self.ranks = ranks
         self.validation: dict[str, float] = {}
         self.validated = -1  # the step of it
@@ -109,7 +110,7 @@ class Trainer:
         with StopRequest() as stop, bar:
             while (share := self.schedule.progress(self.progress.step, self.progress.minutes)) < 1:
                 stream = stream or iter(self.batches)
-                sample = next(stream).to(self.device)
+                sample = next(stream).map(lambda tensor: tensor.to(self.device, non_blocking=True))
                 factor = self.schedule.factor(self.progress.step, share)
                 means.add(self._step(model, sample, factor))
                 self.progress = replace(
@@ -127,10 +128,10 @@ class Trainer:
                     self._show(bar, board, values)
                 if board and (step % self.config.picture_steps == 0 or step == READ_STEPS):
                     board.picture(step, self.average.network, sample)
-                if step % self.config.validation_steps == 0:
-                    self._keep_weights(board)
                 if step % self.config.save_steps == 0:
                     self._save()
+                if step % self.config.validation_steps == 0:
+                    self._keep_weights(board)
                 if stop.requested:
                     self._save()
                     raise KeyboardInterrupt(f"stopped after step {step}: run the same command again to go on")

@@ -54,6 +54,9 @@ class FakeBatch:
     sample: PriorSample | None
     bad: tuple[FakeBad, ...]
 
+    def pin_memory(self) -> FakeBatch:
+        return self
+
 
 def fake_sample(index: int, value: float = 0.0) -> PriorSample:
     generator = torch.Generator().manual_seed(index)
