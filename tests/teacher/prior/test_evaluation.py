@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from shared.flame.landmarks import FACE_OVAL
 from teacher.prior.benchmark_portraits import spread_pictures
 from teacher.prior.evaluation import Judge, evaluate
+from teacher.prior.evaluation_table import lines
 from teacher.prior.figures import figure
 from teacher.prior.measure import Errors
 from teacher.prior.occlusion import cover_face, face_skin
@@ -62,6 +64,16 @@ def test_beside_and_under_a_patch() -> None:
     ratio = (under.errors["uv_mm"].sigma or 0) / (beside.errors["uv_mm"].sigma or 1)
     assert ratio == pytest.approx(np.e, rel=1e-3)
     assert not under.part_iou
+
+
+def test_the_table_tells_it_all() -> None:
+    judged = evaluate(network(careful), CROPS, JUDGE, quiet=True)
+    text = "\n".join(lines(judged))
+    assert "without landmarks" in text
+    assert "UV, median: 2.00 mm beside it, 7.00 under it; stated deviation under it 2.72 times that beside it" in text
+    assert "2.00 mm (median) by the landmarks alone, 1.00 mm by the network" in text
+    assert max(map(len, text.splitlines())) < 180
+    json.dumps([asdict(group) for group in judged.with_landmarks], allow_nan=False)
 
 
 def test_validation_is_flat_and_short() -> None:
