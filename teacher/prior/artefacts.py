@@ -1,7 +1,8 @@
 """Traces of a network's own grid in its maps.
 
 A ViT predicts patch by patch, and a light decoder may treat the pixels of a small cell unequally. Real surfaces know
-nothing of that grid, so what repeats with it is no geometry. Both scores are in the unit of the map.
+nothing of that grid, so what repeats with it is no geometry. Both scores are in the unit of the map, and medians: where
+the real surface jumps, as at the outline of the nose, is not on a grid, but would outweigh all else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def patch_score(values: Tensor, mask: Tensor) -> float:
 
 
 def edge_step(values: Tensor, mask: Tensor, period: int) -> float:
-    """Mean height of the step from cell to cell, beyond what other neighbours show; 0 without a grid.
+    """Typical height of the step from cell to cell, beyond what other neighbours show; 0 without a grid.
 
     Of third differences across the gap between two pixels, which no quadratic surface has and to which a step
     contributes twice its height: those at the edges of cells against the median over the other gaps of a cell.
@@ -35,7 +36,7 @@ def edge_step(values: Tensor, mask: Tensor, period: int) -> float:
 
 
 def alternation(values: Tensor, mask: Tensor) -> float:
-    """Amplitude of what alternates from pixel to pixel along rows or columns in a fixed pattern; 0 without one."""
+    """Typical amplitude of what alternates from pixel to pixel along rows or columns; 0 without such a pattern."""
     return max(_alternation(values, mask), _alternation(values.mT, mask.T))
 
 
@@ -50,14 +51,14 @@ def _edge_step(values: Tensor, mask: Tensor, period: int) -> float:
     differences, valid = _third_differences(values, mask)
     size = differences.norm(dim=0)
     phase = (torch.arange(size.shape[1]) + 2) % period  # 0 where a cell ends
-    means = []
+    typical = []
     for which in range(period):
         chosen = valid & (phase == which)
         if chosen.sum() < _MIN_PIXELS:
             return 0.0
-        means.append(size[chosen].mean())
-    others = torch.stack(means[2:-1] if period > 2 else means[1:])  # the gaps next to an edge feel it too
-    return float(means[0] - others.median()) / 2
+        typical.append(size[chosen].median())
+    others = torch.stack(typical[2:-1] if period > 2 else typical[1:])  # the gaps next to an edge feel it too
+    return float(typical[0] - others.median()) / 2
 
 
 def _alternation(values: Tensor, mask: Tensor) -> float:
@@ -68,4 +69,4 @@ def _alternation(values: Tensor, mask: Tensor) -> float:
     shape = (rows // _WINDOW, _WINDOW // 2, 2, columns // _WINDOW, _WINDOW)
     means = (differences * signs)[:, :rows, :columns].reshape(-1, *shape).mean((2, 5)).norm(dim=0) / 8
     whole = valid[:rows, :columns].reshape(shape).all(4).all(1)
-    return float(means[whole].mean()) if whole.any() else 0.0
+    return float(means[whole].median()) if whole.any() else 0.0

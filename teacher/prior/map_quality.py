@@ -12,13 +12,14 @@ from teacher.prior.artefacts import patch_score
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
 
 HEAD_PARTS = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)  # where one sees the head itself
+_SURFACE_PARTS = (Part.SKIN, Part.BROWS)  # what the maps are judged on: eyes and mouth lie in charts of their own
 # Beyond these a map is warned of.
 UV_SIGMA = 0.015  # 10 mm on the open head's face
 NORMAL_SIGMA = 0.35  # 20 degrees
 UV_GRID = 0.002  # 1.3 mm
 NORMAL_GRID = 0.05  # 3 degrees
 SEEN_FACE = 0.5  # of where the face is, at least so much is taken for the head
-UV_UPRIGHT = 0.7  # share of the face where u grows to the subject's left and v downwards
+UV_UPRIGHT = 0.5  # share of the face where u grows to the subject's left and v downwards
 NORMALS_FACING = 0.9  # share of the face whose normals look at the camera
 UV_APART = 0.04  # 26 mm between the map and the landmarks
 _MIDDLE = 0.4  # of the crop's side: where the face is looked for without landmarks
@@ -45,8 +46,9 @@ class MapQuality:
         coarse = inputs.landmark_maps.repeat_interleave(2, -1).repeat_interleave(2, -2)
         face, seen = place, None
         if maps.part_logits is not None:
-            head = torch.isin(maps.part_logits.argmax(-3), torch.tensor(HEAD_PARTS))
-            face, seen = place & head, _share(head, place)
+            part = maps.part_logits.argmax(-3)
+            seen = _share(torch.isin(part, torch.tensor(HEAD_PARTS)), place)
+            face = place & torch.isin(part, torch.tensor(_SURFACE_PARTS))
         apart = None
         if maps.uv is not None and bool(inputs.has_landmarks):
             apart = _median((maps.uv - coarse[:2]).norm(dim=0), face & (coarse[5] > 0))

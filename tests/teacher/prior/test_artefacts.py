@@ -39,7 +39,7 @@ def test_noise_is_no_grid() -> None:
 def test_steps_between_patches_are_measured(period: int) -> None:
     patched = smooth() + torch.cat([blocks(period, 0.01), torch.zeros(1, SIZE, SIZE)])
     step = edge_step(patched, EVERYWHERE, period)
-    assert step == pytest.approx(0.01 * 2 / torch.pi**0.5, rel=0.15)  # mean distance of two normal numbers
+    assert step == pytest.approx(0.01 * 0.954, rel=0.15)  # median distance of two normal numbers
     assert patch_score(patched, EVERYWHERE) >= step
     shifted = torch.roll(patched, (period // 2, period // 2), (-2, -1))
     assert edge_step(shifted, EVERYWHERE, period) < 1e-4
@@ -63,3 +63,10 @@ def test_only_the_masked_part_counts() -> None:
     half_bad[:, :, SIZE // 2 :] += blocks(8, 1.0)[:, :, SIZE // 2 :]
     assert patch_score(half_bad, left) < 1e-4
     assert patch_score(half_bad, ~EVERYWHERE) == 0
+
+
+def test_edges_of_the_surface_are_no_grid() -> None:
+    """The outline of a nose before a cheek, which may well follow a column of the grid for a while."""
+    torn = smooth()
+    torn[:, 40:90, 64:] += 0.3
+    assert patch_score(torn, EVERYWHERE) < 1e-4
