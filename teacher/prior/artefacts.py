@@ -7,6 +7,8 @@ the real surface jumps, as at the outline of the nose, is not on a grid, but wou
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,8 @@ def patch_score(values: Tensor, mask: Tensor) -> float:
         values: (C, H, W) a map whose pixel (0, 0) begins a cell.
         mask: (H, W) where it means something.
     """
-    return max(alternation(values, mask), *(edge_step(values, mask, period) for period in PERIODS))
+    axes = _third_differences(values, mask)
+    return max(0.0, *(_alternation(axis) for axis in axes), *(_edge_step(axes, period) for period in PERIODS))
 
 
 def edge_step(values: Tensor, mask: Tensor, period: int) -> float:
@@ -31,42 +34,55 @@ def edge_step(values: Tensor, mask: Tensor, period: int) -> float:
     Of third differences across the gap between two pixels, which no quadratic surface has and to which a step
     contributes twice its height: those at the edges of cells against the median over the other gaps of a cell.
     """
-    steps = [_edge_step(values, mask, period), _edge_step(values.mT, mask.T, period)]
-    return max(0.0, sum(steps) / 2)
+    return max(0.0, _edge_step(_third_differences(values, mask), period))
 
 
 def alternation(values: Tensor, mask: Tensor) -> float:
     """Typical amplitude of what alternates from pixel to pixel along rows or columns; 0 without such a pattern."""
-    return max(_alternation(values, mask), _alternation(values.mT, mask.T))
+    return max(_alternation(axis) for axis in _third_differences(values, mask))
 
 
-def _third_differences(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Along rows: (C, H, W - 3), number g across the gap between pixels g + 1 and g + 2, and (H, W - 3) validity."""
+@dataclass(frozen=True)
+class _Differences:
+    """Third differences along rows; number g is across the gap between pixels g + 1 and g + 2."""
+
+    signed: Tensor  # (C, H, W - 3)
+    size: Tensor  # (H, W - 3) length over the channels
+    valid: Tensor  # (H, W - 3) whether all four pixels are
+
+
+def _third_differences(values: Tensor, mask: Tensor) -> list[_Differences]:
+    """Those along rows and those along columns."""
+    return [_along_rows(values, mask), _along_rows(values.mT.contiguous(), mask.T.contiguous())]
+
+
+def _along_rows(values: Tensor, mask: Tensor) -> _Differences:
     a, b, c, d = (values[..., start : values.shape[-1] - 3 + start] for start in range(4))
+    signed = d - a + 3 * (b - c)
     valid = mask[:, :-3] & mask[:, 1:-2] & mask[:, 2:-1] & mask[:, 3:]
-    return d - a + 3 * (b - c), valid
+    return _Differences(signed, signed.norm(dim=0), valid)
 
 
-def _edge_step(values: Tensor, mask: Tensor, period: int) -> float:
-    differences, valid = _third_differences(values, mask)
-    size = differences.norm(dim=0)
-    phase = (torch.arange(size.shape[1]) + 2) % period  # 0 where a cell ends
-    typical = []
-    for which in range(period):
-        chosen = valid & (phase == which)
-        if chosen.sum() < _MIN_PIXELS:
-            return 0.0
-        typical.append(size[chosen].median())
-    others = torch.stack(typical[2:-1] if period > 2 else typical[1:])  # the gaps next to an edge feel it too
-    return float(typical[0] - others.median()) / 2
+def _edge_step(axes: list[_Differences], period: int) -> float:
+    steps = []
+    for axis in axes:
+        typical = []
+        for start in range(period - 2, 2 * period - 2):  # the first is across the edge of a cell
+            column = slice(start % period, None, period)
+            chosen = axis.size[:, column][axis.valid[:, column]]
+            if len(chosen) < _MIN_PIXELS:
+                return 0.0
+            typical.append(chosen.median())
+        others = torch.stack(typical[2:-1] if period > 2 else typical[1:])  # the gaps next to an edge feel it too
+        steps.append(float(typical[0] - others.median()) / 2)
+    return sum(steps) / 2
 
 
-def _alternation(values: Tensor, mask: Tensor) -> float:
-    differences, valid = _third_differences(values, mask)
-    signs = 1.0 - 2.0 * (torch.arange(differences.shape[-1]) % 2)
-    rows, columns = (side // _WINDOW * _WINDOW for side in valid.shape)
+def _alternation(axis: _Differences) -> float:
+    signs = 1.0 - 2.0 * (torch.arange(axis.signed.shape[-1]) % 2)
+    rows, columns = (side // _WINDOW * _WINDOW for side in axis.valid.shape)
     # Windows of 8 columns and every second of 8 rows: the pattern may differ between even and odd rows.
     shape = (rows // _WINDOW, _WINDOW // 2, 2, columns // _WINDOW, _WINDOW)
-    means = (differences * signs)[:, :rows, :columns].reshape(-1, *shape).mean((2, 5)).norm(dim=0) / 8
-    whole = valid[:rows, :columns].reshape(shape).all(4).all(1)
+    means = (axis.signed * signs)[:, :rows, :columns].reshape(-1, *shape).mean((2, 5)).norm(dim=0) / 8
+    whole = axis.valid[:rows, :columns].reshape(shape).all(4).all(1)
     return float(means[whole].median()) if whole.any() else 0.0
