@@ -1,7 +1,7 @@
 """The network for a laptop: a small encoder, a light decoder, and from them normals, UV, parts and points at once.
 
-MediaPipe's landmarks, where they are known, come in as coarse maps of UV and normals, once beside the picture and once
-before the last layers, which then have only to correct them; and as points, for the inverse map.
+MediaPipe's landmarks, where they are known, come in as coarse maps of UV and normals, beside the picture and again
+before the last layers, whose output is added to them; and as points, for the inverse map.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput,
 _MAPS = {"normal": 3, "normal_log_var": 1, "uv": 2, "uv_log_var": 1, "part_logits": N_PARTS}
 _STRIDES = (32, 16, 8, 4, 2)
 _LOG_VAR = (-14.0, 2.0)
+_UV_STEP = 0.1  # for an output of 1
+_RIDGE = 1e-3  # pixels' worth
 
 
 class CompactPrior(PriorNetwork):
@@ -75,19 +77,47 @@ class CompactPrior(PriorNetwork):
         points = None
         if self.points is not None:
             points = self.points(features[-1], (quarter, fine), inputs.landmarks_px, inputs.has_landmarks)
-        return PriorPrediction(PriorMaps(self.frame) if self.maps is None else self._maps(self.maps(fine)), points)
+        if self.maps is None:
+            return PriorPrediction(PriorMaps(self.frame), points)
+        return PriorPrediction(self._maps(self.maps(fine), hints), points)
 
-    def _maps(self, raw: Tensor) -> PriorMaps:
+    def _maps(self, raw: Tensor, hints: Tensor) -> PriorMaps:
         channels = functional.pixel_shuffle(raw.float(), 2)
         out = dict(zip(_MAPS, channels.split(list(_MAPS.values()), 1), strict=True))
+        coarse = torch.cat([coarse_uv(hints), hints[:, 2:5]], 1)
+        uv, normal = functional.interpolate(coarse, scale_factor=2, mode="bilinear").split([2, 3], 1)
         return PriorMaps(
             frame=self.frame,
-            normal=functional.normalize(out["normal"], dim=1),
+            normal=functional.normalize(normal + out["normal"], dim=1),
             normal_log_var=out["normal_log_var"][:, 0].clamp(*_LOG_VAR),
-            uv=(out["uv"] + 1) / 2,
+            uv=uv + out["uv"] * _UV_STEP,
             uv_log_var=out["uv_log_var"][:, 0].clamp(*_LOG_VAR),
             part_logits=out["part_logits"],
         )
+
+
+def coarse_uv(landmark_maps: Tensor) -> Tensor:
+    """The landmarks' UV (B, 2, H, W), continued over the whole crop; 0.5 everywhere without landmarks.
+
+    Where they do not reach, it is the affine function of the pixel that fits them best, in closed form. A correction of
+    it is then smooth across their outline.
+
+    Args:
+        landmark_maps: (B, 6, H, W) of a `PriorInput`.
+    """
+    cover = landmark_maps[:, 5:6]
+    uv = landmark_maps[:, :2] - 0.5
+    height, width = cover.shape[-2:]
+    y, x = (torch.linspace(-1, 1, side, device=cover.device) for side in (height, width))
+    basis = torch.stack([x.expand(height, width), y[:, None].expand(height, width), torch.ones_like(cover[0, 0])])
+    # By products and sums: a matrix product would be of 16 bits under autocast.
+    gram = ((basis[None, :, None] * basis[None, None]) * cover[:, None]).sum((-2, -1))  # (B, 3, 3)
+    moment = ((basis[None, :, None] * uv[:, None]) * cover[:, None]).sum((-2, -1))  # (B, 3, 2)
+    with torch.autocast(cover.device.type, enabled=False):
+        factor = torch.linalg.cholesky(gram + _RIDGE * torch.eye(3, device=cover.device))
+        affine = torch.cholesky_solve(moment, factor)
+    onward = (affine[..., None, None] * basis[None, :, None]).sum(1).clamp(-0.7, 0.7)
+    return 0.5 + torch.where(cover > 0, uv, onward)
 
 
 class Decoder(nn.Module):

@@ -9,7 +9,7 @@ import torch
 
 from shared.config import CompactConfig, PriorLossConfig
 from shared.flame.assets import load_flame
-from teacher.prior.compact import CompactPrior
+from teacher.prior.compact import CompactPrior, coarse_uv
 from teacher.prior.losses import prior_loss
 from teacher.prior.records import PriorInput, PriorTarget
 from teacher.prior.vertices import spread_vertices
@@ -94,13 +94,24 @@ def test_a_batch_is_its_rows(network: CompactPrior) -> None:
     network.train()
 
 
+def test_landmarks_go_on_beyond_their_mesh() -> None:
+    """UV that is affine in the pixel is continued exactly; without landmarks it says nothing."""
+    ramp = (torch.arange(32) + 0.5) / 32
+    whole = torch.stack([0.3 + 0.4 * ramp.expand(32, 32), 0.7 - 0.2 * ramp[:, None].expand(32, 32)])
+    cover = torch.zeros(1, 32, 32)
+    cover[:, 8:20, 10:24] = 1
+    maps = torch.cat([whole * cover, torch.zeros(3, 32, 32), cover])[None]
+    torch.testing.assert_close(coarse_uv(maps)[0], whole, atol=1e-3, rtol=0)
+    torch.testing.assert_close(coarse_uv(0 * maps), torch.full((1, 2, 32, 32), 0.5))
+
+
 def test_learns_one_batch() -> None:
     torch.manual_seed(0)
     learner = CompactPrior.build(SMALL, "crop", load_flame())
     optimiser = torch.optim.AdamW(learner.parameters(), lr=5e-3)
     logs = []
     for _ in range(60):
-        total, log = prior_loss(learner(inputs()), target(), PriorLossConfig())
+        total, log = prior_loss(learner(inputs().without_landmarks()), target(), PriorLossConfig())
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
