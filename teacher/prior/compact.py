@@ -23,7 +23,7 @@ from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput,
 _MAPS = {"normal": 3, "normal_log_var": 1, "uv": 2, "uv_log_var": 1, "part_logits": N_PARTS}
 _STRIDES = (32, 16, 8, 4, 2)
 _LOG_VAR = (-14.0, 2.0)
-_UV_STEP = 0.1  # for an output of 1
+_UV_STEP = 0.2  # for an output of 1
 _RIDGE = 1e-3  # pixels' worth
 
 
