@@ -365,15 +365,15 @@ class OverfitConfig:
     """`teacher/prior_overfit.py`: one person from many views, learned by heart."""
 
     out: str = option("???", "folder for figures, picture and weights; the same command goes on where it stopped")
-    views: int = option(24, "portraits of the person")
+    views: int = option(16, "portraits of the person")
     seed: int = option(0, "which person and views, and of everything random")
     makehuman_assets: str | None = option(None, "as in python -m shared.synthetic")
     family: Literal["compact", "vit"] = option("compact", "which network; one of vit predicts one map")
     compact: CompactConfig = field(default_factory=CompactConfig)
     vit: VitConfig = field(default_factory=VitConfig)
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    batch_size: int = option(8, "crops a step")
-    steps: int = option(1200, "optimiser steps")
+    batch_size: int = option(4, "crops a step")
+    steps: int = option(2400, "optimiser steps")
     minutes: float | None = option(None, "instead of steps: end after so long")
     learning_rate: float = option(3e-3, "at its highest")
     precision: Literal["fp32", "bf16"] = option("bf16", "bf16: autocast")
