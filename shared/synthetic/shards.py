@@ -123,6 +123,9 @@ class Shard:
     def __len__(self) -> int:
         return len(self.header["facts"])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shard.read, (shard_path(self.root, self.number),)  # worker processes read it, and copy nothing
+
     def portrait(self, row: int) -> Portrait:
         """Read one portrait. PortraitError if a file of it is damaged or gone."""
         tensors, (height, width) = self.tensors, self.header["size"]

@@ -73,6 +73,10 @@ def read_picture(path: Path) -> np.ndarray:
 def read_maps(stem: Path, depth_range_m: tuple[float, float]) -> StoredMaps:
     """What `write_maps` wrote. PortraitError if a file cannot be read."""
     normal, surface = (_read_map(stem.with_name(stem.name + suffix)) for suffix in (".normal.png", ".surface.png"))
+    part_path = stem.with_name(stem.name + ".part.png")
+    part = _read(part_path)
+    if part.dtype != np.uint8 or not part.shape == normal.shape[:2] == surface.shape[:2]:
+        raise PortraitError(f"{part_path} or a map beside it has another size or depth; generate its shard again")
     near, far = depth_range_m
     inside = (surface[..., 2] > 0).astype(np.float32)
     # In float32 and in place: doubles would take longer than reading the files.
@@ -87,7 +91,7 @@ def read_maps(stem: Path, depth_range_m: tuple[float, float]) -> StoredMaps:
         normal=torch.from_numpy(normal).permute(2, 0, 1),
         uv=torch.from_numpy(surface[..., :2] * np.float32(1 / _FULL)).permute(2, 0, 1),
         depth_m=torch.from_numpy(depth),
-        part=torch.from_numpy(_read(stem.with_name(stem.name + ".part.png"))),
+        part=torch.from_numpy(part),
     )
 
 

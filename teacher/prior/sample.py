@@ -127,6 +127,6 @@ class SampleMaker:
 def _unit_normals(normals: np.ndarray, rotation: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(H, W, 3) of any length -> (3, H, W) turned and of unit length, 0 outside the mask (H, W)."""
     x, y, z = cv2.split(cv2.transform(normals, rotation))
-    length = cv2.magnitude(cv2.magnitude(x, y), z)
+    length = np.sqrt(x * x + y * y + z * z)  # cv2.magnitude's last bit depends on where the memory lies
     factor = mask / np.maximum(length, np.float32(1e-6))
     return np.stack([x * factor, y * factor, z * factor])
