@@ -215,7 +215,7 @@ class PriorDataConfig:
     """Where training samples come from. Several sources are mixed by their number of samples."""
 
     portraits: tuple[str, ...] = option((), "folders of python -m shared.synthetic, best with landmarks=true")
-    scans: tuple[str, ...] = option((), "folders of registered scans, docs/priors.md")
+    scans: tuple[str, ...] = option((), "folders of registered scans, docs/scans.md")
     rendered: int = option(0, "portraits an epoch that are rendered while training")
     rendered_seed: int = option(1, "their series")
     makehuman_assets: str | None = option(None, "for those: as in python -m shared.synthetic")
@@ -239,11 +239,11 @@ class PriorAugmentConfig:
 class PriorLossConfig:
     """One weight a term. UV counts in millimetres on the head, points in pixels of a 256 px crop."""
 
-    normal: float = option(1.0, "angle of the normals, as a chord")
-    uv: float = option(0.1, "distance on the head, a millimetre")
-    part: float = option(0.3, "cross entropy of the parts")
-    points: float = option(0.2, "distance of the points, a pixel")
-    hidden_points: float = option(0.25, "weight of a hidden point against a seen one")
+    normal: float = option(3.0, "angle of the normals, as a chord")
+    uv: float = option(0.04, "distance on the head, a millimetre")
+    part: float = option(1.0, "cross entropy of the parts")
+    points: float = option(0.15, "distance of the points, a pixel")
+    hidden: float = option(0.25, "weight of points and pixels behind something against those that are seen")
     visible: float = option(0.3, "cross entropy of the points' visibility")
     log_var: float = option(0.1, "likelihood of the uncertainties, given the errors")
 

@@ -31,6 +31,7 @@ class FaceView:
     normal_frame: Literal["camera", "head"]
     uv: np.ndarray  # (H, W, 2) float32
     valid: np.ndarray  # (H, W) bool: skin, lips and brows of the head are seen here, and the maps are theirs
+    hidden: np.ndarray  # (H, W) bool: skin of the head behind an occluder; the maps are its own
     part: np.ndarray  # (H, W) uint8, `UNKNOWN_PART` where it is not known
     camera: Camera  # of the picture
     R_cam_head: Tensor | None  # (3, 3) the head's axes, without its neck's rotation; None if not known
@@ -44,7 +45,7 @@ class FaceView:
     def check(self) -> FaceView:
         """Itself. SampleError if sizes differ or a number is not finite."""
         size = self.camera.size
-        for name in ("image", "normal", "uv", "valid", "part"):
+        for name in ("image", "normal", "uv", "valid", "hidden", "part"):
             found = getattr(self, name).shape[:2]
             if found != size:
                 raise SampleError(f"its {name} is {found[1]}x{found[0]} pixels, its camera's {size[1]}x{size[0]}")

@@ -25,16 +25,20 @@ def prior_loss(
     Maps are compared at a quarter of the pixels, every second row and column from a random one of four first pixels:
     neighbours tell much the same, and full maps cost a fifth of the training time on a CPU.
 
+    What is hidden counts too, for less: a network that never had to guess would be as sure there as anywhere.
+
     Distances are plain norms (the paper's choice), averaged over the pixels where the masks allow them. An uncertainty
     is judged by the likelihood of the error under a Laplace distribution of that variance; the error itself is cut from
     the gradient there, or the variance would grow instead of the error shrinking.
     """
     row, column = torch.randint(2, (2,)).tolist()
-    terms, doubts = _map_terms(prediction.maps.map(lambda t: t[..., row::2, column::2]), target.maps(row, column, 2))
+    terms, doubts = _map_terms(
+        prediction.maps.map(lambda t: t[..., row::2, column::2]), target.maps(row, column, 2), weights.hidden
+    )
     seen_px = None
     if prediction.points is not None:
         scale = _REFERENCE_PX / target.part.shape[-1]
-        of_points, doubt, seen_px = _point_terms(prediction.points, target, weights.hidden_points, scale)
+        of_points, doubt, seen_px = _point_terms(prediction.points, target, weights.hidden, scale)
         terms |= of_points
         doubts = [*doubts, doubt]
     if doubts:
@@ -50,19 +54,19 @@ def prior_loss(
     return total, log
 
 
-def _map_terms(maps: PriorMaps, target: TargetMaps) -> tuple[dict[str, Tensor], list[Tensor]]:
+def _map_terms(maps: PriorMaps, target: TargetMaps, hidden: float) -> tuple[dict[str, Tensor], list[Tensor]]:
     terms: dict[str, Tensor] = {}
     doubts = []
     if maps.normal is not None:
-        error = _length(maps.normal - target.normal, 1)
-        terms["normal"] = _mean(error, target.normal_mask)
+        error, weight = _length(maps.normal - target.normal, 1), target.normal_mask + hidden * target.hidden
+        terms["normal"] = _mean(error, weight)
         if maps.normal_log_var is not None:
-            doubts.append(_mean(_laplace(error, maps.normal_log_var), target.normal_mask))
+            doubts.append(_mean(_laplace(error, maps.normal_log_var), weight))
     if maps.uv is not None:
-        error = _length(maps.uv - target.uv, 1)
-        terms["uv"] = _mean(error, target.uv_mask) * UV_MM
+        error, weight = _length(maps.uv - target.uv, 1), target.uv_mask + hidden * target.hidden
+        terms["uv"] = _mean(error, weight) * UV_MM
         if maps.uv_log_var is not None:
-            doubts.append(_mean(_laplace(error, maps.uv_log_var), target.uv_mask))
+            doubts.append(_mean(_laplace(error, maps.uv_log_var), weight))
     if maps.part_logits is not None:
         known = target.part != UNKNOWN_PART
         wanted = torch.where(known, target.part, 0).long()

@@ -11,9 +11,13 @@ from torch import Tensor
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
+from shared.synthetic.face.parts import split_faces
 from shared.synthetic.portrait import Portrait, PortraitTruth
+from shared.synthetic.scene import Part
 from teacher.prior.face_view import SHOWS_HEAD, FaceView
+from teacher.prior.texels import Texels
 
+_TEXELS = 512
 # A face found further off than this share of the true one's size, or as much smaller or larger, is somebody else's.
 _OTHER_FACE = 0.5
 
@@ -24,12 +28,17 @@ class PortraitViews:
 
     poser: VertexPoser
     vertices: Tensor  # (N,) int64
+    skin: np.ndarray  # (T, T) bool over the head's texture: neither eyes nor the inside of the mouth
 
     @staticmethod
     def of(assets: FlameAssets, vertices: Tensor | None) -> PortraitViews:
         """No vertices: views without points."""
         chosen = torch.zeros(0, dtype=torch.int64) if vertices is None else vertices.cpu()
-        return PortraitViews(VertexPoser.of(assets, chosen), chosen)
+        skin = torch.zeros(len(assets.faces), dtype=torch.bool)
+        skin[split_faces(assets)["skin"]] = True
+        return PortraitViews(
+            VertexPoser.of(assets, chosen), chosen, skin[Texels.of(assets, _TEXELS).face_index].numpy()
+        )
 
     def view(self, portrait: Portrait, detected_px: Tensor | None) -> FaceView:
         """``detected_px`` (478, 2): where MediaPipe found its landmarks. SampleError if it holds NaN."""
@@ -48,6 +57,7 @@ class PortraitViews:
             normal_frame="camera",
             uv=_channels_last(truth.uv),
             valid=SHOWS_HEAD[part] & inside,
+            hidden=(part == Part.OCCLUDER) & inside & self._is_skin(truth.uv.numpy()),
             part=part,
             camera=camera,
             R_cam_head=camera.T_cam_world[:3, :3] @ rotations[0],
@@ -58,6 +68,11 @@ class PortraitViews:
             outline_px=truth.landmarks_px,
             detected_px=detected_px,
         ).check()
+
+    def _is_skin(self, uv: np.ndarray) -> np.ndarray:
+        """(H, W) bool of a UV map (2, H, W)."""
+        column, row = (uv * _TEXELS).astype(np.int64).clip(0, _TEXELS - 1)
+        return self.skin[row, column]
 
 
 @dataclass(frozen=True, eq=False)

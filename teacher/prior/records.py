@@ -76,6 +76,7 @@ class TargetMaps(TensorRecord):
     normal_mask: Tensor
     uv: Tensor
     uv_mask: Tensor
+    hidden: Tensor
     part: Tensor
 
 
@@ -83,10 +84,11 @@ class TargetMaps(TensorRecord):
 class PriorTarget(TensorRecord):
     """The truth of crops; a mask is False where nothing is known or where the loss must not look."""
 
-    normal: Tensor  # (..., 3, S, S) unit, in the frame that the run trains; 0 outside its mask
+    normal: Tensor  # (..., 3, S, S) unit, in the frame that the run trains; 0 where neither seen nor hidden
     normal_mask: Tensor  # (..., S, S) bool: seen skin, lips and brows of the head; no eyeballs, no mouth interior
-    uv: Tensor  # (..., 2, S, S); 0 outside its mask
+    uv: Tensor  # (..., 2, S, S); 0 where neither seen nor hidden
     uv_mask: Tensor  # (..., S, S) bool
+    hidden: Tensor  # (..., S, S) bool: skin behind an occluder; normal and UV are its own; never where a mask is True
     part: Tensor  # (..., S, S) uint8, `UNKNOWN_PART` where it is not known
     points_px: Tensor  # (..., N, 2) crop pixels, also where hidden
     points_visible: Tensor  # (..., N) bool
@@ -95,7 +97,7 @@ class PriorTarget(TensorRecord):
 
     def maps(self, row: int, column: int, step: int) -> TargetMaps:
         """Every ``step``-th pixel, from one on."""
-        maps = TargetMaps(self.normal, self.normal_mask, self.uv, self.uv_mask, self.part)
+        maps = TargetMaps(self.normal, self.normal_mask, self.uv, self.uv_mask, self.hidden, self.part)
         return maps.map(lambda t: t[..., row::step, column::step])
 
 

@@ -94,32 +94,33 @@ class SampleMaker:
         return PriorInput(pixels, points, maps, torch.tensor(True))
 
     def _target(self, view: FaceView, warp: Warp, covered: np.ndarray | None) -> PriorTarget:
-        normal, uv, mask = warp.surface(view)
+        normal, uv, seen, hidden = warp.surface(view)
         part = warp.part(view.part)
-        points, visible, known = warp.points(view.points_px), view.points_visible, view.points_known
+        points, visible, told = warp.points(view.points_px), view.points_visible, view.points_known
         pixel = points.floor().long()
         inside = ((pixel >= 0) & (pixel < self.size)).all(1)
         visible = visible & inside
         if covered is not None:
-            mask &= ~covered
+            seen, hidden = seen & ~covered, hidden | (seen & covered)
             part[covered] = Part.OCCLUDER
             x, y = pixel.clamp(0, self.size - 1).unbind(1)
             visible = visible & ~torch.from_numpy(covered)[y, x]
         if warp.mirrored:
-            points, visible, known = points[self.partner], visible[self.partner], known[self.partner]
-        shown = torch.from_numpy(mask)
-        uv_map = torch.from_numpy(np.stack(cv2.split(uv))) * shown
+            points, visible, told = points[self.partner], visible[self.partner], told[self.partner]
+        shown, known = torch.from_numpy(seen), torch.from_numpy(seen | hidden)
+        uv_map = torch.from_numpy(np.stack(cv2.split(uv))) * known
         if warp.mirrored:
-            uv_map[:, shown] = self.mirror.uv(uv_map[:, None, shown])[:, 0]
+            uv_map[:, known] = self.mirror.uv(uv_map[:, None, known])[:, 0]
         return PriorTarget(
-            normal=torch.from_numpy(_unit_normals(normal, warp.normals_to(self.config.normals, view), mask)),
+            normal=torch.from_numpy(_unit_normals(normal, warp.normals_to(self.config.normals, view), seen | hidden)),
             normal_mask=shown,
             uv=uv_map,
             uv_mask=shown.clone(),
+            hidden=torch.from_numpy(hidden),
             part=torch.from_numpy(part),
             points_px=points,
             points_visible=visible,
-            points_known=known,
+            points_known=told,
             px_per_m=torch.tensor(view.px_per_m * float(warp.crop.affine[0, 0])),
         )
 

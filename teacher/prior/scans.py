@@ -72,6 +72,7 @@ class ScannedFaces:
             normal_frame=self.normals,
             uv=uv,
             valid=valid,
+            hidden=np.zeros_like(valid),
             part=part,
             camera=camera,
             R_cam_head=None if T_cam_head is None else T_cam_head[:3, :3],

@@ -79,16 +79,18 @@ class Warp:
         """(H, W, 3) -> (S, S, 3) of the same dtype, black outside."""
         return sample_affine(image, self.inverse, self.crop.size)
 
-    def surface(self, view: FaceView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Normals (S, S, 3) and UV (S, S, 2) as the view holds them, and the mask (S, S) of where they are safe.
+    def surface(self, view: FaceView) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Normals (S, S, 3) and UV (S, S, 2) as the view holds them; where they are seen, and where hidden (S, S).
 
-        Safe is where all the source pixels that are mixed are valid and of one smooth piece of surface.
+        Both only where all the source pixels that are mixed are of one smooth piece of surface.
         """
         uv = self._sample(view.uv, cv2.INTER_LINEAR)
         off = cv2.absdiff(uv, self._sample(view.uv, cv2.INTER_NEAREST))
-        valid = self._sample(view.valid.astype(np.uint8) * np.uint8(255), cv2.INTER_LINEAR)
-        safe = (valid == 255) & (off[..., 0] < _UV_TOLERANCE) & (off[..., 1] < _UV_TOLERANCE)
-        return self._sample(view.normal, cv2.INTER_LINEAR), uv, safe
+        known = (view.valid | view.hidden).astype(np.uint8) * np.uint8(255)
+        known = self._sample(known, cv2.INTER_LINEAR)
+        safe = (known == 255) & (off[..., 0] < _UV_TOLERANCE) & (off[..., 1] < _UV_TOLERANCE)
+        hidden = self._sample(view.hidden.astype(np.uint8), cv2.INTER_NEAREST) > 0
+        return self._sample(view.normal, cv2.INTER_LINEAR), uv, safe & ~hidden, safe & hidden
 
     def part(self, part: np.ndarray) -> np.ndarray:
         """(H, W) -> (S, S) by the nearest pixel; BACKGROUND outside the picture."""

@@ -45,6 +45,7 @@ def crop(index: int = 0, kind: str = "neutral", yaw_deg: float = 0.0, found: boo
         normal_mask=skin,
         uv=uv_map() * skin,
         uv_mask=skin.clone(),
+        hidden=torch.zeros_like(skin),
         part=part,
         points_px=(VERTEX_UV - 0.2) / 0.1 * SIZE,
         points_visible=torch.tensor([True, True, True, False]),

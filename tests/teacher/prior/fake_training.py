@@ -67,6 +67,7 @@ def fake_sample(index: int, value: float = 0.0) -> PriorSample:
         normal_mask=full,
         uv=image[:2],
         uv_mask=full,
+        hidden=torch.zeros_like(full),
         part=torch.full((SIZE, SIZE), 1, dtype=torch.uint8),
         points_px=torch.zeros(0, 2),
         points_visible=torch.zeros(0, dtype=torch.bool),

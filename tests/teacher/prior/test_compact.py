@@ -40,6 +40,7 @@ def target(count: int = 2, size: int = 64, points: int = 60) -> PriorTarget:
         normal_mask=everywhere,
         uv=uv,
         uv_mask=everywhere,
+        hidden=torch.zeros_like(everywhere),
         part=(uv[:, 0] > 0.5).to(torch.uint8),
         points_px=torch.stack([row, row.flip(0)], -1).expand(count, points, 2),
         points_visible=torch.arange(points).expand(count, points) % 2 == 0,

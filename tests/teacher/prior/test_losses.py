@@ -71,6 +71,18 @@ def _shapes(wanted: PriorTarget) -> list[tuple[int, ...]]:
     return [wanted.normal.shape, plain, wanted.uv.shape, plain, (plain[0], 9, *plain[1:])]
 
 
+def test_what_is_hidden_counts_less() -> None:
+    wanted = target()
+    half = wanted.uv_mask.clone()
+    half[:, :, :32] = False
+    right = truth(wanted)
+    off = dataclasses.replace(right.maps, uv=right.maps.uv + (~half)[:, None] * 0.003)
+    hidden = dataclasses.replace(wanted, uv_mask=half, hidden=~half)
+    _, log = prior_loss(dataclasses.replace(right, maps=off), hidden, WEIGHTS)
+    share = WEIGHTS.hidden / (1 + WEIGHTS.hidden)
+    assert float(log["uv_mm"]) == pytest.approx(share * 0.003 * math.sqrt(2) * UV_MM, rel=1e-2)
+
+
 def test_uncertainty_is_best_at_the_size_of_the_error_and_does_not_move_the_prediction() -> None:
     wanted = target()
     right = truth(wanted)

@@ -155,8 +155,9 @@ def test_masks_hold_seen_skin_and_nothing_else() -> None:
     skin = target.part == int(Part.SKIN)
     assert (target.uv_mask & skin).sum() > 0.75 * skin.sum()
     assert torch.equal(target.uv_mask, target.normal_mask)
-    assert target.uv[:, ~target.uv_mask].abs().max() == 0
-    assert target.normal[:, ~target.normal_mask].abs().max() == 0
+    assert not target.hidden[target.part != int(Part.OCCLUDER)].any()
+    assert target.uv[:, ~(target.uv_mask | target.hidden)].abs().max() == 0
+    assert target.normal[:, ~(target.normal_mask | target.hidden)].abs().max() == 0
     assert (target.normal[:, target.normal_mask].norm(dim=0) - 1).abs().max() < 1e-4
 
 
@@ -167,7 +168,7 @@ def test_no_value_is_mixed_across_a_jump_of_the_surface() -> None:
     uv[:, middle:] = 0.2
     flat = replace(view, uv=uv, valid=np.ones((SIZE, SIZE), bool))
     crop = face_crop(torch.tensor([[30.0, 30.0], [90.0, 90.0]]), 4 * SIZE)
-    _, sampled, safe = Warp(crop).surface(flat)
+    _, sampled, safe, _ = Warp(crop).surface(flat)
     clean = (np.abs(sampled[..., 0]) < 0.006) | (np.abs(sampled[..., 0] - 0.2) < 0.006)
     assert not clean.all()
     assert clean[safe].all()
@@ -180,6 +181,9 @@ def test_a_patch_hides_what_is_under_it() -> None:
     assert (patched.target.part[under] == int(Part.OCCLUDER)).all()
     assert not patched.target.uv_mask[under].any()
     assert torch.equal(patched.target.uv_mask, plain.target.uv_mask & (patched.target.part != int(Part.OCCLUDER)))
+    assert torch.equal(patched.target.uv_mask | patched.target.hidden, plain.target.uv_mask | plain.target.hidden)
+    assert not (patched.target.uv_mask & patched.target.hidden).any()
+    assert torch.equal(patched.target.uv, plain.target.uv)
     column, row = plain.target.points_px.long().clamp(0, CROP - 1).unbind(1)
     free = patched.target.part[row, column] != int(Part.OCCLUDER)
     assert torch.equal(patched.target.points_visible, plain.target.points_visible & free)

@@ -123,6 +123,7 @@ def test_the_loss_of_a_single_map(output: Literal["uv", "normal"]) -> None:
         normal_mask=everywhere,
         uv=torch.full((2, 2, 64, 64), 0.25),
         uv_mask=everywhere,
+        hidden=torch.zeros_like(everywhere),
         part=torch.zeros(2, 64, 64, dtype=torch.uint8),
         points_px=torch.zeros(2, 0, 2),
         points_visible=nowhere,
