@@ -31,15 +31,15 @@ from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.runtime import Ranks
 from shared.synthetic.generate import generate
-from teacher.prior.crops import face_crop, prior_input
-from teacher.prior.landmark_maps import LandmarkMapper
-from teacher.prior.network import PriorNetwork
-from teacher.prior.predictor import Predictor
+from teacher.prior.data.sources import build_source
+from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.networks.network import PriorNetwork
+from teacher.prior.networks.weights import Prior
+from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorInput, PriorSample
-from teacher.prior.sources import build_source
-from teacher.prior.trainer import Trainer
-from teacher.prior.training import prior_task
-from teacher.prior.weights import Prior
+from teacher.prior.training.run import prior_task
+from teacher.prior.training.trainer import Trainer
 from teacher.prior_net import build_network
 
 DEFAULTS = {"portraits": "", "size": "256", "batch": "32", "steps": "20", "repeats": "5", "workers": "2",

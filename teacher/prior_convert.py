@@ -24,8 +24,8 @@ def main(argv: list[str]) -> int:
         raise UserError(f"out={config.out}: give a path that ends in .safetensors")
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.errors import FlameFileError
-    from teacher.prior.released import SOURCE, read_released
-    from teacher.prior.weights import save_prior
+    from teacher.prior.networks.released import SOURCE, read_released
+    from teacher.prior.networks.weights import save_prior
 
     try:
         head_id = load_flame(config.flame).head_id

@@ -17,8 +17,8 @@ python teacher/prior_evaluate.py out=runs/try first=20
 def main(argv: list[str]) -> int:
     """Parse, judge, tell."""
     config = load_config(PriorEvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.prior.evaluation_run import run_evaluation  # after the options, as these take seconds to import
-    from teacher.prior.weights import load_prior
+    from teacher.prior.evaluation.run import run_evaluation  # after the options, as these take seconds to import
+    from teacher.prior.networks.weights import load_prior
 
     device = choose_device(config.device)
     done = run_evaluation(load_prior(config.weights, device), config, device)

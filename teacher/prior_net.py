@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.config import CompactConfig, VitConfig
 from shared.flame.schema import FlameAssets
-from teacher.prior.network import PriorNetwork
+from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import Frame
 
 
@@ -24,11 +24,11 @@ def build_network(
         UserError: options that do not fit together, or a backbone whose weights cannot be had.
     """
     if family == "vit" and isinstance(config, VitConfig):
-        from teacher.prior.vit import VitPrior
+        from teacher.prior.networks.vit import VitPrior
 
         return VitPrior.build(config, frame, assets)
     if family == "compact" and isinstance(config, CompactConfig):
-        from teacher.prior.compact import CompactPrior
+        from teacher.prior.networks.compact import CompactPrior
 
         return CompactPrior.build(config, frame, assets)
     raise ValueError(f"no network of family {family!r} with options {type(config).__name__}")

@@ -15,7 +15,11 @@ python teacher/prior_overfit.py out=runs/overfit_vit family=vit vit.output=norma
 def main(argv: list[str]) -> int:
     """Parse, train, tell."""
     config = load_config(OverfitConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.prior.overfit import FIGURES, SHEET, overfit  # after the options, as it takes seconds to import
+    from teacher.prior.training.overfit import (  # after the options, as it takes seconds to import
+        FIGURES,
+        SHEET,
+        overfit,
+    )
 
     figures = overfit(config)
     if figures.normal_deg is not None:

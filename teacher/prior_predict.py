@@ -17,8 +17,8 @@ python teacher/prior_predict.py weights=runs/prior/weights.safetensors inputs=cl
 def main(argv: list[str]) -> int:
     """Parse, predict, tell."""
     config = load_config(PriorPredictConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.prior.prediction_run import run_prediction  # after the options, as these take seconds to import
-    from teacher.prior.prediction_tools import build_tools
+    from teacher.prior.prediction.run import run_prediction  # after the options, as these take seconds to import
+    from teacher.prior.prediction.tools import build_tools
 
     summary = run_prediction(config, build_tools(config, choose_device(config.device)))
     print("\n".join(summary.lines()))

@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
             "accelerate launch --cpu starts one process only, however many it is told: "
             f"use torchrun --nproc_per_node {missing + 1} instead"
         )
-    from teacher.prior.training import train_prior  # after the options, as it takes seconds to import
+    from teacher.prior.training.run import train_prior  # after the options, as it takes seconds to import
 
     outcome = train_prior(config, ranks)
     if ranks.rank == 0:

@@ -1,0 +1,1 @@
+"""From portraits and scans to training samples."""

@@ -1,0 +1,1 @@
+"""The two families of networks, and their weights on disk."""

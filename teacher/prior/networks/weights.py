@@ -1,0 +1,116 @@
+"""Trained networks on disk: one safetensors file with the weights, the network's options, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shared.config import CompactConfig, VitConfig
+from shared.runtime import UserError
+from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from teacher.prior.networks.network import PriorNetwork
+from teacher.prior_net import build_network
+
+SCHEMA = "pixel3dmm-distill/prior/1"
+SHIPPED = Path(__file__).parents[3] / "shared" / "assets" / "prior_compact.safetensors"
+_CONFIGS = {"compact": CompactConfig, "vit": VitConfig}
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """A trained network, ready to predict."""
+
+    network: PriorNetwork  # in eval mode
+    head_id: str  # of the head whose UV and vertices it speaks of
+    header: dict[str, Any]  # JSON: schema, family, network, frame, head_id, and what `save_prior` was told
+
+
+def save_prior(
+    path: Path,
+    network: PriorNetwork,
+    family: str,
+    config: CompactConfig | VitConfig,
+    head_id: str,
+    made: Mapping[str, Any],
+) -> Path:
+    """Write weights as fp16 with all that is needed to use them.
+
+    Args:
+        path: .safetensors.
+        network: whose state is kept.
+        family, config: as `build_network` takes them.
+        head_id: of the head it was trained on.
+        made: JSON values on how it came about: data, seeds, training, validation, licence.
+    """
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    broken = [name for name, tensor in halves.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise ValueError(f"{len(broken)} tensors do not fit into 16 bits or are not finite, such as {broken[0]}")
+    header = {
+        "schema": SCHEMA,
+        "family": family,
+        "network": asdict(config),
+        "frame": network.frame,
+        "head_id": head_id,
+        "input": "RGB in [0, 1], normalised inside; square crop with margin 1.7 around the landmarks of the face",
+        **made,
+    }
+    return write_tensors(path, {name: tensor.contiguous() for name, tensor in halves.items()}, header)
+
+
+def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
+    """The shipped network for "default", else that of a file. UserError, which names the file, if it cannot be used."""
+    path = SHIPPED if name_or_path == "default" else Path(name_or_path)
+    try:
+        tensors, header = read_tensors(path)
+    except UNREADABLE as error:
+        raise UserError(f"weights={path} cannot be read: {error}") from error
+    if header.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} is of {header.get('schema') or 'another program'}, this reads {SCHEMA}; "
+            "Pixel3DMM's released files are converted by python teacher/prior_convert.py"
+        )
+    config = _config(header, path)
+    network = build_network(header["family"], config, header["frame"], None)
+    _fill(network, tensors, path)
+    return Prior(network.to(device).eval(), header["head_id"], header)
+
+
+def start_from(network: PriorNetwork, path: Path) -> None:
+    """Give a new network the weights of a file of the same architecture. UserError as `load_prior`."""
+    try:
+        tensors, _ = read_tensors(path)
+    except UNREADABLE as error:
+        raise UserError(f"initial={path} cannot be read: {error}") from error
+    _fill(network, tensors, path)
+
+
+def _fill(network: PriorNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    expected = network.state_dict()
+    wrong = [
+        f"{name} is missing" if name not in tensors else f"{name} is {_shape(tensors[name])}, not {_shape(value)}"
+        for name, value in expected.items()
+        if name not in tensors or tensors[name].shape != value.shape
+    ]
+    wrong += [f"{name} belongs to no layer" for name in tensors if name not in expected]
+    if wrong:
+        raise UserError(f"{path} does not fit the network: {'; '.join(wrong[:3])}")
+    network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+
+
+def _config(header: dict[str, Any], path: Path) -> CompactConfig | VitConfig:
+    kind = _CONFIGS.get(header.get("family", ""))
+    if kind is None:
+        raise UserError(f"{path} is of family {header.get('family')!r}, known are {', '.join(_CONFIGS)}")
+    known = {field.name for field in fields(kind)}
+    values = {name: value for name, value in header["network"].items() if name in known}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

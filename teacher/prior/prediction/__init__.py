@@ -1,0 +1,1 @@
+"""From photos to maps, and what of them to mistrust."""

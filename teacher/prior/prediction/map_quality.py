@@ -1,0 +1,120 @@
+"""Whether predicted maps can be trusted, as far as they tell themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.synthetic.scene import Part
+from teacher.prior.prediction.artefacts import patch_score
+from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
+
+HEAD_PARTS = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)  # where one sees the head itself
+_SURFACE_PARTS = (Part.SKIN, Part.BROWS)  # what the maps are judged on: eyes and mouth lie in charts of their own
+# Beyond these a map is warned of.
+UV_SIGMA = 0.015  # 10 mm on the open head's face
+NORMAL_SIGMA = 0.35  # 20 degrees
+UV_GRID = 0.002  # 1.3 mm
+NORMAL_GRID = 0.05  # 3 degrees
+SEEN_FACE = 0.5  # of where the face is, at least so much is taken for the head
+UV_UPRIGHT = 0.5  # share of the face where u grows to the subject's left and v downwards
+NORMALS_FACING = 0.9  # share of the face whose normals look at the camera
+UV_APART = 0.04  # 26 mm between the map and the landmarks
+_MIDDLE = 0.4  # of the crop's side: where the face is looked for without landmarks
+
+
+@dataclass(frozen=True)
+class MapQuality:
+    """Of one crop; None where the network predicts nothing of the kind, or where there is no face to look at."""
+
+    seen_face: float | None  # share of the face's place (by landmarks, else the middle) that is taken for the head
+    uv_sigma: float | None  # median predicted deviation over the face, UV units
+    normal_sigma: float | None  # the same of the normals, length of a difference of unit vectors
+    uv_grid: float | None  # `artefacts.patch_score` over the face
+    normal_grid: float | None
+    uv_upright: float | None  # share of the face where the UV map is not turned inside out
+    uv_apart: float | None  # median distance to the UV that the landmarks tell
+    normals_facing: float | None  # share of the face with normals towards the camera; not for the head's frame
+
+    @staticmethod
+    def of(prediction: PriorPrediction, inputs: PriorInput) -> MapQuality:
+        """Look at one prediction and what it was made from, both on the CPU and without leading dimensions."""
+        maps, size = prediction.maps, inputs.image.shape[-1]
+        place = _place_of_face(inputs, size)
+        coarse = inputs.landmark_maps.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        face, seen = place, None
+        if maps.part_logits is not None:
+            part = maps.part_logits.argmax(-3)
+            seen = _share(torch.isin(part, torch.tensor(HEAD_PARTS)), place)
+            face = place & torch.isin(part, torch.tensor(_SURFACE_PARTS))
+        apart = None
+        if maps.uv is not None and bool(inputs.has_landmarks):
+            apart = _median((maps.uv - coarse[:2]).norm(dim=0), face & (coarse[5] > 0))
+        return MapQuality(
+            seen_face=seen,
+            uv_sigma=_sigma(maps.uv_log_var, face),
+            normal_sigma=_sigma(maps.normal_log_var, face),
+            uv_grid=None if maps.uv is None else patch_score(maps.uv, face),
+            normal_grid=None if maps.normal is None else patch_score(maps.normal, face),
+            uv_upright=None if maps.uv is None else _upright(maps.uv, face),
+            uv_apart=apart,
+            normals_facing=_facing(maps, face),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong, in words; empty if nothing is."""
+        found = (
+            _below(self.seen_face, SEEN_FACE, "{:.0%} of the face is taken for skin: covered, or no face"),
+            _above(self.uv_sigma, UV_SIGMA, "low confidence in UV: deviation {:.3f}"),
+            _above(self.normal_sigma, NORMAL_SIGMA, "low confidence in normals: deviation {:.2f}"),
+            _above(self.uv_grid, UV_GRID, "the network's grid shows in UV: {:.4f}"),
+            _above(self.normal_grid, NORMAL_GRID, "the network's grid shows in the normals: {:.3f}"),
+            _below(self.uv_upright, UV_UPRIGHT, "UV is mirrored or torn: {:.0%} of the face is the right way round"),
+            _above(self.uv_apart, UV_APART, "UV and landmarks disagree by {:.3f}"),
+            _below(self.normals_facing, NORMALS_FACING, "only {:.0%} of the face's normals look at the camera"),
+        )
+        return tuple(text for text in found if text)
+
+
+def _above(value: float | None, limit: float, text: str) -> str:
+    return text.format(value) if value is not None and not value <= limit else ""
+
+
+def _below(value: float | None, limit: float, text: str) -> str:
+    return text.format(value) if value is not None and not value >= limit else ""
+
+
+def _place_of_face(inputs: PriorInput, size: int) -> Tensor:
+    """(S, S) bool."""
+    if bool(inputs.has_landmarks):
+        return (inputs.landmark_maps[5] > 0).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    near = ((torch.arange(size) + 0.5) / size - 0.5).abs() < _MIDDLE / 2
+    return near[:, None] & near
+
+
+def _share(of: Tensor, place: Tensor) -> float | None:
+    return float(of[place].float().mean()) if place.any() else None
+
+
+def _median(values: Tensor, place: Tensor) -> float | None:
+    return float(values[place].median()) if place.any() else None
+
+
+def _sigma(log_var: Tensor | None, face: Tensor) -> float | None:
+    return None if log_var is None else _median((log_var / 2).exp(), face)
+
+
+def _upright(uv: Tensor, face: Tensor) -> float | None:
+    """Share of the face where the map from the picture to the texture keeps its sense of rotation."""
+    right = uv[:, :-2, 2:] - uv[:, :-2, :-2]  # over two pixels, as single ones may alternate
+    down = uv[:, 2:, :-2] - uv[:, :-2, :-2]
+    return _share(right[0] * down[1] - right[1] * down[0] > 0, face[:-2, :-2])
+
+
+def _facing(maps: PriorMaps, face: Tensor) -> float | None:
+    if maps.normal is None or maps.frame == "head":
+        return None
+    return _share(maps.normal[2] < 0, face)

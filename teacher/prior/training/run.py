@@ -1,0 +1,113 @@
+"""From the options of `teacher/prior_train.py` to a training run: network, data, loss, the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from shared.config import PriorDataConfig, PriorTrainConfig
+from shared.device import choose_device, keep_freed_memory, seed_everything
+from shared.files import write_text
+from shared.flame.assets import load_flame
+from shared.flame.errors import FlameFileError
+from shared.flame.schema import FlameAssets
+from shared.options import to_yaml
+from shared.provenance import git_sha
+from shared.run_manifest import claim
+from shared.runtime import Ranks, UserError
+from shared.synthetic.shards import StoredPortraits
+from teacher.prior.data.sources import build_source, collate
+from teacher.prior.evaluation.validation import validation
+from teacher.prior.networks.network import PriorNetwork
+from teacher.prior.networks.weights import save_prior, start_from
+from teacher.prior.records import PriorPrediction, PriorTarget
+from teacher.prior.training.losses import prior_loss
+from teacher.prior.training.trainer import BAD_SAMPLES, BOARD, CHECKPOINT, PICTURE, WEIGHTS, Outcome, Task, Trainer
+from teacher.prior_net import build_network
+
+SCHEMA = "pixel3dmm-distill/prior-run/1"
+# What a run leaves in its folder.
+MADE = (*{Path(name).parts[0] for name in (CHECKPOINT, WEIGHTS, PICTURE)}, BAD_SAMPLES, BOARD, "config.yaml")
+# With others of these a run may go on: they say where, how long and how fast, and how often it is looked at.
+_FREE = (
+    *("out", "overwrite", "device", "workers", "compile", "steps", "minutes"),
+    *("save_steps", "picture_steps", "validation_steps", "validation"),
+)
+
+
+def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
+    """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
+    keep_freed_memory()
+    assets = load_head(config.flame)
+    ranks.after_first(lambda: _claim(config, assets.head_id))
+    seed_everything(config.seed)
+    network_config = config.compact if config.family == "compact" else config.vit
+    network = build_network(config.family, network_config, config.data.normals, assets)
+    if config.initial:
+        start_from(network, Path(config.initial))
+    task = prior_task(config, network, build_source(config, network.vertices, assets), assets.head_id)
+    if config.validation and ranks.rank == 0:
+        device = choose_device(config.device, ranks.local_rank)
+        task = replace(task, validate=validation(assets, network, config.validation, device))
+    trainer = Trainer(config, task, ranks)
+    if ranks.rank == 0:
+        millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        count = trainer.progress.sample_count
+        print(f"{config.family}, {millions:.1f} M parameters, {count} samples, on {trainer.device}")
+    return trainer.run()
+
+
+def prior_task(config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], head_id: str) -> Task:
+    """What a run with these options trains, towards the losses of the priors, without validation."""
+    return Task(network, source, collate, partial(_loss, config), partial(_save_weights, config, head_id))
+
+
+def load_head(flame: str | None) -> FlameAssets:
+    """The head of an option ``flame``. UserError if it cannot be used."""
+    try:
+        return load_flame(flame)
+    except FlameFileError as error:
+        raise UserError(str(error)) from error
+
+
+def _loss(config: PriorTrainConfig, prediction: PriorPrediction, target: PriorTarget) -> tuple[Any, dict[str, Any]]:
+    return prior_loss(prediction, target, config.loss)
+
+
+def _claim(config: PriorTrainConfig, head_id: str) -> None:
+    values = {name: value for name, value in asdict(config).items() if name not in _FREE}
+    root = Path(config.out)
+    claim(root, {"schema": SCHEMA, "head_id": head_id, "config": values}, MADE, config.overwrite)
+    write_text(root / "config.yaml", to_yaml(config))
+
+
+def _save_weights(
+    config: PriorTrainConfig, head_id: str, path: Path, network: PriorNetwork, made: Mapping[str, Any]
+) -> None:
+    network_config = config.compact if config.family == "compact" else config.vit
+    training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
+    facts = {"git_sha": git_sha(), "training": training, "portraits": _portrait_facts(config.data), **made}
+    save_prior(path, network, config.family, network_config, head_id, _without_folders(facts))
+
+
+def _portrait_facts(config: PriorDataConfig) -> list[dict[str, Any]]:
+    """What is known of each folder of portraits: how many, and how they were made, seeds included."""
+    stored = [StoredPortraits(Path(folder)) for folder in config.portraits]
+    return [
+        {"count": len(one), **{name: one.shards[0].header.get(name) for name in ("config", "git_sha")}}
+        for one in stored
+    ]
+
+
+def _without_folders(value: Any) -> Any:
+    """JSON values in which paths are only names, as weights are handed on."""
+    if isinstance(value, Mapping):
+        return {key: _without_folders(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -1,0 +1,56 @@
+"""The experiment of a single person: its figures are those of the pixels with truth, and the whole of it runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from shared.config import CompactConfig, OverfitConfig
+from shared.runtime import UserError
+from teacher.prior.records import PriorMaps, PriorPrediction, PriorSample
+from teacher.prior.training.overfit import FIGURES, SHEET, OverfitFigures, judge, overfit
+from tests.teacher.prior.training.fake_training import fake_sample
+
+
+def turned(sample: PriorSample, degrees: float, uv: float) -> PriorPrediction:
+    """The truth with its normals turned by an angle and its UV moved."""
+    x, y, z = sample.target.normal
+    across = torch.nn.functional.normalize(torch.stack([-y, x, torch.zeros_like(z)]), dim=0)
+    angle = math.radians(degrees)
+    normal = sample.target.normal * math.cos(angle) + across * math.sin(angle)
+    return PriorPrediction(PriorMaps("crop", normal, None, sample.target.uv + torch.tensor([uv, 0.0])[:, None, None]))
+
+
+def test_figures_are_means_over_the_pixels_with_truth() -> None:
+    samples = [fake_sample(0), fake_sample(1)]
+    half = samples[1].target.normal_mask.clone()
+    half[4:] = False
+    samples[1] = replace(samples[1], target=replace(samples[1].target, normal_mask=half, uv_mask=half))
+    figures = judge([turned(samples[0], 3.0, 0.01), turned(samples[1], 6.0, 0.04)], samples)
+    assert figures.normal_deg == pytest.approx(4.0, abs=1e-3)
+    assert figures.uv == pytest.approx(0.02, abs=1e-5)
+
+
+def test_what_is_not_predicted_has_no_figure() -> None:
+    sample = fake_sample(0)
+    only_uv = PriorPrediction(PriorMaps("crop", uv=sample.target.uv))
+    assert judge([only_uv], [sample]) == OverfitFigures(None, 0.0)
+
+
+@pytest.mark.slow
+def test_the_experiment_runs_and_learns(tmp_path: Path) -> None:
+    compact = CompactConfig(size=64, points=0)
+    config = OverfitConfig(out=str(tmp_path), views=2, batch_size=2, steps=40, compact=compact, device="cpu")
+    figures = overfit(config)
+    assert figures.normal_deg is not None
+    assert figures.normal_deg < 45
+    assert json.loads((tmp_path / FIGURES).read_text())["normal_deg"] == figures.normal_deg
+    assert (tmp_path / SHEET).exists()
+    assert (tmp_path / "weights.safetensors").exists()
+    with pytest.raises(UserError, match="views was 2 and is 3"):
+        overfit(replace(config, views=3))
