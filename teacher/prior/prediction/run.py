@@ -34,7 +34,7 @@ from teacher.prior.prediction.tools import PredictTools
 from teacher.prior.records import PriorInput, PriorPrediction
 from teacher.stream import Observation, ObservationStream
 
-SCHEMA = "pixel3dmm-distill/prior-run/1"
+SCHEMA = "pixel3dmm-distill/prior-predictions/1"
 _MADE = ("maps", "faces", "report.json", "contact_sheet.jpg")
 _MANY = 64  # pictures that wait for a batch to fill
 
