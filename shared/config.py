@@ -240,7 +240,7 @@ class PriorLossConfig:
     """One weight a term. UV counts in millimetres on the head, points in pixels of a 256 px crop."""
 
     normal: float = option(3.0, "angle of the normals, as a chord")
-    uv: float = option(0.04, "distance on the head, a millimetre")
+    uv: float = option(0.08, "distance on the head, a millimetre")
     part: float = option(1.0, "cross entropy of the parts")
     points: float = option(0.15, "distance of the points, a pixel")
     hidden: float = option(0.25, "weight of points and pixels behind something against those that are seen")
