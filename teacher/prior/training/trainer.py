@@ -77,8 +77,8 @@ class Trainer:
         self.main = ranks.rank == 0
         device = choose_device(config.device, ranks.local_rank)
         set_threads(device)
-        precision = "bf16" if config.precision == "bf16" else "no"
-        self.accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu", device_placement=False)
+        # Precision is ours: accelerate's belongs to the process, which may train again with another.
+        self.accelerator = Accelerator(mixed_precision="no", cpu=device.type == "cpu", device_placement=False)
         self.device = device
         network = task.network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network, self.average = network, Ema(network, config.ema)
@@ -146,7 +146,9 @@ class Trainer:
         # So that a run that goes on draws what it would have drawn (dropout).
         torch.manual_seed((self.config.seed * 1_000_003 + self.progress.step) * 4099 + self.ranks.rank)
         self.optimiser.begin()
-        loss, terms = self.task.loss(model(sample.input), sample.target)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            prediction = model(sample.input)
+        loss, terms = self.task.loss(prediction, sample.target)
         # A loss that is not finite must stop the step in every process, as their weights would part otherwise.
         unit = torch.where(torch.isfinite(loss), 1.0, torch.nan).to(loss)
         self.accelerator.backward(loss, gradient=unit)
