@@ -15,13 +15,13 @@ from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from teacher.prior.data.augment import Photometric
 from teacher.prior.data.cover import cover
-from teacher.prior.data.face_view import FaceView, SampleError
+from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.warp import Warp
-from teacher.prior.geometry.crops import face_crop
+from teacher.prior.geometry.crops import crop_input, face_crop
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.mirror import Mirror
-from teacher.prior.records import LANDMARK_CHANNELS, PriorInput, PriorSample, PriorTarget
+from teacher.prior.records import PriorInput, PriorSample, PriorTarget
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +79,10 @@ class SampleMaker:
         return PriorSample(self._input(image, shown, warp), target, torch.tensor(index))
 
     def _input(self, image: np.ndarray, landmarks_px: Tensor | None, warp: Warp) -> PriorInput:
-        pixels = torch.from_numpy(image).permute(2, 0, 1).contiguous().float() / 255
         if landmarks_px is None:
-            half = self.size // 2
-            nothing = torch.zeros(478, 2), torch.zeros(LANDMARK_CHANNELS, half, half)
-            return PriorInput(pixels, *nothing, torch.tensor(False))
+            return crop_input(image, None, self.mapper)
         points = warp.points(landmarks_px)
-        if warp.mirrored:
-            points = points[self.mirror.landmarks]
-        try:
-            maps = torch.from_numpy(self.mapper.maps(points.numpy(), self.size))
-        except ValueError as error:
-            raise SampleError(str(error)) from error
-        return PriorInput(pixels, points, maps, torch.tensor(True))
+        return crop_input(image, points[self.mirror.landmarks] if warp.mirrored else points, self.mapper)
 
     def _target(self, view: FaceView, warp: Warp, covered: np.ndarray | None) -> PriorTarget:
         normal, uv, seen, hidden = warp.surface(view)

@@ -25,6 +25,7 @@ from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.networks.weights import Prior
+from teacher.prior.prediction.pictures import photo
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.prediction.sheets import sheet_row, write_sheet
 from teacher.prior.records import PriorInput, PriorPrediction
@@ -107,16 +108,15 @@ def _benchmark_sheet(path: Path, predict: Predict, crops: BenchmarkCrops) -> Pat
 
 def _photo_sheet(path: Path, report: PhotoReport) -> Path:
     rows = []
-    for photo in report.judged:
-        captions = [f"{photo.id}, {how} landmarks" for how in ("with", "without")]
-        rows += _rows([photo.input] * 2, [photo.with_landmarks, photo.without_landmarks], captions)
+    for one in report.judged:
+        captions = [f"{one.id}, {how} landmarks" for how in ("with", "without")]
+        rows += _rows([one.input] * 2, [one.with_landmarks, one.without_landmarks], captions)
     return write_sheet(path, rows, columns=2)
 
 
 def _rows(inputs: Sequence[PriorInput], found: Sequence[PriorPrediction], captions: Sequence[str]) -> list[np.ndarray]:
     rows = []
     for one, prediction, caption in zip(inputs, found, captions, strict=True):
-        image = (255 * one.image + 0.5).to(torch.uint8).permute(1, 2, 0).numpy()
         logits = prediction.maps.part_logits
-        rows.append(sheet_row(image, prediction.maps, None if logits is None else logits.argmax(0), caption))
+        rows.append(sheet_row(photo(one.image), prediction.maps, None if logits is None else logits.argmax(0), caption))
     return rows
