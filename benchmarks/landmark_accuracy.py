@@ -28,7 +28,7 @@ from shared.geometry.crop import Crop
 from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.synthetic.heads import HeadPainter
 from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import LandmarkFitter
+from teacher.fitter import HeadFitter
 from teacher.register import fit_vertices
 
 DEFAULTS = {"heads": "50", "seed": "21", "pictures": "true"}
@@ -76,14 +76,14 @@ def main(options: dict[str, str]) -> None:
     report("mean head", model, model.neutral_params(heads), scenes, every)
     print()
     exact = FaceEvidence(scenes.landmarks_px, scenes.camera)
-    fitted = LandmarkFitter(model, EXACT, perfect).fit(exact)
+    fitted = HeadFitter(model, EXACT, detector=perfect).fit(exact)
     report_fit("exact landmarks", model, fitted, scenes, every)
     noisy = FaceEvidence(scenes.landmarks_px + correlated_noise_px(model, scenes, 0.03, seed), scenes.camera)
-    report_fit("3 % noise", model, LandmarkFitter(model, FitConfig(), perfect).fit(noisy), scenes, every)
+    report_fit("3 % noise", model, HeadFitter(model, FitConfig(), detector=perfect).fit(noisy), scenes, every)
     if options["pictures"] == "true":
         evidence, keep = detected(model, scenes, seed)
         report_fit(
-            f"MediaPipe on {len(keep)} renders", model, LandmarkFitter(model, FitConfig()).fit(evidence), scenes, keep
+            f"MediaPipe on {len(keep)} renders", model, HeadFitter(model, FitConfig()).fit(evidence), scenes, keep
         )
     few = Scenes(scenes.params[:8], scenes.camera[:8], scenes.verts_m[:8], scenes.landmarks_px[:8])
     report("all vertices (8 heads)", model, fit_vertices(model, few.verts_m), few, every[:8])

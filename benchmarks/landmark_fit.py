@@ -23,13 +23,13 @@ from shared.flame.assets import load_flame
 from shared.flame.detector import DetectorModel
 from shared.flame.model import FlameModel
 from teacher.evidence import FaceEvidence
-from teacher.fitter import LandmarkFitter
+from teacher.fitter import HeadFitter
 from teacher.solver import total_energy
 
 DEFAULTS = {"batch": "32", "threads": "2", "repeats": "7", "adam_steps": "500", "learning_rate": "0.01"}
 
 
-def adam(fitter: LandmarkFitter, evidence: FaceEvidence, steps: int, learning_rate: float) -> Tensor:
+def adam(fitter: HeadFitter, evidence: FaceEvidence, steps: int, learning_rate: float) -> Tensor:
     """Final energy (B,) of Adam with a cosine schedule, gradients by automatic differentiation."""
     problem = fitter.problem(evidence)
     values = {name: value.clone().requires_grad_() for name, value in problem.values().items()}
@@ -52,7 +52,7 @@ def main(options: dict[str, str]) -> None:
     scenes = random_scenes(model, batch, seed=11)
     landmarks = scenes.landmarks_px + correlated_noise_px(model, scenes, 0.03, seed=11)
     evidence = FaceEvidence(landmarks, scenes.camera)
-    fitter = LandmarkFitter(model, FitConfig(), DetectorModel.perfect(landmarks.shape[1]))
+    fitter = HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(landmarks.shape[1]))
     result = fitter.fit(evidence)
     times = []
     for _ in range(repeats):

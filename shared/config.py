@@ -21,8 +21,27 @@ class SolverConfig:
 
 
 @dataclass(frozen=True)
+class DenseConfig:
+    """What the priors see of the head's vertices. Pixel deviations are in units of the outer eye corners' distance.
+
+    A network says itself how far off each pixel may be; its errors are alike over whole patches of the face, so that
+    many vertices together tell less than their number.
+    """
+
+    vertices: int = option(512, "vertices that are compared, spread over the head")
+    pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
+    pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
+    bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
+    bias_length_m: float = option(0.03, "distance over which it is correlated, metres")
+    bias_modes: int = option(24, "displacement fields that stand for it")
+    normal_factor: float = option(2.0, "deviation of a normal over what the network says")
+    normal_std: float = option(0.2, "deviation that is added to it, radians")
+    robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
+
+
+@dataclass(frozen=True)
 class FitConfig:
-    """The landmark fit. Each term has one weight, the standard deviation of what it measures.
+    """The fit. Each term has one weight, the standard deviation of what it measures.
 
     Landmark deviations are in units of the distance of the outer eye corners.
     """
@@ -39,7 +58,8 @@ class FitConfig:
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
-    basis_tolerance_m: float = option(4e-4, "codes that move the landmarks by less than this (rms, metres) stay zero")
+    basis_tolerance_m: float = option(4e-4, "codes that move what is seen by less than this (rms, metres) stay zero")
+    dense: DenseConfig = field(default_factory=DenseConfig)
     solver: SolverConfig = field(default_factory=SolverConfig)
 
 

@@ -1,4 +1,4 @@
-"""What the fit sees of a face."""
+"""What the fit sees of a face, and what it finds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from shared.records import TensorRecord
 
 
 @dataclass(frozen=True)
+class DenseEvidence(TensorRecord):
+    """Where N vertices of the head are seen and which way the surface faces there; a deviation is infinite where not."""
+
+    pixel_px: Tensor  # (..., N, 2) crop pixels
+    pixel_std_px: Tensor  # (..., N) standard deviation of the distance to the truth
+    normal_world: Tensor  # (..., N, 3) unit
+    normal_std: Tensor  # (..., N) standard deviation of its angle, radians
+
+
+@dataclass(frozen=True)
 class FaceEvidence(TensorRecord):
     """One face a row, in the pixels of its square crop."""
 
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's points in crop pixels
     camera: Camera  # crop camera, world frame as in `Camera.at_origin`; its intrinsics are taken as known
+    dense: DenseEvidence | None = None  # at the fitter's vertices
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,6 @@ class FitResult(TensorRecord):
     landmark_error: Tensor  # (...) mean distance to the inner landmarks / distance of the outer eye corners
     eye_distance_m: Tensor  # (...) distance of the eyeball centres of the fitted head
     code_rms: Tensor  # (..., 2) root mean square of shape and expression in standard deviations
-    energy: Tensor  # (...) final energy
+    energy: Tensor  # (...) final energy of the person, over all its pictures
     steps: Tensor  # (...) int64, accepted Levenberg-Marquardt steps
     converged: Tensor  # (...) bool

@@ -16,7 +16,7 @@ from shared.flame.points import (
     axis_angle_jacobian,
     stack_rotations,
 )
-from teacher.solver import Euclidean, Manifold, Rotation, Values
+from teacher.solver.terms import Euclidean, Manifold, Rotation, Values
 
 CODES = ("shape", "expression", "eyelids")
 MANIFOLDS: Mapping[str, Manifold] = {"global_rot": Rotation()}

@@ -87,11 +87,11 @@ def build_tools(
     Where all ``faces`` are wanted, the detector also looks for small ones beside large ones, which takes longer.
     """
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
-    from teacher.fitter import LandmarkFitter
+    from teacher.fitter import HeadFitter
 
     try:
         model = FlameModel(load_flame(flame)).to(device)
-        return Tools(model, LandmarkFitter(model, fit), partial(MediaPipeFaces, thorough=faces == "all"), device)
+        return Tools(model, HeadFitter(model, fit), partial(MediaPipeFaces, thorough=faces == "all"), device)
     except FlameFileError as error:
         raise UserError(str(error)) from error
     except ValueError as error:

@@ -13,7 +13,9 @@ from shared.flame.points import FlamePoints
 from teacher.head_variables import from_params, manifold_of, to_params
 from teacher.residuals.positions import PositionTerm
 from teacher.residuals.prior import GaussianPrior
-from teacher.solver import Variable, solve
+from teacher.solver.levenberg import Problem, solve
+from teacher.solver.structure import PICTURE, Structure
+from teacher.solver.terms import Variable
 
 VERTEX_STD_M = 1e-4
 # Loose: the vertices tell every code, these only keep codes that move nothing near zero.
@@ -31,9 +33,10 @@ def fit_vertices(model: FlameModel, verts_m: Tensor) -> FlameParams:
     terms = [
         PositionTerm(FlamePoints.from_vertices(model, vertices), verts_m[:, vertices], std),
         *(
-            GaussianPrior(name, torch.zeros_like(start[name]), torch.full_like(start[name], deviation))
+            GaussianPrior(name, PICTURE, torch.zeros_like(start[name]), torch.full_like(start[name], deviation))
             for name, deviation in PRIOR_STD.items()
         ),
     ]
     variables = {name: Variable(value, manifold_of(name)) for name, value in start.items()}
-    return to_params(solve(terms, variables, SOLVER).values, whole)
+    problem = Problem(Structure.photos(len(verts_m), verts_m.device), variables, terms)
+    return to_params(solve(problem, SOLVER).values, whole)

@@ -1,6 +1,6 @@
 """Chosen surface points of a head, posed together with their analytic Jacobian.
 
-A surface point is a fixed barycentric mix of three vertices, and linear blend skinning is linear in the vertices once
+A surface point is a fixed mix of vertices, barycentric where they are the corners of a triangle, and linear blend skinning is linear in the vertices once
 the joints' transforms are known. So a point is a sum over joints of "rotate the share that follows this joint":
 
     x_p = sum_j R_j y_pj + w_pj t_j,     y_pj = share_pj (template + dirs codes + posedirs feature)
@@ -75,26 +75,47 @@ class FlamePoints:
     """
 
     def __init__(
-        self, shares: Mapping[int, _JointShare], joints: Tensor, joint_dirs: Tensor, n_points: int, sizes: CodeSizes
+        self, shares: Mapping[int, _JointShare], joints: Tensor, joint_dirs: Tensor, weight: Tensor, sizes: CodeSizes
     ) -> None:
         self._shares = dict(shares)
         self._joints = joints  # (5, 3) rest joints of the template
         self._joint_dirs = joint_dirs  # (5, 3, K)
-        self.n_points = n_points
+        self._weight = weight  # (P,) 1 for points, 0 for differences
+        self.n_points = len(weight)
         self.sizes = sizes
 
     @staticmethod
     def from_embedding(model: FlameModel, embedding: LandmarkEmbedding, offset_m: Tensor | None = None) -> FlamePoints:
         """The points of a landmark embedding, moved by a constant offset (P, 3) of the unposed head where given."""
         corners = model.faces[embedding.face_index.to(model.faces.device)]  # (P, 3)
-        barycentric = embedding.barycentric.to(model.v_template)
-        weights = barycentric[..., None] * model.lbs_weights[corners]  # (P, 3, 5)
-        rest = model.v_template[corners]  # (P, 3, 3)
+        return FlamePoints.from_mixes(model, corners, embedding.barycentric, offset_m)
+
+    @staticmethod
+    def from_vertices(model: FlameModel, vertices: Tensor) -> FlamePoints:
+        """The points at whole vertices, indices (P,)."""
+        return FlamePoints.from_mixes(model, vertices[:, None], torch.ones(len(vertices), 1))
+
+    @staticmethod
+    def from_mixes(
+        model: FlameModel, vertices: Tensor, weights: Tensor, offset_m: Tensor | None = None
+    ) -> FlamePoints:
+        """Weighted sums of vertices.
+
+        Args:
+            model: of the head.
+            vertices: (P, C) int64.
+            weights: (P, C). A row whose sum is 1 is a point; one whose sum is 0 is a difference of points, such as a
+                tangent, which no translation moves.
+            offset_m: (P, 3) constant offset of the unposed head's vertices.
+        """
+        corners, barycentric = vertices.to(model.faces.device), weights.to(model.v_template)
+        weights = barycentric[..., None] * model.lbs_weights[corners]  # (P, C, 5)
+        rest = model.v_template[corners]  # (P, C, 3)
         if offset_m is not None:
             rest = rest + offset_m.to(rest)[:, None]
         shares: dict[int, _JointShare] = {}
         for joint in range(len(JOINTS)):
-            share = weights[..., joint]  # (P, 3)
+            share = weights[..., joint]  # (P, C)
             points = (share.abs().sum(-1) > 0).nonzero().squeeze(-1)
             if not len(points):
                 continue
@@ -108,20 +129,9 @@ class FlamePoints:
                 posedirs if bool(posedirs.any()) else None,
             )
         sizes = CodeSizes(model.n_shape, model.n_expression)
-        return FlamePoints(shares, model.joints_template, model.joint_blendshapes, len(corners), sizes)
-
-    @staticmethod
-    def from_vertices(model: FlameModel, vertices: Tensor) -> FlamePoints:
-        """The points at whole vertices, indices (P,)."""
-        flat = model.faces.reshape(-1)
-        corner_of = torch.full((model.v_template.shape[0],), -1, dtype=torch.int64, device=flat.device)
-        corner_of[flat] = torch.arange(len(flat), device=flat.device)  # any of the corners that the vertex is
-        slot = corner_of[vertices]
-        if bool((slot < 0).any()):
-            lonely = vertices[slot < 0][:5].tolist()
-            raise ValueError(f"vertices {lonely} belong to no face, so they are not on the surface")
-        corner = torch.nn.functional.one_hot(slot % 3, 3).to(model.v_template)
-        return FlamePoints.from_embedding(model, LandmarkEmbedding(slot // 3, corner))
+        total = barycentric.sum(1)
+        total = torch.where((total - total.round()).abs() < 1e-4, total.round(), total)  # 1 is 1
+        return FlamePoints(shares, model.joints_template, model.joint_blendshapes, total, sizes)
 
     def with_basis(self, basis: CodeBasis) -> FlamePoints:
         """The same points as functions of reduced codes, ``codes = basis @ reduced codes``."""
@@ -130,7 +140,7 @@ class FlamePoints:
             joint: _JointShare(s.points, s.weight, s.base, s.dirs @ matrix, s.posedirs)
             for joint, s in self._shares.items()
         }
-        return FlamePoints(shares, self._joints, self._joint_dirs @ matrix, self.n_points, basis.sizes)
+        return FlamePoints(shares, self._joints, self._joint_dirs @ matrix, self._weight, basis.sizes)
 
     def displacements(self) -> Tensor:
         """(P, 3, K) how the unposed points move with each code."""
@@ -160,7 +170,7 @@ class FlamePoints:
         eye = torch.eye(3, dtype=codes.dtype, device=codes.device)
         feature = (rotations[:, 1:] - eye).flatten(1)  # (B, 36)
         moved: dict[int, Tensor] = {}
-        position = translation[:, None, :].expand(-1, self.n_points, 3).clone()
+        position = self._weight[:, None] * translation[:, None]
         for joint, share in self._shares.items():
             rest = share.base + torch.einsum("qkc,bc->bqk", share.dirs, codes)
             if share.posedirs is not None:
@@ -193,7 +203,8 @@ class PosedPoints:
             name -> (B, P, R, D): "codes" (K), "translation" (3), and each of `ROTATIONS` (3) as the left perturbation
             ``R <- exp(delta) R`` of the joint's local rotation.
         """
-        jacobian = {"codes": self._by_codes(rows), "translation": rows}
+        by_translation = rows * self._points._weight[:, None, None]
+        jacobian = {"codes": self._by_codes(rows), "translation": by_translation}
         for joint, name in enumerate(ROTATIONS):
             jacobian[name] = self._by_rotation(rows, joint)
         return jacobian

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from shared.flame.points import FlamePoints
 from shared.records import TensorRecord
-from teacher.solver import Linearisation, Values
+from teacher.solver.structure import MOMENT, PERSON
+from teacher.solver.terms import Linearisation, Values
 
 
 @dataclass(frozen=True)
-class CodePrior(TensorRecord):
-    """``codes / (std * size(shape))`` for shape and expression.
+class ShapePrior(TensorRecord):
+    """``(shape - mean * size(shape)) / (std * size(shape))``.
 
     One picture does not tell how large a head is: a smaller one, nearer, looks the same. Under a plain Gaussian prior
     the smaller head also needs smaller codes for the same deviations, so the most probable codes belong to a head that
@@ -22,26 +24,49 @@ class CodePrior(TensorRecord):
     relative to the size takes that pull away; the size itself is held by its own codes, as all else is.
     """
 
+    level: ClassVar[int] = PERSON
     size: SizeFunctional
-    std: Tensor  # (B, s + e) standard deviation of each code, the weight of this term
+    mean: Tensor  # (G, s) the most probable codes: zero, or what an identity network says
+    std: Tensor  # (G, s) standard deviation of each code, the weight of this term
 
     def residual(self, values: Values) -> Tensor:
-        """(B, s + e) in standard deviations."""
-        codes = torch.cat([values["shape"], values["expression"]], 1)
-        return codes / (self.std * self.size(values["shape"]))
+        """(G, s) in standard deviations."""
+        shape = values["shape"]
+        return (shape / self.size(shape) - self.mean / self.size(self.mean)) / self.std
 
     def energy(self, values: Values) -> Tensor:
-        """(B,)"""
+        """(G,)"""
         return 0.5 * (self.residual(values) ** 2).sum(1)
 
     def linearise(self, values: Values) -> Linearisation:
-        """Jacobian by shape and expression; dense in shape, through the size."""
-        residual = self.residual(values)
-        size = self.size(values["shape"])
-        n_shape = values["shape"].shape[1]
+        """Jacobian by shape, dense through the size."""
+        shape, size = values["shape"], self.size(values["shape"])
         jacobian = torch.diag_embed(1 / (self.std * size))
-        jacobian[:, :, :n_shape] -= (residual / size)[..., None] * self.size.gradient
-        return Linearisation(residual, {"shape": jacobian[..., :n_shape], "expression": jacobian[..., n_shape:]})
+        jacobian = jacobian - (shape / (self.std * size**2))[..., None] * self.size.gradient
+        return Linearisation(self.residual(values), {"shape": jacobian})
+
+
+@dataclass(frozen=True)
+class ExpressionPrior(TensorRecord):
+    """``expression / (std * size(shape))``, for the same reason."""
+
+    level: ClassVar[int] = MOMENT
+    size: SizeFunctional
+    std: Tensor  # (T, e) standard deviation of each code, the weight of this term
+
+    def residual(self, values: Values) -> Tensor:
+        """(T, e) in standard deviations."""
+        return values["expression"] / (self.std * self.size(values["shape"]))
+
+    def energy(self, values: Values) -> Tensor:
+        """(T,)"""
+        return 0.5 * (self.residual(values) ** 2).sum(1)
+
+    def linearise(self, values: Values) -> Linearisation:
+        """Jacobian by expression, and through the size by shape."""
+        residual, size = self.residual(values), self.size(values["shape"])
+        by_shape = -(residual / size)[..., None] * self.size.gradient
+        return Linearisation(residual, {"expression": torch.diag_embed(1 / (self.std * size)), "shape": by_shape})
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,13 +11,15 @@ from torch import Tensor
 from shared.flame.points import FlamePoints, PosedPoints
 from shared.records import TensorRecord
 from teacher.head_variables import head_jacobian, pose_points
-from teacher.solver import Linearisation, Values
+from teacher.solver.structure import PICTURE
+from teacher.solver.terms import Linearisation, Values
 
 
 @dataclass(frozen=True)
 class PositionTerm(TensorRecord):
     """``(x_p - target_p) / std`` in the world frame."""
 
+    level: ClassVar[int] = PICTURE
     points: FlamePoints
     target_m: Tensor  # (B, P, 3)
     std_m: Tensor  # (B,) the weight of this term

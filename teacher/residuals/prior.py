@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from shared.records import TensorRecord
-from teacher.solver import Linearisation, Values
+from teacher.solver.terms import Linearisation, Values
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class GaussianPrior(TensorRecord):
     """``(x - mean) / std`` of one variable, coordinate by coordinate."""
 
     variable: str
+    level: int  # of the variable
     mean: Tensor  # (B, D)
     std: Tensor  # (B, D), the weight of this term: one standard deviation costs 1/2
 

@@ -52,16 +52,6 @@ def test_points_at_vertices_are_the_vertices(model: FlameModel) -> None:
     torch.testing.assert_close(position, model(params).verts_m[:, vertices], atol=1e-12, rtol=0)
 
 
-def test_a_vertex_without_a_face_is_refused(model: FlameModel) -> None:
-    unused = set(range(model.v_template.shape[0])) - set(model.faces.unique().tolist())
-    assets = tiny_head()
-    faces = assets.faces[(assets.faces != 5).all(1)]
-    lonely = FlameModel(type(assets)(**{**assets.__dict__, "faces": faces}))
-    assert 5 not in unused
-    with pytest.raises(ValueError, match=r"\[5\] belong to no face"):
-        FlamePoints.from_vertices(lonely, torch.tensor([0, 5]))
-
-
 @pytest.mark.parametrize("angle", [0.0, 1e-6, 0.4, 1.5])
 def test_analytic_jacobian_equals_jacfwd(model: FlameModel, embedding: LandmarkEmbedding, angle: float) -> None:
     points = FlamePoints.from_embedding(model, embedding)

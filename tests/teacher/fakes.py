@@ -39,7 +39,7 @@ class FakeFitter:
         self.model, self.seconds = model, seconds
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
-        """As `LandmarkFitter.fit`."""
+        """As `HeadFitter.fit`."""
         time.sleep(self.seconds * len(evidence.landmarks_px))
         batch = len(evidence.landmarks_px)
         params = self.model.neutral_params(batch)

@@ -19,7 +19,7 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from teacher.evidence import FaceEvidence
-from teacher.fitter import LandmarkFitter
+from teacher.fitter import HeadFitter
 from teacher.initialise import pose_from_landmarks
 from teacher.register import fit_vertices
 
@@ -33,8 +33,8 @@ def model() -> FlameModel:
 
 
 @pytest.fixture(scope="module")
-def fitter(model: FlameModel) -> LandmarkFitter:
-    return LandmarkFitter(model, FitConfig(), DetectorModel.perfect(478))
+def fitter(model: FlameModel) -> HeadFitter:
+    return HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(478))
 
 
 def random_heads(model: FlameModel, batch: int, seed: int, yaw_deg: float = 60.0) -> tuple[FlameParams, Camera]:
@@ -89,7 +89,7 @@ def test_closed_form_pose_of_the_mean_head(model: FlameModel) -> None:
 @pytest.mark.slow
 def test_exact_landmarks_are_met_and_the_face_is_near(model: FlameModel) -> None:
     params, camera = random_heads(model, 8, seed=1)
-    result = LandmarkFitter(model, EXACT, DetectorModel.perfect(478)).fit(
+    result = HeadFitter(model, EXACT, detector=DetectorModel.perfect(478)).fit(
         FaceEvidence(project_landmarks(model, params, camera), camera)
     )
     assert result.landmark_error.max() < 5e-4
@@ -99,10 +99,10 @@ def test_exact_landmarks_are_met_and_the_face_is_near(model: FlameModel) -> None
     assert error.mean() < 0.3 * mean_head.mean()
 
 
-def test_noisy_landmarks_still_beat_the_mean_head_and_keep_its_size(model: FlameModel, fitter: LandmarkFitter) -> None:
+def test_noisy_landmarks_still_beat_the_mean_head_and_keep_its_size(model: FlameModel, fitter: HeadFitter) -> None:
     params, camera = random_heads(model, 16, seed=2)
     exact = project_landmarks(model, params, camera)
-    places = fitter.points.rest_positions()
+    places = fitter.landmarks.points.rest_positions()
     covariance = torch.exp(-torch.cdist(places, places) / 0.02) + 0.05 * torch.eye(len(places))
     noise = torch.linalg.cholesky(covariance) @ torch.randn(16, 478, 2, generator=torch.Generator().manual_seed(3))
     right, left = OUTER_EYE_CORNERS
@@ -117,7 +117,7 @@ def test_noisy_landmarks_still_beat_the_mean_head_and_keep_its_size(model: Flame
     assert (result.code_rms < 1).all()
 
 
-def test_a_row_does_not_depend_on_the_others(model: FlameModel, fitter: LandmarkFitter) -> None:
+def test_a_row_does_not_depend_on_the_others(model: FlameModel, fitter: HeadFitter) -> None:
     params, camera = random_heads(model, 6, seed=4)
     evidence = FaceEvidence(project_landmarks(model, params, camera), camera)
     together = fitter.fit(evidence)
@@ -130,7 +130,7 @@ def test_a_row_does_not_depend_on_the_others(model: FlameModel, fitter: Landmark
     torch.testing.assert_close(shuffled.params.shape, together.params.shape[order], atol=1e-3, rtol=0)
 
 
-def test_hidden_side_hardly_counts(model: FlameModel, fitter: LandmarkFitter) -> None:
+def test_hidden_side_hardly_counts(model: FlameModel, fitter: HeadFitter) -> None:
     """On a head turned by 55 degrees, moving the far cheek's silhouette moves the fit less than the near one's."""
     params, camera = random_heads(model, 1, seed=5, yaw_deg=0)
     turned = replace(params, global_rot=torch.tensor([[0.0, 0.96, 0.0]]))
@@ -154,7 +154,7 @@ def test_dense_vertices_recover_every_coefficient(model: FlameModel) -> None:
     assert (found - truth).norm(dim=-1).mean() < 1e-4
 
 
-def test_bad_evidence_is_refused(model: FlameModel, fitter: LandmarkFitter) -> None:
+def test_bad_evidence_is_refused(model: FlameModel, fitter: HeadFitter) -> None:
     params, camera = random_heads(model, 1, seed=7)
     landmarks = project_landmarks(model, params, camera)
     with pytest.raises(ValueError, match=r"it must be \(B, 478, 2\)"):

@@ -22,7 +22,7 @@ from shared.geometry.camera import Camera
 from shared.images.decode import Frame
 from shared.runtime import UserError
 from teacher.evidence import FaceEvidence
-from teacher.fitter import LandmarkFitter
+from teacher.fitter import HeadFitter
 from teacher.observe import observe
 from teacher.pipeline import build_tools, fit_faces
 from teacher.previews import draw_preview
@@ -93,7 +93,7 @@ def test_105_points_are_met(open_head: FlameAssets) -> None:
     unknown[list(KNOWN)] = False
     marks[:, unknown] = 0.0  # must not be looked at
     config = FitConfig(landmark_std=0.002, landmark_bias_std=0.0)
-    result = LandmarkFitter(model, config, DetectorModel.perfect(105)).fit(FaceEvidence(marks, camera))
+    result = HeadFitter(model, config, detector=DetectorModel.perfect(105)).fit(FaceEvidence(marks, camera))
     assert result.converged.all()
     assert result.landmark_error.max() < 0.01
     assert (result.params.jaw[:, 0] > 0.05).all()
@@ -130,4 +130,4 @@ def test_an_embedding_without_eye_corners_is_refused(open_head: FlameAssets) -> 
     less = LandmarkEmbedding(embedding.face_index[keep], embedding.barycentric[keep], embedding.index[keep])
     head = replace(open_head, landmarks={"mediapipe105": less})
     with pytest.raises(ValueError, match=r"lacks MediaPipe's point 33"):
-        LandmarkFitter(FlameModel(head), FitConfig())
+        HeadFitter(FlameModel(head), FitConfig())

@@ -8,29 +8,51 @@ import pytest
 import torch
 from torch.func import jacfwd, vmap
 
-from shared.config import FitConfig
+from shared.config import DenseConfig, FitConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from teacher.evidence import FaceEvidence
-from teacher.fitter import LandmarkFitter, Problem
-from teacher.residuals.codes import CodePrior
-from teacher.residuals.landmarks import BIAS, LandmarkTerm
+from teacher.evidence import DenseEvidence, FaceEvidence
+from teacher.fitter import HeadFitter
+from teacher.landmark_evidence import LANDMARK_BIAS
+from teacher.residuals.codes import ExpressionPrior, ShapePrior
+from teacher.residuals.normals import NormalTerm
+from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
-from teacher.solver import Values
+from teacher.solver.levenberg import Problem
+from teacher.solver.structure import Structure
+from teacher.solver.terms import Values
 from tests.tiny_head import tiny_head
 
 BATCH = 3
+LANDMARKS, SHAPE, EXPRESSION, PIXELS, NORMALS = range(5)  # places of the terms
 
 
 def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]:
-    """The energy of random landmarks, at random values."""
+    """The energy of random landmarks, pixels and normals, at random values."""
     generator = torch.Generator().manual_seed(1)
-    fitter = LandmarkFitter(FlameModel(tiny_head()).double(), config)
+
+    def randn(*size: int) -> torch.Tensor:
+        return torch.randn(*size, generator=generator).double()
+
+    model = FlameModel(tiny_head()).double()
+    vertices = model.faces.unique()[::3]
+    fitter = HeadFitter(model, config, vertices)
     camera = Camera.at_origin(torch.full((BATCH,), 900.0).double(), (512, 400))
-    rest = fitter.points.rest_positions() - torch.tensor([0.0, 0.0, 0.8]).double()
-    landmarks = camera.project(rest) + 8 * torch.randn(BATCH, 478, 2, generator=generator).double()
-    problem = fitter.problem(FaceEvidence(landmarks, camera))
-    values = {n: v + 0.2 * torch.randn(v.shape, generator=generator).double() for n, v in problem.values().items()}
+    assert fitter.dense is not None
+    marks, places = (
+        camera.project(points.rest_positions() - torch.tensor([0.0, 0.0, 0.8]).double())
+        for points in (fitter.landmarks.points, fitter.dense.points)
+    )
+    count = len(vertices)
+    dense = DenseEvidence(
+        pixel_px=places + 5 * randn(BATCH, count, 2),
+        pixel_std_px=2 + torch.rand(BATCH, count, generator=generator).double(),
+        normal_world=torch.nn.functional.normalize(randn(BATCH, count, 3), dim=-1),
+        normal_std=0.1 + torch.rand(BATCH, count, generator=generator).double(),
+    )
+    evidence = FaceEvidence(marks + 8 * randn(BATCH, 478, 2), camera, dense)
+    problem = fitter.problem(evidence, Structure.photos(BATCH))
+    values = {n: v + 0.2 * randn(*v.shape) for n, v in problem.values().items()}
     values["translation"] = torch.tensor([[0.01, -0.02, -0.8]]).double().expand(BATCH, 3)
     return problem, values
 
@@ -58,31 +80,53 @@ def differentiate(term, problem: Problem, values: Values, function) -> dict[str,
 
 
 @pytest.mark.parametrize("threshold", [1e9, 2.0])
-def test_landmark_jacobian(threshold: float) -> None:
-    problem, values = random_problem(FitConfig(robust_threshold=threshold))
-    term = problem.terms[0]
-    assert isinstance(term, LandmarkTerm)
+@pytest.mark.parametrize(("place", "kind"), [(LANDMARKS, PixelTerm), (PIXELS, PixelTerm), (NORMALS, NormalTerm)])
+def test_jacobian_of_what_is_seen(place: int, kind: type, threshold: float) -> None:
+    config = FitConfig(robust_threshold=threshold, dense=DenseConfig(robust_threshold=threshold))
+    problem, values = random_problem(config)
+    term = problem.terms[place]
+    assert isinstance(term, kind)
     linearised = term.linearise(values)
+    used = set(linearised.jacobian)
     if threshold > 1e3:  # the robust weight is 1: the Jacobian is that of the plain residual
         plain = differentiate(term, problem, values, lambda t, v: t.linearise(v).residual)
-        for name in values:
+        for name in used:
             got = linearised.jacobian[name]
-            assert got.abs().max() > 0
-            torch.testing.assert_close(got, plain[name], atol=1e-8 * float(got.abs().max()), rtol=1e-7)
+            torch.testing.assert_close(got, plain[name], atol=1e-8 * float(plain[name].abs().max()), rtol=1e-7)
+        assert all(not plain[name].any() for name in set(values) - used)
     gradient = differentiate(term, problem, values, lambda t, v: t.energy(v))
-    for name in values:
+    for name in used:
         got = (linearised.residual[:, None] @ linearised.jacobian[name])[:, 0]
         torch.testing.assert_close(got, gradient[name], atol=1e-8 * float(got.abs().max()), rtol=1e-7)
+    assert all(linearised.jacobian[name].abs().max() > 0 for name in ("shape", "expression", "global_rot", "jaw"))
 
 
-def test_code_prior_jacobian() -> None:
+def test_translation_moves_pixels_and_no_normals() -> None:
     problem, values = random_problem(FitConfig())
-    term = problem.terms[1]
-    assert isinstance(term, CodePrior)
+    assert problem.terms[PIXELS].linearise(values).jacobian["translation"].abs().max() > 0
+    assert not problem.terms[NORMALS].linearise(values).jacobian["translation"].any()
+
+
+def test_what_is_not_seen_does_not_count() -> None:
+    problem, values = random_problem(FitConfig())
+    for place, std in ((PIXELS, "std_px"), (NORMALS, "std")):
+        term = problem.terms[place]
+        unseen = replace(term, **{std: torch.full_like(getattr(term, std), torch.inf)})  # type: ignore[type-var]
+        assert not unseen.energy(values).any()
+        linearised = unseen.linearise(values)
+        assert not linearised.residual.any()
+        assert not any(block.any() for block in linearised.jacobian.values())
+
+
+@pytest.mark.parametrize("place", [SHAPE, EXPRESSION])
+def test_code_prior_jacobian(place: int) -> None:
+    problem, values = random_problem(FitConfig())
+    term = problem.terms[place]
+    assert isinstance(term, (ShapePrior, ExpressionPrior))
     linearised = term.linearise(values)
     expected = differentiate(term, problem, values, lambda t, v: t.residual(v))
-    for name in ("shape", "expression"):
-        torch.testing.assert_close(linearised.jacobian[name], expected[name], atol=1e-10, rtol=0)
+    for name, block in linearised.jacobian.items():
+        torch.testing.assert_close(block, expected[name], atol=1e-10, rtol=0)
     torch.testing.assert_close(term.energy(values), 0.5 * (linearised.residual**2).sum(1))
 
 
@@ -90,14 +134,14 @@ def test_bias_gives_the_correlated_likelihood() -> None:
     """Minimising over the bias is weighing by the full covariance."""
     problem, values = random_problem(FitConfig(robust_threshold=1e9, landmark_bias_std=0.05))
     term = problem.terms[0]
-    assert isinstance(term, LandmarkTerm)
-    zero_bias = {**values, BIAS: torch.zeros_like(values[BIAS])}
+    assert isinstance(term, PixelTerm)
+    zero_bias = {**values, LANDMARK_BIAS: torch.zeros_like(values[LANDMARK_BIAS])}
     linear = term.linearise(zero_bias)
-    jacobian = linear.jacobian[BIAS]
+    jacobian = linear.jacobian[LANDMARK_BIAS]
     eye = torch.eye(jacobian.shape[2]).double()
     hessian = jacobian.transpose(1, 2) @ jacobian + eye
     best = solve_positive(hessian, -(jacobian.transpose(1, 2) @ linear.residual[..., None]))[..., 0]
-    with_bias = {**values, BIAS: best}
+    with_bias = {**values, LANDMARK_BIAS: best}
     minimised = term.energy(with_bias) + 0.5 * (best**2).sum(1)
 
     projected = linear.residual.unflatten(1, (-1, 2)) * term.std_px[..., None]  # pixels
@@ -127,7 +171,7 @@ def test_terms_can_be_indexed() -> None:
 def test_robust_weight_bounds_an_outlier() -> None:
     problem, values = random_problem(FitConfig())
     term = problem.terms[0]
-    assert isinstance(term, LandmarkTerm)
+    assert isinstance(term, PixelTerm)
     far = replace(term, target_px=term.target_px + torch.tensor([1e5, 0.0]))
     linearised = far.linearise(values)
     assert linearised.residual.abs().max() < (1e5 / float(term.std_px.min()))

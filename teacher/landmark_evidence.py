@@ -1,0 +1,131 @@
+"""MediaPipe's landmarks as evidence: which of them a head knows, where on it they are, and how far they can be off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from shared.config import FitConfig
+from shared.flame.code_basis import CodeBasis
+from shared.flame.detector import DetectorModel
+from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, outward
+from shared.flame.model import FlameModel
+from shared.flame.points import FlamePoints
+from shared.flame.schema import FlameAssets, LandmarkEmbedding
+from shared.geometry.camera import Camera
+from teacher.residuals.bias import BiasModes
+from teacher.residuals.pixels import PixelTerm
+from teacher.residuals.robust import PseudoHuber
+
+LANDMARK_BIAS = "landmark_bias"  # variable
+FULL_TRUST, NO_TRUST = 0.5, 0.0  # cosine between a point's side of the head and the way to the camera
+
+
+@dataclass(frozen=True)
+class LandmarkEvidence:
+    """P landmarks of a head; noise is in units of the distance of the outer eye corners."""
+
+    known: Tensor  # (P,) int64, which of MediaPipe's
+    points: FlamePoints
+    rest_m: Tensor  # (P, 3) of the mean head
+    modes: BiasModes
+    std: Tensor  # (P,) what is independent from point to point
+    hidden_factor: float
+    rigid: Tensor  # (P,) bool: off the face oval, so on the same spot of the head from every side
+    corners: tuple[int, int]  # places of the outer eye corners among the P
+
+    @staticmethod
+    def of(model: FlameModel, config: FitConfig, detector: DetectorModel | None = None) -> LandmarkEvidence:
+        """``detector`` defaults to MediaPipe as measured on this head. ValueError if the head knows no landmarks."""
+        known, embedding = mediapipe_embedding(model.assets)
+        detector = detector or DetectorModel.of(model.assets, known)
+        points = FlamePoints.from_embedding(model, embedding, detector.offset_m)
+        rest_m = points.rest_positions()
+        # A point that is noisier on its own is noisier together with its neighbours, too.
+        noise = detector.relative_std.to(rest_m)
+        modes = BiasModes.of(
+            rest_m, config.landmark_bias_std, config.landmark_bias_length_m, config.landmark_bias_modes
+        ).scaled(noise)
+        corners = tuple(int((known == corner).nonzero()) for corner in OUTER_EYE_CORNERS)
+        return LandmarkEvidence(
+            known=known.to(rest_m.device),
+            points=points,
+            rest_m=rest_m,
+            modes=modes,
+            std=((config.landmark_std * noise) ** 2 + modes.remainder**2).sqrt(),
+            hidden_factor=config.hidden_factor,
+            rigid=~torch.isin(known, torch.tensor(FACE_OVAL)).to(rest_m.device),
+            corners=(corners[0], corners[1]),
+        )
+
+    def with_basis(self, basis: CodeBasis) -> LandmarkEvidence:
+        """The same with points as functions of reduced codes."""
+        return replace(self, points=self.points.with_basis(basis))
+
+    @property
+    def corner_distance_m(self) -> float:
+        """Of the outer eye corners on the mean head, the unit of noise."""
+        right, left = self.rest_m[list(self.corners)]
+        return float((right - left).norm())
+
+    def target(self, landmarks_px: Tensor) -> Tensor:
+        """(N, 478, 2) -> (N, P, 2) those that this head has."""
+        return landmarks_px[:, self.known]
+
+    def term(
+        self, landmarks_px: Tensor, camera: Camera, scale_px: Tensor, facing: Tensor, kernel: PseudoHuber
+    ) -> PixelTerm:
+        """Their term of the energy.
+
+        Args:
+            landmarks_px: (N, 478, 2).
+            camera: (N) rows.
+            scale_px: (N,) pixels of the unit of noise.
+            facing: (N, P) cosine between each point's side of the head and the way to the camera, at the first pose.
+            kernel: of the distances.
+        """
+        hidden = ((FULL_TRUST - facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
+        std_px = scale_px[:, None] * self.std * (1 + (self.hidden_factor - 1) * hidden)
+        target = self.target(landmarks_px)
+        return PixelTerm(self.points, self.modes, LANDMARK_BIAS, kernel, camera, target, std_px, scale_px)
+
+    def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
+        """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""
+        target = self.target(landmarks_px)
+        distance = (projected_px - target).norm(dim=-1)[:, self.rigid].mean(1)
+        right, left = self.corners
+        return distance / (target[:, right] - target[:, left]).norm(dim=-1)
+
+    def facing(self, rotation: Tensor, translation: Tensor, root_m: Tensor) -> Tensor:
+        """(N, P) see `term`, for a rigid pose of the mean head: rotation (N, 3, 3) and translation (N, 3)."""
+        position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
+        towards_camera = -torch.nn.functional.normalize(position, dim=-1)
+        sides = outward(self.rest_m, list(self.corners))
+        return ((sides @ rotation.transpose(1, 2)) * towards_camera).sum(-1)
+
+
+def mediapipe_embedding(assets: FlameAssets) -> tuple[Tensor, LandmarkEmbedding]:
+    """Which of MediaPipe's 478 points the head knows (P,), and where they are. ValueError if it knows none.
+
+    FLAME's own files know 105 of them, without irises and silhouette.
+    """
+    for name in ("mediapipe", "mediapipe105"):
+        embedding = assets.landmarks.get(name)
+        if embedding is not None:
+            known = torch.arange(N_MEDIAPIPE) if embedding.index is None else embedding.index
+            _require_corners(assets.name, known)
+            return known, embedding
+    raise ValueError(
+        f"head {assets.name!r} has no MediaPipe landmarks (it has: {', '.join(assets.landmarks) or 'none'}); "
+        "put mediapipe_landmark_embedding.npz ('MediaPipe Landmark Embedding' on FLAME's download page) beside the "
+        "model file"
+    )
+
+
+def _require_corners(head: str, known: Tensor) -> None:
+    """The outer eye corners are the unit of every error."""
+    for corner in OUTER_EYE_CORNERS:
+        if int((known == corner).sum()) != 1:
+            raise ValueError(f"the landmark embedding of head {head!r} lacks MediaPipe's point {corner}, an eye corner")

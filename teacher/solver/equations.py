@@ -1,0 +1,164 @@
+"""The normal equations of a nested problem: pictures in moments in persons.
+
+Unknowns of a picture meet those of other pictures only through their moment, and unknowns of a moment those of other
+moments only through their person, and, where there is a chain, the next two moments. So the lowest level is eliminated
+first, block by block, and what is left is a small system a person (Schur complements; Triggs et al. 2000, section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from teacher.solver.banded import Bands, solve_bands
+from teacher.solver.structure import LEVELS, MOMENT, PERSON, PICTURE, Structure
+from teacher.solver.terms import ChainLinearisation, Linearisation, Variable
+
+
+class Layout:
+    """Where each free variable is among the unknowns of its level."""
+
+    def __init__(self, variables: Mapping[str, Variable]) -> None:
+        self.level = {name: v.level for name, v in variables.items() if v.free}
+        self.columns: dict[str, slice] = {}
+        self.width = [0, 0, 0]
+        for name, level in self.level.items():
+            start = self.width[level]
+            self.columns[name] = slice(start, start + variables[name].value.shape[1])
+            self.width[level] = self.columns[name].stop
+
+    def runs(self, names: Sequence[str]) -> list[tuple[int, slice, list[str]]]:
+        """Names that stand side by side: level, columns, names; ordered by level and column."""
+        ordered = sorted(names, key=lambda name: (self.level[name], self.columns[name].start))
+        found: list[tuple[int, slice, list[str]]] = []
+        for name in ordered:
+            level, columns = self.level[name], self.columns[name]
+            if found and found[-1][0] == level and found[-1][1].stop == columns.start:
+                _, before, members = found.pop()
+                found.append((level, slice(before.start, columns.stop), [*members, name]))
+            else:
+                found.append((level, columns, [name]))
+        return found
+
+
+class NormalEquations:
+    """``J^T J`` and ``J^T r`` over the free variables, by blocks of levels, summed over terms."""
+
+    def __init__(self, layout: Layout, structure: Structure, like: Tensor, chained: bool) -> None:
+        self.layout, self.structure = layout, structure
+        rows = [structure.count(level) for level in LEVELS]
+        width = layout.width
+        self.hessian = {
+            (a, b): like.new_zeros(rows[a], width[a], width[b]) for a in LEVELS for b in LEVELS if b >= a
+        }
+        self.gradient = [like.new_zeros(rows[a], width[a]) for a in LEVELS]
+        self.bands = None
+        if chained:
+            self.bands = [like.new_zeros(rows[MOMENT], width[MOMENT], width[MOMENT]) for _ in range(2)]
+
+    def add(self, level: int, rows: slice, term: Linearisation) -> None:
+        """Add a term's rows ``rows`` of a level."""
+        names = [name for name in term.jacobian if name in self.layout.columns]
+        owners = {above: self.structure.owner(level, above)[rows] for above in LEVELS if above >= level}
+        for name in names:
+            block = term.jacobian[name]
+            if block.ndim == 2:
+                above, columns = self.layout.level[name], self.layout.columns[name]
+                diagonal = torch.diagonal(self.hessian[above, above], dim1=1, dim2=2)[:, columns]
+                diagonal.index_add_(0, owners[above], block**2)
+                self.gradient[above][:, columns].index_add_(0, owners[above], block * term.residual)
+        runs = self.layout.runs([name for name in names if term.jacobian[name].ndim == 3])
+        if not runs:
+            return
+        stacked = torch.cat([term.jacobian[name] for *_, members in runs for name in members], -1)  # (R, M, d)
+        product = stacked.transpose(1, 2) @ stacked
+        slope = (term.residual[:, None] @ stacked)[:, 0]
+        places, start = [], 0
+        for above, columns, _ in runs:
+            places.append((above, columns, slice(start, start + columns.stop - columns.start)))
+            start = places[-1][2].stop
+        for i, (a, into_a, of_a) in enumerate(places):
+            self.gradient[a][:, into_a].index_add_(0, owners[a], slope[:, of_a])
+            for b, into_b, of_b in places[i:]:
+                values = product[:, of_a, of_b]
+                self.hessian[a, b][:, into_a, into_b].index_add_(0, owners[a], values)
+                if a == b and into_a != into_b:
+                    self.hessian[a, b][:, into_b, into_a].index_add_(0, owners[a], values.transpose(1, 2))
+
+    def add_chain(self, term: ChainLinearisation) -> None:
+        """Add a term between successive moments."""
+        assert self.bands is not None
+        names = [name for name in term.jacobian if self.layout.level.get(name) == MOMENT]
+        width = self.layout.width[MOMENT]
+        whole = term.residual.new_zeros(*next(iter(term.jacobian.values())).shape[:2], width)
+        for name in names:
+            whole[..., self.layout.columns[name]] = term.jacobian[name]
+        triples = len(term.residual)
+        sides = [c * whole[k : k + triples] * term.weight[..., None] for k, c in enumerate((1.0, -2.0, 1.0))]
+        for k, side in enumerate(sides):
+            self.hessian[MOMENT, MOMENT][k : k + triples] += side.transpose(1, 2) @ side
+            self.gradient[MOMENT][k : k + triples] += (term.residual[:, None] @ side)[:, 0]
+            for further, other in enumerate(sides[k + 1 :]):
+                self.bands[further][k : k + triples] += side.transpose(1, 2) @ other
+
+    def diagonal(self, level: int) -> Tensor:
+        """(rows, d) of ``J^T J``."""
+        return torch.diagonal(self.hessian[level, level], dim1=1, dim2=2)
+
+    def solve(self, damping: Tensor) -> dict[str, Tensor]:
+        """The step of ``(H + damping diag(H)) step = -gradient`` by name, (rows, D); NaN where H is not positive.
+
+        Args:
+            damping: (persons,).
+        """
+        h = {place: block.clone() for place, block in self.hessian.items()}
+        g = [slope.clone() for slope in self.gradient]
+        for level in LEVELS:
+            own = damping[self.structure.owner(level, PERSON)][:, None]
+            diagonal = torch.diagonal(h[level, level], dim1=1, dim2=2)
+            diagonal += own * diagonal + torch.finfo(diagonal.dtype).tiny
+        solved_picture = _cholesky(h[PICTURE, PICTURE], torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON], g[PICTURE][..., None]], -1))
+        self._reduce(h, g, PICTURE, solved_picture)
+        right = torch.cat([h[MOMENT, PERSON], g[MOMENT][..., None]], -1)
+        solved_moment = self._solve_moments(h[MOMENT, MOMENT], right)
+        self._reduce(h, g, MOMENT, solved_moment)
+        person = -_cholesky(h[PERSON, PERSON], g[PERSON][..., None])[..., 0]
+
+        above = person[self.structure.person]
+        moment = -(solved_moment[..., :-1] @ above[..., None])[..., 0] - solved_moment[..., -1]
+        above = torch.cat([moment, above], -1)[self.structure.moment]
+        picture = -(solved_picture[..., :-1] @ above[..., None])[..., 0] - solved_picture[..., -1]
+        steps = (picture, moment, person)
+        return {name: steps[level][:, self.layout.columns[name]] for name, level in self.layout.level.items()}
+
+    def _reduce(self, h: dict[tuple[int, int], Tensor], g: list[Tensor], level: int, solved: Tensor) -> None:
+        """Take from the levels above what the unknowns of ``level`` explain."""
+        higher = [above for above in LEVELS if above > level]
+        cross = torch.cat([h[level, above] for above in higher], -1)  # (rows, d, all above)
+        explained = cross.transpose(1, 2) @ solved  # (rows, all above, all above + 1)
+        starts = [0]
+        for above in higher:
+            starts.append(starts[-1] + self.layout.width[above])
+        parts = [slice(a, b) for a, b in pairwise(starts)]
+        for i, (a, of_a) in enumerate(zip(higher, parts, strict=True)):
+            owner = self.structure.owner(level, a)
+            g[a].index_add_(0, owner, explained[:, of_a, -1], alpha=-1)
+            for b, of_b in list(zip(higher, parts, strict=True))[i:]:
+                h[a, b].index_add_(0, owner, explained[:, of_a, of_b], alpha=-1)
+
+    def _solve_moments(self, matrix: Tensor, right: Tensor) -> Tensor:
+        if self.bands is None:
+            return _cholesky(matrix, right)
+        bands = Bands(matrix, *self.bands)
+        ends = torch.bincount(self.structure.person).cumsum(0).tolist()
+        parts = [slice(a, b) for a, b in pairwise([0, *ends])]
+        return torch.cat([solve_bands(bands.part(rows), right[rows]) for rows in parts])
+
+
+def _cholesky(matrix: Tensor, right: Tensor) -> Tensor:
+    """(R, d, d), (R, d, n) -> (R, d, n); NaN where the matrix is not positive definite."""
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    return torch.where((info == 0)[:, None, None], torch.cholesky_solve(right, factor), torch.nan)

@@ -1,0 +1,152 @@
+"""Levenberg-Marquardt over named variables. It knows nothing of faces.
+
+An energy is a sum of terms, ``E = 1/2 sum_t rho_t(|r_t|^2)``. Persons are independent problems that are solved side by
+side: damping, acceptance and convergence are each person's own, so a result does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.config import SolverConfig
+from teacher.solver.equations import Layout, NormalEquations
+from teacher.solver.structure import LEVELS, MOMENT, PERSON, Structure
+from teacher.solver.terms import ChainTerm, Term, Values, Variable
+
+_ROWS = 64  # linearised at a time, which bounds the memory of the Jacobians
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An energy with its unknowns."""
+
+    structure: Structure
+    variables: Mapping[str, Variable]
+    terms: Sequence[Term]
+    chains: Sequence[ChainTerm] = ()
+
+    def values(self) -> dict[str, Tensor]:
+        """The initial values."""
+        return {name: variable.value for name, variable in self.variables.items()}
+
+    def select(self, persons: Tensor) -> Problem:
+        """The problem of some persons (P,), rising."""
+        structure, rows = self.structure.select(persons)
+        return Problem(
+            structure,
+            {name: Variable(v.value[rows[v.level]], v.manifold, v.level, v.free) for name, v in self.variables.items()},
+            [term[rows[term.level]] for term in self.terms],
+            [chain[rows[MOMENT]] for chain in self.chains] if len(rows[MOMENT]) > 2 else (),
+        )
+
+    def seen(self, values: Values, level: int) -> dict[str, Tensor]:
+        """What a term of ``level`` is handed: a row for each of its own."""
+        return {
+            name: values[name][self.structure.owner(level, v.level)]
+            for name, v in self.variables.items()
+            if v.level >= level
+        }
+
+    def energy(self, values: Values) -> Tensor:
+        """(persons,) the sum of all terms."""
+        seen = [self.seen(values, level) for level in LEVELS]
+        shares = [self.structure.sum_by_person(term.energy(seen[term.level]), term.level) for term in self.terms]
+        for chain in self.chains:
+            share = chain.energy(seen[MOMENT], self.structure.person)
+            shares.append(self.structure.sum_by_person(share, MOMENT))
+        return torch.stack(shares).sum(0)
+
+    def equations(self, values: Values) -> NormalEquations:
+        """The normal equations at the values."""
+        seen = [self.seen(values, level) for level in LEVELS]
+        like = next(iter(values.values()))
+        equations = NormalEquations(Layout(self.variables), self.structure, like, bool(self.chains))
+        for term in self.terms:
+            rows = self.structure.count(term.level)
+            for start in range(0, rows, _ROWS):
+                part = slice(start, min(start + _ROWS, rows))
+                here = term if rows <= _ROWS else term[part]  # type: ignore[index]
+                equations.add(term.level, part, here.linearise({k: v[part] for k, v in seen[term.level].items()}))
+        for chain in self.chains:
+            equations.add_chain(chain.linearise(seen[MOMENT], self.structure.person))
+        return equations
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the solver stopped."""
+
+    values: dict[str, Tensor]
+    energy: Tensor  # (persons,)
+    steps: Tensor  # (persons,) int64 accepted steps
+    converged: Tensor  # (persons,) bool; False where max_steps ran out
+    trace: Tensor  # (max_steps + 1, persons) energy after each iteration
+
+
+def solve(problem: Problem, config: SolverConfig) -> Solution:
+    """Minimise the energy over the free variables.
+
+    A step that does not lower the energy is undone and retried with more damping (Nielsen's rule). A person has
+    converged when an accepted step lowers the energy by a share of less than ``config.tolerance``, or when no damping
+    lowers it any more. Persons that are done leave the batch.
+    """
+    state = {name: value.clone() for name, value in problem.values().items()}
+    energy = problem.energy(state)
+    damping = torch.full_like(energy, config.damping)
+    growth = torch.full_like(energy, 2.0)
+    steps = torch.zeros(len(energy), dtype=torch.int64, device=energy.device)
+    converged = torch.zeros(len(energy), dtype=torch.bool, device=energy.device)
+    trace = [energy.clone()]
+    active = torch.arange(len(energy), device=energy.device)
+    rows = problem.structure.select(active)[1]
+    some = problem
+    for _ in range(config.max_steps):
+        current = {name: value[rows[problem.variables[name].level]] for name, value in state.items()}
+        equations = some.equations(current)
+        step = equations.solve(damping[active])
+        moved = {n: some.variables[n].manifold.retract(v, step[n]) if n in step else v for n, v in current.items()}
+        new_energy = some.energy(moved)
+
+        old_energy = energy[active]
+        lowered = new_energy < old_energy  # False for NaN
+        for name in step:
+            level = problem.variables[name].level
+            accepted = lowered[some.structure.owner(level, PERSON)][:, None]
+            state[name][rows[level]] = torch.where(accepted, moved[name], current[name])
+        energy[active] = torch.where(lowered, new_energy, old_energy)
+        steps[active] += lowered
+
+        gain = _gain_ratio(old_energy - new_energy, equations, step, damping[active])
+        shrink = (1 - (2 * gain - 1) ** 3).clamp(0.1, 2.0)
+        damping[active] *= torch.where(lowered, shrink, growth[active])
+        growth[active] = torch.where(lowered, 2.0, growth[active] * 2)
+        settled = lowered & (old_energy - new_energy < config.tolerance * old_energy)
+        stuck = ~lowered & (damping[active] > 1e8)
+        converged[active] = settled | stuck
+        trace.append(energy.clone())
+        if bool((settled | stuck).any()):
+            active = active[~(settled | stuck)]
+            if not len(active):
+                break
+            some, rows = problem.select(active), problem.structure.select(active)[1]
+    trace += [energy] * (config.max_steps + 1 - len(trace))
+    return Solution(state, energy, steps, converged, torch.stack(trace))
+
+
+def _gain_ratio(
+    lowered_by: Tensor, equations: NormalEquations, step: Mapping[str, Tensor], damping: Tensor
+) -> Tensor:
+    """(persons,) real over predicted decrease; the prediction is the quadratic model's at the damped step."""
+    layout, structure = equations.layout, equations.structure
+    predicted = torch.zeros_like(lowered_by)
+    for name, level in layout.level.items():
+        columns = layout.columns[name]
+        diagonal, slope = equations.diagonal(level)[:, columns], equations.gradient[level][:, columns]
+        own = damping[structure.owner(level, PERSON)][:, None]
+        share = 0.5 * (step[name] * (own * diagonal * step[name] - slope)).sum(1)
+        predicted += structure.sum_by_person(share, level)
+    return torch.nan_to_num(lowered_by / predicted, nan=0.0, posinf=0.0, neginf=0.0)
