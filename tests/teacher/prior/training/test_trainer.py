@@ -20,7 +20,6 @@ from shared.config import PriorTrainConfig
 from shared.runtime import Ranks, UserError
 from shared.tensor_files import read_tensors
 from teacher.prior.networks.network import PriorNetwork
-from teacher.prior.networks.weights import SCHEMA as WEIGHTS_SCHEMA
 from teacher.prior.records import PriorPrediction, PriorTarget
 from teacher.prior.training.checkpoint import SCHEMA as CHECKPOINT_SCHEMA
 from teacher.prior.training.trainer import BAD_SAMPLES, CHECKPOINT, WEIGHTS, Outcome, Trainer
@@ -73,7 +72,7 @@ def test_it_learns_and_keeps_what_it_learned(tmp_path: Path) -> None:
     assert len(figures) == 4, "before, at 50 and 100 steps, and once at the end"
     assert figures[-1] < 0.25 * untrained
     assert outcome.validation == {"uv_mm": figures[-1]}
-    tensors, header = read_tensors(tmp_path / WEIGHTS, WEIGHTS_SCHEMA)
+    tensors, header = read_tensors(tmp_path / WEIGHTS, fake_training.SCHEMA)
     assert header["validation"] == outcome.validation
     assert header["progress"]["samples"] == 150 * 4
     network = fake_training.FakeNetwork().eval()
