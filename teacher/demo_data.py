@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.config import DemoConfig, FitDatasetConfig
+from shared.config import DemoConfig, FitDatasetConfig, PriorPredictConfig
 from shared.device import choose_device
 from shared.evaluate.metrics import vertex_error_mm
 from shared.export.npz import read_params, write_params
@@ -18,6 +18,8 @@ from shared.labels import read_labels
 from shared.synthetic.heads import HeadPainter
 from teacher.dataset import run_dataset
 from teacher.pipeline import Tools, build_tools
+from teacher.prior.prediction.run import run_prediction
+from teacher.prior.prediction.tools import build_tools as prior_tools
 from teacher.report import read_entries
 from teacher.run_folder import open_run
 
@@ -64,6 +66,13 @@ def compare(out: Path, run: FitDatasetConfig, tools: Tools) -> str:
             "(vertices of the face, after rigid alignment)"
         )
     return "\n".join(lines)
+
+
+def predict_maps(out: Path) -> Path:
+    """What the shipped prior says of the inputs, pixel by pixel. The contact sheet."""
+    config = PriorPredictConfig(inputs=str(out / "inputs"), out=str(out / "maps"), overwrite=True)
+    run_prediction(config, prior_tools(config, choose_device(config.device)))
+    return out / "maps" / "contact_sheet.jpg"
 
 
 def vertex_errors(out: Path, model: FlameModel) -> tuple[dict[str, float], dict[str, float]]:

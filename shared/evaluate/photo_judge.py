@@ -8,7 +8,6 @@ show is gross failure: a wrong face, a wrong pose, a mesh that has slipped.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -18,27 +17,15 @@ from shared.evaluate.rows import Row, image_sha
 from shared.evaluate.run_folder import RunFolder
 from shared.evaluate.score import inner_landmark_error
 from shared.geometry.camera import Camera
-from shared.images.decode import Frame, ImageError, InputError, load_image
+from shared.images.decode import Frame, ImageError, load_image
 from shared.images.faces import FaceDetector, select
-from shared.images.source import InputRef, find_inputs
+from shared.images.source import InputRef
 from shared.provenance import git_sha
-from shared.runtime import UserError
 
 WORTH = (
     "Agreement with MediaPipe's landmarks is not accuracy: detectors disagree with each other by 4.6 to 5 % of the eye "
     "distance, and a method built on MediaPipe's landmarks agrees by construction. It shows gross failures."
 )
-
-
-def find_photos(folder: Path) -> list[InputRef]:
-    """The photos of a folder, recursively, sorted. UserError if there are none."""
-    try:
-        photos = [ref for ref in find_inputs(folder) if ref.kind == "photo"]
-    except InputError as error:
-        raise UserError(f"set={folder}: {error.reason}") from error
-    if not photos:
-        raise UserError(f"set={folder}: no photos in this folder")
-    return photos
 
 
 def picture_of(frame: Frame, know_camera: bool) -> Picture:

@@ -15,7 +15,7 @@ from shared.config import EvaluateConfig
 from shared.device import one_thread
 from shared.evaluate.benchmark import SETS, load_truth_set
 from shared.evaluate.methods import find_method
-from shared.evaluate.photo_judge import PhotoJudge, find_photos
+from shared.evaluate.photo_judge import PhotoJudge
 from shared.evaluate.protocol import describe
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
@@ -23,6 +23,7 @@ from shared.evaluate.run_folder import MADE, SCHEMA, RunFolder
 from shared.evaluate.truth_judge import TruthJudge
 from shared.evaluate.truth_set import TruthSet
 from shared.files import StorageError, exclusive
+from shared.images.source import find_photos
 from shared.provenance import git_sha
 from shared.run_manifest import Manifest, claim
 from shared.runtime import Ranks, UserError
@@ -79,7 +80,7 @@ def find_job(config: EvaluateConfig) -> Job:
     method, know_camera = find_method(config.method), config.focal == "known"
     manifest: Manifest = {"schema": SCHEMA, "method": config.method, "focal": config.focal}
     if config.set not in SETS and Path(config.set).is_dir():
-        photos = find_photos(Path(config.set))[: config.first]
+        photos = find_photos("set", config.set)[: config.first]
 
         def photo_judge(folder: RunFolder) -> PhotoJudge:
             from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import

@@ -12,10 +12,11 @@ from shared.config import EvaluateConfig
 from shared.device import one_thread
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.methods import find_method, template_head
-from shared.evaluate.photo_judge import find_photos, picture_of
+from shared.evaluate.photo_judge import picture_of
 from shared.evaluate.protocol import Method, Reconstruction, attempt
 from shared.evaluate.submission import SubmissionError, SvfrKey, svfr_keys, write_now, write_svfr
 from shared.images.decode import InputError, load_image
+from shared.images.source import find_photos
 from shared.runtime import UserError
 
 
@@ -51,7 +52,7 @@ def submit(config: EvaluateConfig) -> list[str]:
             meshes = ((SvfrKey.parse(name), one) for name, one in found)
             written = write_svfr(out / "submission.zip", meshes, keys)
         else:
-            pictures = {ref.id: Path(ref.path) for ref in find_photos(folder)}
+            pictures = {ref.id: Path(ref.path) for ref in find_photos("set", folder)}
             found = _reconstructions(method(), pictures, know_camera, outcome)
             written = write_now(out / "now", ((name, _neutral(name, one)) for name, one in found), pictures)
     except SubmissionError as error:

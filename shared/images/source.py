@@ -10,6 +10,7 @@ from typing import Literal
 
 from shared.images.decode import IMAGE_SUFFIXES, Frame, InputError, load_image, printable
 from shared.images.video import VIDEO_SUFFIXES, iter_camera, iter_video
+from shared.runtime import UserError
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".list"))
 Kind = Literal["photo", "video", "camera"]
@@ -58,6 +59,17 @@ def find_inputs(inputs: str | os.PathLike[str] | int) -> InputList:
     if path.suffix.lower() in LIST_SUFFIXES:
         return _listed(path)
     return InputList([InputRef(_kind(path), str(path), printable(path.name))])
+
+
+def find_photos(option: str, inputs: str | os.PathLike[str]) -> list[InputRef]:
+    """The photos among the inputs that the user has named with ``option``. UserError, which names it, if none."""
+    try:
+        photos = [ref for ref in find_inputs(inputs) if ref.kind == "photo"]
+    except InputError as error:
+        raise UserError(f"{option}={inputs}: {error.reason}") from error
+    if not photos:
+        raise UserError(f"{option}={inputs}: no photos there")
+    return photos
 
 
 def iter_frames(ref: InputRef, every: int = 1, start_s: float = 0.0, stop_s: float | None = None) -> Iterator[Frame]:

@@ -30,7 +30,7 @@ from shared.synthetic.storage import (
     write_maps,
     write_picture,
 )
-from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/portraits/1"
 _PARAMS = tuple(field.name for field in fields(FlameParams))
@@ -113,11 +113,9 @@ class Shard:
     def read(path: Path) -> Shard:
         """PortraitError if the file is damaged or of another version."""
         try:
-            tensors, header = read_tensors(path)
-        except UNREADABLE as error:
-            raise PortraitError(f"{path} cannot be read: {error}") from error
-        if header.get("schema") != SCHEMA:
-            raise PortraitError(f"{path} is of {header.get('schema')!r}, this version reads {SCHEMA!r}")
+            tensors, header = read_tensors(path, SCHEMA)
+        except TensorFileError as error:
+            raise PortraitError(str(error)) from error
         return Shard(path.parents[1], int(path.stem), header, tensors)
 
     def __len__(self) -> int:

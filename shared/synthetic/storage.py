@@ -11,6 +11,7 @@ A step is 0.000031 in a normal, 0.000015 in UV, and of the head's own depth a 65
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,9 @@ import torch
 from torch import Tensor
 
 from shared.files import write_bytes
+from shared.images.stored import StoredPictureError, read_stored, read_stored_photo, write_png
 
 _FULL = 65535
-_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smooth maps gain nothing from more
 _QUALITY = {"jpg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
 
 
@@ -42,7 +43,11 @@ class StoredMaps:
 
 def write_picture(stem: Path, image: np.ndarray, image_format: str, quality: int) -> None:
     """Write (H, W, 3) uint8 RGB as ``stem``.jpg or .webp."""
-    _write(stem, f".{image_format}", image[..., ::-1], [_QUALITY[image_format], quality])
+    options = [_QUALITY[image_format], quality]
+    done, data = cv2.imencode(f".{image_format}", np.ascontiguousarray(image[..., ::-1]), options)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode .{image_format}")
+    write_bytes(_path(stem, f".{image_format}"), data.tobytes())
 
 
 def write_maps(stem: Path, maps: StoredMaps, depth_range_m: tuple[float, float]) -> None:
@@ -52,9 +57,9 @@ def write_maps(stem: Path, maps: StoredMaps, depth_range_m: tuple[float, float])
     normal = torch.where(inside, (maps.normal + 1) * (_FULL / 2), 0.0).permute(1, 2, 0)
     depth = torch.where(inside, 1 + (maps.depth_m.double() - near) * ((_FULL - 1) / (far - near)), 0.0)
     surface = torch.cat([maps.uv.double() * _FULL, depth[None]]).permute(1, 2, 0)
-    _write(stem, ".normal.png", _to_16_bit(normal)[..., ::-1], _PNG)
-    _write(stem, ".surface.png", _to_16_bit(surface)[..., ::-1], _PNG)
-    _write(stem, ".part.png", maps.part.numpy(), _PNG)
+    write_png(_path(stem, ".normal.png"), _to_16_bit(normal))
+    write_png(_path(stem, ".surface.png"), _to_16_bit(surface))
+    write_png(_path(stem, ".part.png"), maps.part.numpy())
 
 
 def depth_range(depth_m: Tensor) -> tuple[float, float]:
@@ -67,14 +72,14 @@ def depth_range(depth_m: Tensor) -> tuple[float, float]:
 
 def read_picture(path: Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB. PortraitError if it cannot be read."""
-    return cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return _read(path, read_stored_photo)
 
 
 def read_maps(stem: Path, depth_range_m: tuple[float, float]) -> StoredMaps:
     """What `write_maps` wrote. PortraitError if a file cannot be read."""
-    normal, surface = (_read_map(stem.with_name(stem.name + suffix)) for suffix in (".normal.png", ".surface.png"))
-    part_path = stem.with_name(stem.name + ".part.png")
-    part = _read(part_path)
+    normal, surface = (_read_map(_path(stem, suffix)) for suffix in (".normal.png", ".surface.png"))
+    part_path = _path(stem, ".part.png")
+    part = _read(part_path, read_stored)
     if part.dtype != np.uint8 or not part.shape == normal.shape[:2] == surface.shape[:2]:
         raise PortraitError(f"{part_path} or a map beside it has another size or depth; generate its shard again")
     near, far = depth_range_m
@@ -99,27 +104,20 @@ def _to_16_bit(values: Tensor) -> np.ndarray:
     return (values + 0.5).clamp(0, _FULL).numpy().astype(np.uint16)
 
 
-def _write(stem: Path, suffix: str, picture: np.ndarray, options: list[int]) -> None:
-    done, data = cv2.imencode(suffix[suffix.rindex(".") :], np.ascontiguousarray(picture), options)
-    if not done:
-        raise ValueError(f"OpenCV cannot encode {suffix}")
-    write_bytes(stem.with_name(stem.name + suffix), data.tobytes())
+def _path(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
 
 
-def _read(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+def _read(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise PortraitError(f"{path}: {error.strerror}") from error
-    picture = cv2.imdecode(data, flags) if len(data) else None
-    if picture is None:
-        raise PortraitError(f"{path} is damaged; delete its shard's .safetensors file and generate it again")
-    return picture
+        return read(path)
+    except StoredPictureError as error:
+        raise PortraitError(f"{error}; delete its shard's .safetensors file and generate it again") from error
 
 
 def _read_map(path: Path) -> np.ndarray:
     """(H, W, 3) float32 RGB, 0 to 65535."""
-    picture = _read(path)
+    picture = _read(path, read_stored)
     if picture.dtype != np.uint16 or picture.ndim != 3 or picture.shape[2] != 3:
         raise PortraitError(f"{path} is not a PNG of three channels of 16 bits; generate its shard again")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.float32)
+    return picture.astype(np.float32)

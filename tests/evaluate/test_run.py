@@ -15,13 +15,14 @@ import torch
 from shared.config import EvaluateConfig
 from shared.evaluate import benchmark, run
 from shared.evaluate.methods import find_method
-from shared.evaluate.photo_judge import PhotoJudge, find_photos
+from shared.evaluate.photo_judge import PhotoJudge
 from shared.evaluate.protocol import Picture, Reconstruction
 from shared.evaluate.report import write_report
 from shared.evaluate.results import Results
 from shared.evaluate.run import evaluate
 from shared.evaluate.run_folder import RunFolder
 from shared.files import exclusive
+from shared.images.source import find_photos
 from shared.runtime import UserError
 from tests.evaluate import plain_set
 from tests.teacher.fakes import FakeDetector, make_photos
@@ -246,7 +247,7 @@ def judged_photos(tmp_path: Path, found_px) -> list:
     mesh = plain_set.reconstruct(Picture("", np.zeros((1, 1, 3), np.uint8), None))
     judge = PhotoJudge(
         lambda picture: replace(mesh, landmarks_px=found_px(picture)),
-        find_photos(tmp_path / "photos"), FakeDetector(), True, RunFolder(tmp_path / "run"),
+        find_photos("set", tmp_path / "photos"), FakeDetector(), True, RunFolder(tmp_path / "run"),
     )  # fmt: skip
     return [judge(index) for index in range(3)]
 

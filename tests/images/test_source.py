@@ -9,7 +9,8 @@ import pytest
 
 from shared.images.decode import InputError
 from shared.images.mediapipe_faces import MediaPipeFaces
-from shared.images.source import InputRef, find_inputs, iter_frames
+from shared.images.source import InputRef, find_inputs, find_photos, iter_frames
+from shared.runtime import UserError
 from tests.images.bad_folder import NO_FACE
 
 
@@ -142,3 +143,13 @@ def test_photos_and_videos_come_through_one_iterator(tmp_path: Path, photo: np.n
         ("b.mp4/000001", pytest.approx(0.1)),
         ("b.mp4/000002", pytest.approx(0.2)),
     ]
+
+
+def test_photos_that_an_option_names(tmp_path: Path) -> None:
+    touch(tmp_path, "b.jpg", "a.png", "clip.mp4", "notes.md")
+    assert [ref.id for ref in find_photos("photos", tmp_path)] == ["a.png", "b.jpg"]
+    with pytest.raises(UserError, match=r"set=.*nowhere: no such photo"):
+        find_photos("set", tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"photos=.*empty: no photos there"):
+        find_photos("photos", tmp_path / "empty")

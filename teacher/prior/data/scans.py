@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from shared.config import ObserveConfig
 from shared.geometry.camera import Camera
+from shared.images.stored import StoredPictureError, read_stored, read_stored_photo
 from shared.runtime import UserError
 from teacher.prior.data.face_view import SHOWS_HEAD, FaceView, SampleError
 from teacher.prior.records import N_PARTS, UNKNOWN_PART
@@ -102,7 +103,7 @@ def _image(folder: Path) -> np.ndarray:
     if path is None:
         raise SampleError("image.jpg or image.png is missing")
     # As stored, whatever EXIF says of its orientation: the maps are as stored too.
-    return cv2.cvtColor(_read(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), cv2.COLOR_BGR2RGB)
+    return _read(path, read_stored_photo)
 
 
 def _normals(folder: Path, size: tuple[int, ...]) -> np.ndarray:
@@ -131,7 +132,7 @@ def _map(path: Path, size: tuple[int, ...]) -> np.ndarray:
     picture = _sized(path, size)
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise SampleError(f"{path.name} has {picture.shape[2] if picture.ndim == 3 else 1} channels; it needs 3")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return picture
 
 
 def _plane(path: Path, size: tuple[int, ...]) -> np.ndarray:
@@ -143,22 +144,18 @@ def _plane(path: Path, size: tuple[int, ...]) -> np.ndarray:
 
 
 def _sized(path: Path, size: tuple[int, ...]) -> np.ndarray:
-    picture = _read(path, cv2.IMREAD_UNCHANGED)
+    picture = _read(path, read_stored)
     if picture.shape[:2] != size:
         height, width = picture.shape[:2]
         raise SampleError(f"{path.name} is {width}x{height} pixels, the image {size[1]}x{size[0]}")
     return picture
 
 
-def _read(path: Path, flags: int) -> np.ndarray:
+def _read(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise SampleError(f"{path.name}: {error.strerror}") from error
-    picture = cv2.imdecode(data, flags) if len(data) else None
-    if picture is None:
-        raise SampleError(f"{path.name} is damaged")
-    return picture
+        return read(path)
+    except StoredPictureError as error:
+        raise SampleError(f"{path.name} {error.reason}") from error
 
 
 def _camera(path: Path, size: tuple[int, ...]) -> tuple[Camera, Tensor | None]:

@@ -13,10 +13,9 @@ import torch
 from tqdm import tqdm
 
 from shared.flame.landmarks import FACE_OVAL, outward
-from shared.images.decode import Frame, ImageError, InputError, load_image
+from shared.images.decode import Frame, ImageError, load_image
 from shared.images.faces import FaceDetector, select
-from shared.images.source import InputRef, find_inputs
-from shared.runtime import UserError
+from shared.images.source import InputRef
 from teacher.prior.evaluation.figures import Figure, figure
 from teacher.prior.evaluation.judge import Predict
 from teacher.prior.evaluation.measure import Errors
@@ -79,19 +78,6 @@ class PhotoReport:
             yield f"{name:<42}{cells}"
         yield from WORTH
         yield from (f"not judged: {name}: {reason}" for name, reason in self.bad)
-
-
-def find_photos(folder: str | None) -> list[InputRef]:
-    """The photos of ``photos=``, recursively. UserError if there are none; None: none are asked for."""
-    if folder is None:
-        return []
-    try:
-        found = [ref for ref in find_inputs(folder) if ref.kind == "photo"]
-    except InputError as error:
-        raise UserError(f"photos={folder}: {error.reason}") from error
-    if not found:
-        raise UserError(f"photos={folder}: no photos there")
-    return found
 
 
 def readers(refs: Sequence[InputRef]) -> dict[str, Callable[[], Frame]]:

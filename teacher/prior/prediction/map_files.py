@@ -18,22 +18,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from shared.files import write_bytes
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
+from shared.images.stored import StoredPictureError, read_stored, write_png
 from shared.records import TensorRecord
 from shared.runtime import UserError
-from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 from teacher.prior.records import PriorMaps, PriorPoints, PriorPrediction
 
 SCHEMA = "pixel3dmm-distill/maps/1"
 _FULL = 65535
-_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smooth maps gain nothing from more
 _LOG_VAR = (-16.0, 8.0)
 _LOG_VARS = ("normal_log_var", "uv_log_var")
 _POINTS = ("pixel_px", "log_var", "visible_logit")
@@ -95,11 +93,9 @@ def read_face_maps(stem: Path) -> tuple[FaceMaps, dict[str, Any]]:
     """What `write_face_maps` wrote, and its header. UserError, which names the file, if something is amiss."""
     path = _path(stem, ".safetensors")
     try:
-        tensors, header = read_tensors(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    if header.get("schema") != SCHEMA:
-        raise UserError(f"{path} is of {header.get('schema') or 'another program'}, this version reads {SCHEMA}")
+        tensors, header = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
+        raise UserError(str(error)) from error
     written, size = set(header["maps"]), (header["size"][0], header["size"][1])
     maps = PriorMaps(frame=header["frame"])
     if "normal" in written:
@@ -119,7 +115,7 @@ def read_face_maps(stem: Path) -> tuple[FaceMaps, dict[str, Any]]:
 
 def read_crop(stem: Path) -> np.ndarray:
     """(S, S, 3) uint8 RGB, the crop beside the maps. UserError if it cannot be read."""
-    return _read(_path(stem, ".jpg"), cv2.IMREAD_COLOR)
+    return _read(_path(stem, ".jpg"))
 
 
 def _path(stem: Path, suffix: str) -> Path:
@@ -143,14 +139,12 @@ def _decoded(picture: np.ndarray, low: float, high: float) -> Tensor:
 
 
 def _write_png(stem: Path, name: str, picture: np.ndarray) -> None:
-    bgr = picture[..., ::-1] if picture.ndim == 3 else picture
-    _, data = cv2.imencode(".png", np.ascontiguousarray(bgr), _PNG)
-    write_bytes(_path(stem, f".{name}.png"), data.tobytes())
+    write_png(_path(stem, f".{name}.png"), picture)
 
 
 def _read_png(stem: Path, name: str, size: tuple[int, int]) -> np.ndarray:
     path = _path(stem, f".{name}.png")
-    picture = _read(path, cv2.IMREAD_UNCHANGED)
+    picture = _read(path)
     depth, shape = (np.uint8, size) if name == "part" else (np.uint16, (*size, 3))
     if picture.dtype != depth or picture.shape != shape:
         wanted, found = ("x".join(map(str, dims)) for dims in (shape, picture.shape))
@@ -160,12 +154,8 @@ def _read_png(stem: Path, name: str, size: tuple[int, int]) -> np.ndarray:
     return picture
 
 
-def _read(path: Path, flags: int) -> np.ndarray:
+def _read(path: Path) -> np.ndarray:
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    picture = cv2.imdecode(data, flags) if len(data) else None
-    if picture is None:
-        raise UserError(f"{path} is damaged: predict this face again")
-    return np.ascontiguousarray(picture[..., ::-1]) if picture.ndim == 3 else picture
+        return read_stored(path)
+    except StoredPictureError as error:
+        raise UserError(f"{path} {error.reason}: predict this face again") from error

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.runtime import UserError
-from shared.tensor_files import UNREADABLE, read_tensors, write_tensors
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/prior-checkpoint/1"
 
@@ -53,11 +53,9 @@ def load_checkpoint(
     if not path.exists():
         return None
     try:
-        tensors, header = read_tensors(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read ({error}): delete it to start anew") from error
-    if header.get("schema") != SCHEMA:
-        raise UserError(f"{path} is of {header.get('schema') or 'another program'}, this reads {SCHEMA}")
+        tensors, header = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
+        raise UserError(f"{error}; delete it to start anew") from error
     try:
         network.load_state_dict(_under(tensors, "network."))
         average.load_state_dict(_under(tensors, "average."))

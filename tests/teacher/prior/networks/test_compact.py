@@ -72,7 +72,7 @@ def test_points_start_where_an_affine_view_of_the_landmarks_puts_them(network: C
     to_px = torch.tensor([[300.0, 20.0], [-10.0, -280.0], [50.0, 30.0]])
     marks = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces) @ to_px + 32
     places = assets.v_template[network.vertices] @ to_px + 32
-    torch.testing.assert_close(network.points.from_landmarks @ marks, places, atol=1e-3, rtol=0)
+    torch.testing.assert_close(network.points.places @ (network.points.to_affine @ marks), places, atol=1e-3, rtol=0)
 
 
 def test_without_landmarks_nothing_of_them_is_left(network: CompactPrior) -> None:

@@ -177,7 +177,7 @@ def test_what_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             pretrained_vit(name, str(tmp_path / pretrained))
     with pytest.raises(UserError, match="timm has no such network; near: vit_base_patch14_dinov2"):
         create_vit("vit_base_patch14_dinov22")
-    with pytest.raises(UserError, match=r"ResNet, no ViT|no ViT that takes any size"):
+    with pytest.raises(UserError, match=r"backbone=resnet18: TypeError.*dynamic_img_size"):
         create_vit("resnet18")
     with pytest.raises(UserError, match=r"vit\.size=60"):
         VitPrior.build(replace(TINY, size=60), "head", None)

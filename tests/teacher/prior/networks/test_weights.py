@@ -11,7 +11,7 @@ import torch
 from shared.runtime import UserError
 from shared.tensor_files import read_tensors, write_tensors
 from teacher.prior.networks.compact import CompactPrior
-from teacher.prior.networks.weights import load_prior, save_prior, start_from
+from teacher.prior.networks.weights import SCHEMA, load_prior, save_prior, start_from
 from tests.teacher.prior.networks.test_compact import SMALL, inputs
 
 CONFIG = dataclasses.replace(SMALL, points=20)
@@ -43,12 +43,12 @@ def test_a_network_comes_back(network: CompactPrior, path: Path) -> None:
 def test_training_starts_from_weights_of_another_size(path: Path) -> None:
     larger = CompactPrior.build(dataclasses.replace(CONFIG, size=96), "crop", None)
     start_from(larger, path)
-    tensors, _ = read_tensors(path)
+    tensors, _ = read_tensors(path, SCHEMA)
     assert torch.equal(larger.state_dict()["refine.0.weight"], tensors["refine.0.weight"].float())
 
 
 def test_weights_that_do_not_fit_are_refused(path: Path, tmp_path: Path) -> None:
-    tensors, header = read_tensors(path)
+    tensors, header = read_tensors(path, SCHEMA)
     lacking = {name: tensor for name, tensor in tensors.items() if name != "refine.0.weight"}
     for changed, message in (
         (lacking, "refine.0.weight is missing"),
@@ -65,7 +65,7 @@ def test_weights_that_do_not_fit_are_refused(path: Path, tmp_path: Path) -> None
     [({"schema": "other/1"}, "is of other/1"), ({"family": "giant"}, "is of family 'giant', known are compact, vit")],
 )
 def test_other_files_are_refused(path: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:
-    tensors, header = read_tensors(path)
+    tensors, header = read_tensors(path, SCHEMA)
     write_tensors(tmp_path / "bad.safetensors", tensors, header | change)
     with pytest.raises(UserError, match=message):
         load_prior(str(tmp_path / "bad.safetensors"))

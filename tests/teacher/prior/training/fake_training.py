@@ -23,6 +23,7 @@ from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPrediction, PriorSample, PriorTarget
 from teacher.prior.training.trainer import Task, Trainer
 
+SCHEMA = "fake/1"
 SIZE = 8
 
 
@@ -113,7 +114,8 @@ def loss(prediction: PriorPrediction, target: PriorTarget) -> tuple[Tensor, dict
 
 
 def save_weights(path: Path, network: PriorNetwork, made: Mapping[str, Any]) -> None:
-    write_tensors(path, {name: tensor.contiguous() for name, tensor in network.state_dict().items()}, made)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    write_tensors(path, state, {**made, "schema": SCHEMA})
 
 
 def fake_task(source: Dataset[Any] | None = None, **changes: Any) -> Task:

@@ -21,6 +21,7 @@ from shared.runtime import Ranks, UserError
 from shared.tensor_files import read_tensors
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import PriorPrediction, PriorTarget
+from teacher.prior.training.checkpoint import SCHEMA as CHECKPOINT_SCHEMA
 from teacher.prior.training.trainer import BAD_SAMPLES, CHECKPOINT, WEIGHTS, Outcome, Trainer
 from tests.teacher.prior.training import fake_training
 from tests.teacher.prior.training.fake_training import FakeSource, fake_task
@@ -54,7 +55,7 @@ def train(out: Path, task: Any = None, **changes: Any) -> Outcome:
 
 
 def state(out: Path) -> dict[str, Tensor]:
-    return read_tensors(out / CHECKPOINT)[0]
+    return read_tensors(out / CHECKPOINT, CHECKPOINT_SCHEMA)[0]
 
 
 def test_it_learns_and_keeps_what_it_learned(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_it_learns_and_keeps_what_it_learned(tmp_path: Path) -> None:
     assert len(figures) == 4, "before, at 50 and 100 steps, and once at the end"
     assert figures[-1] < 0.25 * untrained
     assert outcome.validation == {"uv_mm": figures[-1]}
-    tensors, header = read_tensors(tmp_path / WEIGHTS)
+    tensors, header = read_tensors(tmp_path / WEIGHTS, fake_training.SCHEMA)
     assert header["validation"] == outcome.validation
     assert header["progress"]["samples"] == 150 * 4
     network = fake_training.FakeNetwork().eval()
@@ -86,7 +87,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bits(tmp_path: Path) -> No
     command = [sys.executable, SCRIPT, f"out={tmp_path / 'killed'}", *words(options(tmp_path), *names)]
     killed = subprocess.run([*command, f"flame={19 * 4 + 2}"], capture_output=True, check=False)  # in step 20
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    assert read_tensors(tmp_path / "killed" / CHECKPOINT)[1]["progress"]["step"] == 14
+    assert read_tensors(tmp_path / "killed" / CHECKPOINT, CHECKPOINT_SCHEMA)[1]["progress"]["step"] == 14
     train(tmp_path / "whole")
     train(tmp_path / "killed")
     whole, again = state(tmp_path / "whole"), state(tmp_path / "killed")
@@ -108,7 +109,7 @@ def test_a_stop_is_saved_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "run the same command again to go on" in message
     assert "Traceback" not in message
-    step = read_tensors(tmp_path / CHECKPOINT)[1]["progress"]["step"]
+    step = read_tensors(tmp_path / CHECKPOINT, CHECKPOINT_SCHEMA)[1]["progress"]["step"]
     assert f"stopped after step {step}:" in message
 
 
@@ -168,7 +169,7 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "rank 1 of 2 ended after step 12" in run.stdout
-    tensors, header = read_tensors(tmp_path / CHECKPOINT)
+    tensors, header = read_tensors(tmp_path / CHECKPOINT, CHECKPOINT_SCHEMA)
     assert header["progress"]["samples"] == 12 * 4 * 2
     # The gradients are those of both: a process that sees all samples at once gets there too, but for batch norm.
     assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
