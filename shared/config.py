@@ -28,7 +28,6 @@ class DenseConfig:
     many vertices together tell less than their number.
     """
 
-    vertices: int = option(512, "vertices that are compared, spread over the head")
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
     bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
@@ -124,6 +123,9 @@ class FitRunConfig(ObserveConfig):
     """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    prior: str = option(
+        "auto", "network that sees the face: auto (the shipped one, if of this head), a weight file, none"
+    )
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)

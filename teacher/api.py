@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from shared.config import FitConfig, ObserveConfig, QualityConfig
+from shared.config import FitRunConfig
 from shared.device import choose_device
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
@@ -34,27 +35,21 @@ class FittedHead:
 class Teacher:
     """Fits the faces of pictures. Build it once; it is not meant to be shared between threads."""
 
-    def __init__(self, tools: Tools, observe_config: ObserveConfig, quality: QualityConfig) -> None:
-        self.tools = tools
-        self.observe_config = observe_config
-        self.quality = quality
+    def __init__(self, tools: Tools, config: FitRunConfig) -> None:
+        self.tools, self.config = tools, config
 
     @staticmethod
-    def from_pretrained(
-        flame: str | None = None,
-        device: str = "auto",
-        observe: ObserveConfig | None = None,
-        fit: FitConfig | None = None,
-        quality: QualityConfig | None = None,
-    ) -> Teacher:
-        """The teacher on the open head, or on the FLAME model at ``flame``.
+    def from_pretrained(**options: Any) -> Teacher:
+        """The teacher with the shipped prior on the open head.
+
+        Args:
+            options: fields of `FitRunConfig`, such as ``flame="FLAME2020"``, ``prior="none"``, ``faces="all"``.
 
         Raises:
-            UserError: if the model file cannot be used; the message says why and what to do.
+            UserError: if head or prior cannot be used; the message says why and what to do.
         """
-        observe = observe or ObserveConfig()
-        tools = build_tools(flame, fit or FitConfig(), choose_device(device), observe.faces)
-        return Teacher(tools, observe, quality or QualityConfig())
+        config = FitRunConfig(**options)
+        return Teacher(build_tools(config, choose_device(config.device)), config)
 
     @property
     def faces(self) -> Tensor:
@@ -66,7 +61,7 @@ class Teacher:
         return self.tools.detector()
 
     def fit(self, image: np.ndarray | str | Path) -> list[FittedHead]:
-        """The faces of one picture, the largest first; only that one unless ``ObserveConfig(faces="all")`` was given.
+        """The faces of one picture, the largest first; only that one unless ``faces="all"`` was given.
 
         Args:
             image: a file, whose EXIF focal length is used, or (H, W, 3) uint8 RGB.
@@ -76,7 +71,7 @@ class Teacher:
             ValueError: if an array is not a picture.
         """
         frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
-        fitted = fit_faces(observe(frame, self._detector, self.observe_config), self.tools, self.quality)
+        fitted = fit_faces(observe(frame, self._detector, self.config), self.tools, self.config.quality)
         return [_head(one) for one in fitted if isinstance(one, FittedFace)]
 
 

@@ -1,47 +1,122 @@
-"""From a prior's prediction to the evidence of a fit: where vertices are seen, and the normals there."""
+"""From what a prior says of crops to the evidence of a fit: where vertices are seen, and the normals there."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from shared.config import FitRunConfig
+from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.records import stack
+from shared.runtime import UserError
 from teacher.evidence import DenseEvidence
-from teacher.prior.geometry.crops import R_crop_camera
-from teacher.prior.records import PriorPrediction
+from teacher.prior.geometry.crops import R_crop_camera, face_crop, prior_input
+from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.networks.weights import load_prior
+from teacher.prior.prediction.predictor import Predictor
+from teacher.prior.records import PriorMaps, PriorPrediction
+
+logger = logging.getLogger(__name__)
 
 SEEN = 0.0  # logit of a point's visibility from which it counts as seen
 
 
-def dense_evidence(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Camera, fit_crop: Crop) -> DenseEvidence:
-    """Evidence from the points of a compact network, and its normals where they are.
+@dataclass(frozen=True)
+class DensePrior:
+    """A prior network at work for a fit."""
+
+    predictor: Predictor
+    mapper: LandmarkMapper
+    rows: Tensor  # (N,) int64, which of the network's points the fit compares
+
+    @staticmethod
+    def load(config: FitRunConfig, model: FlameModel, device: torch.device) -> DensePrior | None:
+        """The network that ``config.prior`` names. UserError if it does not suit the head, or tells too little.
+
+        None for "none", and, said in the log, for "auto" where the shipped one is of another head.
+        """
+        if config.prior == "none":
+            return None
+        prior, assets = load_prior("default" if config.prior == "auto" else config.prior, device), model.assets
+        if prior.head_id != assets.head_id:
+            if config.prior == "auto":
+                logger.warning("the shipped prior is not of the head %s: the fit rests on landmarks alone", assets.name)
+                return None
+            raise UserError(
+                f"prior={config.prior} speaks of head {prior.head_id}, the fit's head is {assets.name!r} "
+                f"({assets.head_id}): give a prior that was trained on it, or prior=none for landmarks alone"
+            )
+        network = prior.network
+        if network.vertices is None or not network.sees_landmarks:
+            raise UserError(f"prior={config.prior} predicts no points; the fit takes networks of family compact")
+        predictor = Predictor(prior, config.batch_size, False, device, assets)
+        rows = torch.arange(len(network.vertices))
+        return DensePrior(predictor, LandmarkMapper.of(assets), rows)
+
+    @property
+    def vertices(self) -> Tensor:
+        """(N,) int64 vertices of the head that the evidence is of."""
+        vertices = self.predictor.network.vertices
+        assert vertices is not None
+        return vertices.cpu()[self.rows]
+
+    def evidence(self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]) -> DenseEvidence:
+        """What it sees of faces, one a row, in the pixels of the pictures.
+
+        Args:
+            pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
+        """
+        size = self.predictor.network.size
+        crops = [face_crop(landmarks, size) for _, landmarks, _ in pictures]
+        inputs = [
+            prior_input(image, crop, landmarks, self.mapper)
+            for (image, landmarks, _), crop in zip(pictures, crops, strict=True)
+        ]
+        return stack(
+            [
+                at_points(prediction, self.rows, crop, camera)
+                for prediction, crop, (*_, camera) in zip(self.predictor.predict(inputs), crops, pictures, strict=True)
+            ]
+        )
+
+
+def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Camera) -> DenseEvidence:
+    """Evidence from predicted points, and the predicted normals where these are.
 
     Args:
-        prediction: without leading dimensions, normals in the frame "crop".
-        rows: (N,) int64, which of the predicted points.
-        crop: the prior's, of the picture.
+        prediction: of a compact network, without leading dimensions, on the CPU.
+        rows: (N,) int64, which of its points.
+        crop: from the picture to what the network saw.
         camera: of the picture.
-        fit_crop: whose pixels the fit counts in.
     """
-    points, maps = prediction.points, prediction.maps
+    points = prediction.points
     assert points is not None
+    pixel = points.pixel_px[rows]
+    seen = (points.visible_logit[rows] > SEEN) & ((pixel > 0) & (pixel < crop.size[0])).all(-1)
+    normal_world, normal_std = normals_at(prediction.maps, pixel, crop, camera)
+    std_px = torch.exp(points.log_var[rows] / 2) / crop.affine[0, 0]
+    return DenseEvidence(
+        pixel_px=crop.invert(pixel),
+        pixel_std_px=torch.where(seen, std_px, torch.inf),
+        normal_world=normal_world,
+        normal_std=torch.where(seen, normal_std, torch.inf),
+    )
+
+
+def normals_at(maps: PriorMaps, pixel: Tensor, crop: Crop, camera: Camera) -> tuple[Tensor, Tensor]:
+    """Normals (N, 3) in the world and the deviation of their angle (N,), at pixels (N, 2) of the crop."""
     assert maps.normal is not None
     assert maps.normal_log_var is not None
-    pixel, log_var = points.pixel_px[rows], points.log_var[rows]
-    seen = points.visible_logit[rows] > SEEN
-    size = crop.size[0]
-    inside = ((pixel > 0) & (pixel < size)).all(-1)
     layers = torch.cat([maps.normal, maps.normal_log_var[None]])
-    grid = (pixel * (2 / size) - 1)[None, None]
+    grid = (pixel * (2 / crop.size[0]) - 1)[None, None]
     sampled = torch.nn.functional.grid_sample(layers[None], grid, align_corners=False)[0, :, 0].T
-    normal_crop = torch.nn.functional.normalize(sampled[:, :3], dim=-1)
-    R_world_crop = (R_crop_camera(camera, crop) @ camera.T_cam_world[:3, :3]).T
-    scale = fit_crop.affine[0, 0] / crop.affine[0, 0]
-    unseen = torch.inf
-    return DenseEvidence(
-        pixel_px=fit_crop.apply(crop.invert(pixel)),
-        pixel_std_px=torch.where(seen & inside, scale * torch.exp(log_var / 2), unseen),
-        normal_world=normal_crop @ R_world_crop.T,
-        normal_std=torch.where(seen & inside, torch.exp(sampled[:, 3] / 2), unseen),
-    )
+    # n_crop = R_crop_camera R_camera_world n_world
+    R_crop_world = R_crop_camera(camera, crop) @ camera.T_cam_world[:3, :3]
+    return torch.nn.functional.normalize(sampled[:, :3], dim=-1) @ R_crop_world, torch.exp(sampled[:, 3] / 2)

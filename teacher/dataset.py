@@ -42,7 +42,7 @@ def run_dataset(
     ranks = ranks or Ranks.from_environment()
     one_thread()
     seed_everything(config.seed)
-    tools = tools or build_tools(config.flame, config.fit, choose_device(config.device, ranks.local_rank), config.faces)
+    tools = tools or build_tools(config, choose_device(config.device, ranks.local_rank))
     head_id = tools.model.assets.head_id
     ranks.after_first(lambda: _prepare_and_tell(config, head_id))
     folder = open_run(config)

@@ -27,7 +27,7 @@ from teacher.run_folder import open_run
 def demo_tools(config: DemoConfig) -> tuple[Tools, FitDatasetConfig]:
     """The tools of the run, and its options."""
     run = FitDatasetConfig(inputs=str(Path(config.out) / "inputs"), out=config.out, shard_size=32, overwrite=True)
-    return build_tools(run.flame, run.fit, choose_device(run.device), run.faces), run
+    return build_tools(run, choose_device(run.device)), run
 
 
 def write_inputs(out: Path, config: DemoConfig, model: FlameModel) -> None:

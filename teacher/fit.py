@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
 
     one_thread()
     ref = find_input(config.input)
-    tools = build_tools(config.flame, config.fit, choose_device(config.device), config.faces)
+    tools = build_tools(config, choose_device(config.device))
     files = fit_clip(ref, config, tools) if ref.kind == "video" else fit_photo(ref, config, tools)
     print("files:")
     for path in files[:8]:

@@ -144,9 +144,7 @@ class HeadFitter:
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]
         rigid, target = landmarks.rigid, landmarks.target(evidence.landmarks_px)
-        global_rot, translation = pose_from_landmarks(
-            landmarks.rest_m[rigid], root, target[:, rigid], evidence.camera
-        )
+        global_rot, translation = pose_from_landmarks(landmarks.rest_m[rigid], root, target[:, rigid], evidence.camera)
         scale_px = landmarks.corner_distance_m * self._pixels_per_metre(evidence.camera, translation)
         facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root)
         return _Start(global_rot, translation, facing, scale_px)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig, QualityConfig
+from shared.config import FitRunConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
+from teacher.correspond import DensePrior
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.observe import ObservedFace, batch_evidence
 from teacher.quality import Failure, Verdict, judge
@@ -39,6 +40,7 @@ class Tools:
 
     model: FlameModel
     fitter: Fitter
+    prior: DensePrior | None  # None: landmarks are all that is seen
     detector: Callable[[], FaceDetector]  # a new one, for one thread
     device: torch.device
 
@@ -79,23 +81,24 @@ class UnfittedFace:
 FitOutcome = FittedFace | UnfittedFace
 
 
-def build_tools(
-    flame: str | None, fit: FitConfig, device: torch.device, faces: Literal["largest", "all"] = "largest"
-) -> Tools:
-    """Load the head and prepare the fitter. UserError if the head cannot be used.
+def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
+    """Load the head and the prior, and prepare the fitter. UserError if one of them cannot be used.
 
-    Where all ``faces`` are wanted, the detector also looks for small ones beside large ones, which takes longer.
+    Where all faces are wanted, the detector also looks for small ones beside large ones, which takes longer.
     """
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
     from teacher.fitter import HeadFitter
 
     try:
-        model = FlameModel(load_flame(flame)).to(device)
-        return Tools(model, HeadFitter(model, fit), partial(MediaPipeFaces, thorough=faces == "all"), device)
+        model = FlameModel(load_flame(config.flame)).to(device)
+        prior = DensePrior.load(config, model, device)
+        vertices = None if prior is None else prior.vertices.to(device)
+        fitter = HeadFitter(model, config.fit, vertices)
     except FlameFileError as error:
         raise UserError(str(error)) from error
     except ValueError as error:
-        raise UserError(f"flame={flame}: {error}") from error
+        raise UserError(f"flame={config.flame}: {error}") from error
+    return Tools(model, fitter, prior, partial(MediaPipeFaces, thorough=config.faces == "all"), device)
 
 
 def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
@@ -112,7 +115,11 @@ def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig
 
 
 def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
-    result = tools.fitter.fit(batch_evidence(faces, tools.device)).detach()
+    evidence = batch_evidence(faces)
+    if tools.prior is not None:
+        seen = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
+        evidence = replace(evidence, dense=tools.prior.evidence(seen))
+    result = tools.fitter.fit(evidence.to(tools.device)).detach()
     with torch.no_grad():
         posed = tools.model(result.params)
     result, posed = result.to("cpu"), posed.to("cpu")

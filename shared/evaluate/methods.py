@@ -12,7 +12,8 @@ from shared.runtime import UserError
 
 METHODS = {
     "mean_head": "shared.evaluate.methods:mean_head",
-    "landmarks": "teacher.landmark_method:landmarks",
+    "landmarks": "teacher.methods:landmarks",
+    "teacher": "teacher.methods:teacher",
 }
 
 

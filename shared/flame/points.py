@@ -96,9 +96,7 @@ class FlamePoints:
         return FlamePoints.from_mixes(model, vertices[:, None], torch.ones(len(vertices), 1))
 
     @staticmethod
-    def from_mixes(
-        model: FlameModel, vertices: Tensor, weights: Tensor, offset_m: Tensor | None = None
-    ) -> FlamePoints:
+    def from_mixes(model: FlameModel, vertices: Tensor, weights: Tensor, offset_m: Tensor | None = None) -> FlamePoints:
         """Weighted sums of vertices.
 
         Args:

@@ -16,7 +16,6 @@ class Bands:
     first: Tensor  # (T, d, d) block (t, t + 1); the last is not used
     second: Tensor  # (T, d, d) block (t, t + 2); the last two are not used
 
-
     def part(self, rows: slice) -> Bands:
         """The matrix of some rows, without what couples them to others."""
         return Bands(self.diagonal[rows], self.first[rows], self.second[rows])

@@ -51,9 +51,7 @@ class NormalEquations:
         self.layout, self.structure = layout, structure
         rows = [structure.count(level) for level in LEVELS]
         width = layout.width
-        self.hessian = {
-            (a, b): like.new_zeros(rows[a], width[a], width[b]) for a in LEVELS for b in LEVELS if b >= a
-        }
+        self.hessian = {(a, b): like.new_zeros(rows[a], width[a], width[b]) for a in LEVELS for b in LEVELS if b >= a}
         self.gradient = [like.new_zeros(rows[a], width[a]) for a in LEVELS]
         self.bands = None
         if chained:
@@ -120,7 +118,9 @@ class NormalEquations:
             own = damping[self.structure.owner(level, PERSON)][:, None]
             diagonal = torch.diagonal(h[level, level], dim1=1, dim2=2)
             diagonal += own * diagonal + torch.finfo(diagonal.dtype).tiny
-        solved_picture = _cholesky(h[PICTURE, PICTURE], torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON], g[PICTURE][..., None]], -1))
+        solved_picture = _cholesky(
+            h[PICTURE, PICTURE], torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON], g[PICTURE][..., None]], -1)
+        )
         self._reduce(h, g, PICTURE, solved_picture)
         right = torch.cat([h[MOMENT, PERSON], g[MOMENT][..., None]], -1)
         solved_moment = self._solve_moments(h[MOMENT, MOMENT], right)

@@ -137,9 +137,7 @@ def solve(problem: Problem, config: SolverConfig) -> Solution:
     return Solution(state, energy, steps, converged, torch.stack(trace))
 
 
-def _gain_ratio(
-    lowered_by: Tensor, equations: NormalEquations, step: Mapping[str, Tensor], damping: Tensor
-) -> Tensor:
+def _gain_ratio(lowered_by: Tensor, equations: NormalEquations, step: Mapping[str, Tensor], damping: Tensor) -> Tensor:
     """(persons,) real over predicted decrease; the prediction is the quadratic model's at the damped step."""
     layout, structure = equations.layout, equations.structure
     predicted = torch.zeros_like(lowered_by)

@@ -105,7 +105,7 @@ def test_a_flame_folder_fits_a_photo(open_head: FlameAssets, tmp_path: Path) -> 
     """From the files to the preview, without masks, lids or texture coordinates."""
     write_pickle(tmp_path / "flame" / "generic_model.pkl", flame_arrays(open_head))
     write_embedding(tmp_path / "flame", known_105(open_head))
-    tools = build_tools(str(tmp_path / "flame"), FitConfig(), CPU)
+    tools = build_tools(FitRunConfig(flame=str(tmp_path / "flame")), CPU)
     config = FitDatasetConfig(inputs="", out="")
     faces = observe(Frame(astronaut(), "a.jpg", "a.jpg"), tools.detector(), config)
     (fitted,) = fit_faces(faces, tools, config.quality)
@@ -118,7 +118,7 @@ def test_a_flame_folder_fits_a_photo(open_head: FlameAssets, tmp_path: Path) -> 
 def test_without_embedding_the_error_says_what_to_put_where(tmp_path: Path) -> None:
     model_file = write_pickle(tmp_path / "generic_model.pkl", head_arrays())
     with pytest.raises(UserError, match=r"put mediapipe_landmark_embedding\.npz .* beside the model file") as error:
-        build_tools(str(model_file), FitConfig(), CPU)
+        build_tools(FitRunConfig(flame=str(model_file)), CPU)
     assert str(tmp_path) in str(error.value)
     assert "Landmark Embedding" in str(error.value)
 

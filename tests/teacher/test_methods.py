@@ -12,7 +12,7 @@ from shared.evaluate.score import inner_landmark_error
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.synthetic.heads import HeadPainter, HeadRanges, RenderedHead
-from teacher import landmark_method
+from teacher import methods
 from teacher.pipeline import UnfittedFace
 
 
@@ -58,6 +58,6 @@ def test_the_principal_point_of_the_camera_is_used(method: Method, head: Rendere
 
 def test_no_face_and_a_fit_that_breaks(method: Method, head: RenderedHead, monkeypatch: pytest.MonkeyPatch) -> None:
     assert method(Picture("x", np.zeros((200, 200, 3), np.uint8), None)) is None
-    monkeypatch.setattr(landmark_method, "fit_faces", lambda faces, *rest: [UnfittedFace(faces[0])])
-    with pytest.raises(landmark_method.BrokenFitError, match="could not work"):
+    monkeypatch.setattr(methods, "fit_faces", lambda faces, *rest: [UnfittedFace(faces[0])])
+    with pytest.raises(methods.BrokenFitError, match="could not work"):
         method(Picture("x", head.image, None))

@@ -1,4 +1,4 @@
-"""The teacher with landmarks alone, as `shared.evaluate` takes methods: the floor that dense evidence must beat."""
+"""The teacher as `shared.evaluate` takes methods, and with landmarks alone: the floor that dense evidence must beat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from shared.config import FitConfig, ObserveConfig, QualityConfig
+from shared.config import FitRunConfig
 from shared.device import choose_device
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
@@ -21,16 +21,25 @@ class BrokenFitError(Exception):
 
 
 def landmarks() -> Method:
-    """The landmark fit of the open head. Without a camera it takes the focal length that `ObserveConfig` assumes."""
-    tools = build_tools(None, FitConfig(), choose_device("cpu"))
-    detector, observing, limits = tools.detector(), ObserveConfig(), QualityConfig()
-    model, assets = tools.model, tools.model.assets
+    """The fit to landmarks alone."""
+    return method(FitRunConfig(prior="none"))
+
+
+def teacher() -> Method:
+    """The fit to what the shipped prior sees, and landmarks."""
+    return method(FitRunConfig())
+
+
+def method(config: FitRunConfig) -> Method:
+    """A fit as it is configured. Without a camera it takes the focal length that `ObserveConfig` assumes."""
+    tools = build_tools(config, choose_device(config.device))
+    detector, model, assets = tools.detector(), tools.model, tools.model.assets
 
     def reconstruct(picture: Picture) -> Reconstruction | None:
-        faces = observe(Frame(picture.image, picture.id, path=""), detector, observing)
+        faces = observe(Frame(picture.image, picture.id, path=""), detector, config)
         if not faces:
             return None
-        (fitted,) = fit_faces([_with_camera(faces[0], picture.camera)], tools, limits)
+        (fitted,) = fit_faces([_with_camera(faces[0], picture.camera)], tools, config.quality)
         if not isinstance(fitted, FittedFace):
             raise BrokenFitError(fitted.failures[0].reason)
         with torch.no_grad():
