@@ -123,9 +123,7 @@ class FitRunConfig(ObserveConfig):
     """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    prior: str = option(
-        "auto", "network that sees the face: auto (the shipped one, if of this head), a weight file, none"
-    )
+    prior: str = option("auto", "network that sees the face: auto (the shipped one if of this head), a file, or none")
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)

@@ -13,7 +13,10 @@ from shared.records import TensorRecord
 
 @dataclass(frozen=True)
 class DenseEvidence(TensorRecord):
-    """Where N vertices of the head are seen and which way the surface faces there; a deviation is infinite where not."""
+    """Where N vertices of the head are seen, and which way the surface faces there.
+
+    A vertex that is not seen has infinite deviations, and any finite values.
+    """
 
     pixel_px: Tensor  # (..., N, 2) crop pixels
     pixel_std_px: Tensor  # (..., N) standard deviation of the distance to the truth

@@ -1,7 +1,8 @@
 """Chosen surface points of a head, posed together with their analytic Jacobian.
 
-A surface point is a fixed mix of vertices, barycentric where they are the corners of a triangle, and linear blend skinning is linear in the vertices once
-the joints' transforms are known. So a point is a sum over joints of "rotate the share that follows this joint":
+A surface point is a fixed mix of vertices, barycentric where they are the corners of a triangle, and linear blend
+skinning is linear in the vertices once the joints' transforms are known. So a point is a sum over joints of "rotate the
+share that follows this joint":
 
     x_p = sum_j R_j y_pj + w_pj t_j,     y_pj = share_pj (template + dirs codes + posedirs feature)
 
