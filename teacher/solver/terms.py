@@ -94,7 +94,7 @@ class ChainLinearisation:
 
 
 class ChainTerm(Protocol):
-    """A term between three moments or more that follow each other; it sees variables of MOMENT and PERSON, by moment."""
+    """A term between successive moments, three at least; it sees variables of MOMENT and PERSON, by moment."""
 
     def energy(self, values: Values, structure_person: Tensor) -> Tensor:
         """(T,) the energy, each share at the middle one of its moments."""

@@ -12,7 +12,7 @@ import torch
 from scipy.sparse import csc_matrix
 from skimage.data import astronaut
 
-from shared.config import FitConfig, FitDatasetConfig
+from shared.config import FitConfig, FitDatasetConfig, FitRunConfig
 from shared.flame.assets import load_flame
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_EYE_CORNERS, OUTER_LIPS, RIGHT_LIDS
