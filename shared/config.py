@@ -57,9 +57,44 @@ class FitConfig:
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
+    acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")
     basis_tolerance_m: float = option(4e-4, "codes that move what is seen by less than this (rms, metres) stay zero")
     dense: DenseConfig = field(default_factory=DenseConfig)
     solver: SolverConfig = field(default_factory=SolverConfig)
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """A clip as one problem."""
+
+    identity_frames: int = option(32, "frames, spread over the clip, that the identity is found from")
+    window: int = option(128, "frames that are fitted at once")
+    overlap: int = option(24, "frames that neighbouring windows share")
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "identity_frames", "window")
+        if not 0 <= self.overlap < self.window:
+            raise ValueError(f"overlap must lie in 0 to window - 1, got {self.overlap} of {self.window}")
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """The paper's recipe, section 3.3: Adam on 2D vertices and rendered normals."""
+
+    steps: int = option(500, "of Adam")
+    weight_vertex: float = option(2000.0, "lambda_uv")
+    weight_normal: float = option(200.0, "lambda_n")
+    weight_identity: float = option(0.15, "lambda_id, on the distance to the first identity")
+    weight_expression: float = option(0.01, "lambda_ex")
+    gate_uv: float = option(0.00707, "UV distance beyond which a vertex has no pixel: square root of 5e-5")
+    gate_px: float = option(20.0, "pixels of a 256 px crop beyond which a vertex is let go")
+    gate_normal: float = option(0.33, "mean difference of a normal's coordinates beyond which a pixel is let go")
+    rate_shape: float = option(1e-3, "learning rate")
+    rate_expression: float = option(3e-3, "learning rate")
+    rate_rotation: float = option(5e-3, "learning rate of head and jaw")
+    rate_neck: float = option(1e-3, "learning rate")
+    rate_translation: float = option(1e-3, "learning rate")
+    rate_eyelids: float = option(2e-3, "learning rate")
 
 
 @dataclass(frozen=True)

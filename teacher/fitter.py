@@ -12,20 +12,33 @@ from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
-from shared.flame.points import ROTATIONS
+from shared.flame.points import ROTATIONS, FlamePoints
+from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
+from shared.records import TensorRecord
 from teacher.dense_evidence import PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.head_variables import manifold_of, pose_points, to_params
 from teacher.initialise import pose_from_landmarks
-from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence
+from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence, mediapipe_embedding
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
+from teacher.residuals.motion import MotionTerm
 from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.robust import PseudoHuber
 from teacher.solver.levenberg import Problem, Solution, solve
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
-from teacher.solver.terms import Term, Variable
+from teacher.solver.terms import ChainTerm, Term, Variable
+
+_MOTION_STRIDE = 8
+
+
+@dataclass(frozen=True)
+class Motion(TensorRecord):
+    """How moments follow each other in a clip."""
+
+    follows: Tensor  # (T,) bool: one frame after the moment before, in the same shot
+    rate_hz: float  # frames a second
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,7 @@ class HeadFitter:
         self.landmarks = landmarks.with_basis(self.basis)
         self.dense = None if dense is None else dense.with_basis(self.basis)
         self._size = SizeFunctional.of(self.landmarks.points)
+        self._skin = self._points_of_motion()
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
         """Fit every row of the evidence, each as another person. The result of a row does not depend on the others.
@@ -71,14 +85,25 @@ class HeadFitter:
         structure = Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device)
         return self.fit_together(evidence, structure)
 
-    def fit_together(self, evidence: FaceEvidence, structure: Structure) -> FitResult:
-        """Fit pictures that share persons and moments, a row each."""
+    def fit_together(
+        self, evidence: FaceEvidence, structure: Structure, identity: Tensor | None = None, motion: Motion | None = None
+    ) -> FitResult:
+        """Fit pictures that share persons and moments, a row each; arguments as in `problem`."""
         _check(evidence)
-        problem = self.problem(evidence, structure)
+        problem = self.problem(evidence, structure, identity, motion)
         return self.result(solve(problem, self.config.solver), problem, evidence)
 
-    def problem(self, evidence: FaceEvidence, structure: Structure) -> Problem:
-        """The energy of the evidence, and its unknowns at their closed-form initial values."""
+    def problem(
+        self, evidence: FaceEvidence, structure: Structure, identity: Tensor | None = None, motion: Motion | None = None
+    ) -> Problem:
+        """The energy of the evidence, and its unknowns at their closed-form initial values.
+
+        Args:
+            evidence: (N) rows.
+            structure: which of them share persons and moments.
+            identity: (G, S) shape codes that are known; they stay.
+            motion: how the moments follow each other in time; None: in no way.
+        """
         config, sizes, start = self.config, self.basis.sizes, self._start(evidence)
         like = evidence.landmarks_px
 
@@ -96,9 +121,7 @@ class HeadFitter:
             LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.matrix.shape[1]), PICTURE),
         }
         terms: list[Term] = [
-            self.landmarks.term(
-                like, evidence.camera, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)
-            ),
+            self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
             ShapePrior(self._size, const(0.0, PERSON, sizes.shape), const(config.shape_std, PERSON, sizes.shape)),
             ExpressionPrior(self._size, const(config.expression_std, MOMENT, sizes.expression)),
         ]
@@ -121,7 +144,14 @@ class HeadFitter:
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
         variables = {name: Variable(value, manifold_of(name), level) for name, (value, level) in values.items()}
-        return Problem(structure, variables, terms)
+        if identity is not None:
+            known = (identity.to(like) @ self.basis.shape).contiguous()
+            variables["shape"] = Variable(known, manifold_of("shape"), PERSON, free=False)
+        chains: list[ChainTerm] = []
+        if motion is not None and structure.count(MOMENT) > 2:
+            std_m = like.new_full((structure.count(MOMENT),), config.acceleration_std / motion.rate_hz**2)
+            chains.append(MotionTerm(self._skin, PseudoHuber(config.robust_threshold), motion.follows, std_m))
+        return Problem(structure, variables, terms, chains)
 
     def result(self, solution: Solution, problem: Problem, evidence: FaceEvidence) -> FitResult:
         """Parameters and what the quality gate needs, a row a picture."""
@@ -148,6 +178,13 @@ class HeadFitter:
         scale_px = landmarks.corner_distance_m * self._pixels_per_metre(evidence.camera, translation)
         facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root)
         return _Start(global_rot, translation, facing, scale_px)
+
+    def _points_of_motion(self) -> FlamePoints:
+        """Every eighth landmark off the face oval: they cover brows, lids, nose, lips and cheeks."""
+        _, embedding = mediapipe_embedding(self.model.assets)
+        rigid = self.landmarks.rigid.nonzero()[::_MOTION_STRIDE, 0].cpu()
+        some = LandmarkEmbedding(embedding.face_index[rigid], embedding.barycentric[rigid])
+        return FlamePoints.from_embedding(self.model, some).with_basis(self.basis)
 
     def _pixels_per_metre(self, camera: Camera, translation: Tensor) -> Tensor:
         """(N,) scale of the image at the head."""

@@ -14,7 +14,7 @@ from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, ou
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
-from shared.geometry.camera import Camera
+from teacher.evidence import FaceEvidence
 from teacher.residuals.bias import BiasModes
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
@@ -74,22 +74,21 @@ class LandmarkEvidence:
         """(N, 478, 2) -> (N, P, 2) those that this head has."""
         return landmarks_px[:, self.known]
 
-    def term(
-        self, landmarks_px: Tensor, camera: Camera, scale_px: Tensor, facing: Tensor, kernel: PseudoHuber
-    ) -> PixelTerm:
+    def term(self, evidence: FaceEvidence, scale_px: Tensor, facing: Tensor, kernel: PseudoHuber) -> PixelTerm:
         """Their term of the energy.
 
         Args:
-            landmarks_px: (N, 478, 2).
-            camera: (N) rows.
+            evidence: (N) rows.
             scale_px: (N,) pixels of the unit of noise.
             facing: (N, P) cosine between each point's side of the head and the way to the camera, at the first pose.
             kernel: of the distances.
         """
         hidden = ((FULL_TRUST - facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
         std_px = scale_px[:, None] * self.std * (1 + (self.hidden_factor - 1) * hidden)
-        target = self.target(landmarks_px)
-        return PixelTerm(self.points, self.modes, LANDMARK_BIAS, kernel, camera, target, std_px, scale_px)
+        if evidence.seen is not None:
+            std_px = torch.where(evidence.seen[:, None], std_px, torch.inf)
+        target = self.target(evidence.landmarks_px)
+        return PixelTerm(self.points, self.modes, LANDMARK_BIAS, kernel, evidence.camera, target, std_px, scale_px)
 
     def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
         """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""

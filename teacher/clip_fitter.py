@@ -1,0 +1,67 @@
+"""A clip as one problem: one identity, and motion that is smooth from frame to frame.
+
+Any number of frames in bounded memory: the identity is found from frames that are spread over the clip, all at once
+(Schur complement); then pose and expression of all frames in windows that overlap, each window at once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shared.config import ClipConfig
+from shared.records import concatenate
+from teacher.evidence import FaceEvidence, FitResult
+from teacher.fitter import HeadFitter, Motion
+from teacher.solver.structure import Structure
+
+
+def fit_clip_jointly(fitter: HeadFitter, evidence: FaceEvidence, motion: Motion, config: ClipConfig) -> FitResult:
+    """Fit the frames of a clip, all of one person.
+
+    Args:
+        fitter: of the head.
+        evidence: (T) rows, one a frame; ``seen`` is False in frames without a face, which are bridged.
+        motion: (T) how the frames follow each other.
+        config: sizes of the windows.
+
+    Returns:
+        (T) rows. The shape is the same in all.
+
+    Raises:
+        ValueError: no frame shows a face.
+    """
+    count = len(evidence.landmarks_px)
+    seen = torch.ones(count, dtype=torch.bool) if evidence.seen is None else evidence.seen
+    if not bool(seen.any()):
+        raise ValueError("no frame shows a face")
+    identity = fit_identity(fitter, evidence[seen.nonzero()[:, 0]], config.identity_frames)
+    parts = []
+    for window, kept in windows(count, config.window, config.overlap):
+        rows = torch.arange(window.start, window.stop)
+        structure = Structure.of_one(torch.arange(len(rows)))
+        fitted = fitter.fit_together(evidence[rows], structure, identity, motion[rows])
+        parts.append(fitted[kept.start - window.start : kept.stop - window.start])
+    return concatenate(parts)
+
+
+def fit_identity(fitter: HeadFitter, evidence: FaceEvidence, count: int) -> Tensor:
+    """(1, S) shape codes of one person from ``count`` of the pictures (N rows), spread evenly over them."""
+    total = len(evidence.landmarks_px)
+    rows = torch.linspace(0, total - 1, min(count, total)).round().long().unique()
+    together = fitter.fit_together(evidence[rows], Structure.of_one(torch.arange(len(rows))))
+    return together.params.shape[:1]
+
+
+def windows(count: int, size: int, overlap: int) -> list[tuple[slice, slice]]:
+    """Windows over ``count`` frames, and which frames each one decides; neighbours overlap and meet in the middle."""
+    if count <= size:
+        return [(slice(0, count), slice(0, count))]
+    step = size - overlap
+    starts = [*range(0, count - size, step), count - size]
+    ends = [start + size for start in starts]
+    meet = [0, *((end + start) // 2 for end, start in zip(ends[:-1], starts[1:], strict=True)), count]
+    return [
+        (slice(start, end), slice(low, high))
+        for start, end, low, high in zip(starts, ends, meet[:-1], meet[1:], strict=True)
+    ]
