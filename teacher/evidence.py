@@ -31,9 +31,7 @@ class FaceEvidence(TensorRecord):
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's points in crop pixels
     camera: Camera  # crop camera, world frame as in `Camera.at_origin`; its intrinsics are taken as known
     dense: DenseEvidence | None = None  # at the fitter's vertices
-    seen: Tensor | None = (
-        None  # (...) bool: False where there is no face, and the values say nothing; None: all are seen
-    )
+    seen: Tensor | None = None  # (...) bool: False where there is no face; the rest then says nothing. None: all seen
 
 
 @dataclass(frozen=True)
