@@ -78,6 +78,21 @@ class ClipConfig:
 
 
 @dataclass(frozen=True)
+class FocalConfig:
+    """The search for a focal length that is not known."""
+
+    shortest_35mm: float = option(20.0, "first focal length that is tried, as 35 mm equivalent")
+    longest_35mm: float = option(130.0, "last one")
+    steps: int = option(6, "how many are tried, evenly on a log scale")
+    typical_35mm: float = option(45.0, "the most frequent one")
+    log_std: float = option(0.5, "standard deviation of its logarithm")
+
+    def __post_init__(self) -> None:
+        if self.steps < 3 or not 0 < self.shortest_35mm < self.longest_35mm:
+            raise ValueError("needed: steps >= 3, 0 < shortest_35mm < longest_35mm")
+
+
+@dataclass(frozen=True)
 class ReferenceConfig:
     """The paper's recipe, section 3.3: Adam on 2D vertices and rendered normals."""
 
