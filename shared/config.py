@@ -67,6 +67,7 @@ class FitConfig:
 class ClipConfig:
     """A clip as one problem."""
 
+    bridge_s: float = option(1.0, "a face that is lost for so long at most is bridged")
     identity_frames: int = option(32, "frames, spread over the clip, that the identity is found from")
     window: int = option(128, "frames that are fitted at once")
     overlap: int = option(24, "frames that neighbouring windows share")
@@ -192,6 +193,7 @@ class FitInputConfig(FitRunConfig):
     out: str = option("???", "folder for the results")
     morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
     meshes: bool = option(False, "for a clip: write a mesh of every frame")
+    clip: ClipConfig = field(default_factory=ClipConfig)
 
 
 @dataclass(frozen=True)

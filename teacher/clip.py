@@ -1,10 +1,7 @@
-"""A clip, frame by frame: each frame is fitted on its own."""
+"""A clip: watched once, fitted as one problem, drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,96 +12,82 @@ from shared.config import FitInputConfig
 from shared.export.mesh_files import write_ply
 from shared.export.npz import write_params
 from shared.files import write_atomically
-from shared.images.decode import Frame, InputError
+from shared.images.decode import InputError
 from shared.images.source import InputRef, iter_frames
 from shared.images.video import frame_rate
 from shared.runtime import UserError
-from teacher.observe import observe
-from teacher.pipeline import FittedFace, Tools, fit_faces
+from teacher.clip_fitter import fit_clip_jointly
+from teacher.fitter import Motion
+from teacher.pipeline import FittedFace, Tools, judged
 from teacher.results import draw_overlay, extras, parameters
-
-FrameFit = tuple[int, float, FittedFace]  # frame number, seconds, its largest face
+from teacher.watch import WatchedClip, bridge, watch
 
 
 def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
-    """Fit the largest face of every frame; write the overlay clip, the parameters (leading T), and meshes if asked.
+    """Fit the largest face of every frame, as one person; write the overlay clip, the parameters (leading T), meshes.
 
-    Frames without a usable face keep their picture in the overlay and have no row in ``params.npz``; its ``frame`` and
-    ``time_s`` say which rows there are. UserError if the clip cannot be read or holds no face.
+    Frames without a face between frames with one are bridged; ``seen`` in ``params.npz`` is False there. Other frames
+    without a face have no row; ``frame`` and ``time_s`` say which rows there are. UserError if the clip cannot be read
+    or shows no face.
     """
     if config.faces != "largest":
         raise UserError("faces=all is for pictures: in a clip nothing says yet which face is whose")
-    out, kept, files = Path(config.out), [], []
-    rate = frame_rate(ref.path) / config.frame_step
-    overlay_path = write_atomically(out / "overlay.mp4", lambda path: _run(ref, config, tools, path, rate, kept, files))
-    if not kept:
-        overlay_path.unlink()
-        raise UserError(f"input={ref.path}: no usable face was found in any frame")
-    faces = [face for _, _, face in kept]
-    params, camera = parameters(faces)
+    out, rate = Path(config.out), frame_rate(ref.path) / config.frame_step
+    watched = watch(ref, config, tools)
+    clip = bridge(watched, round(config.clip.bridge_s * rate))
+    if clip is None:
+        raise UserError(f"input={ref.path}: no face was found in any frame")
+    motion = Motion(clip.follows.to(tools.device), rate)
+    result = fit_clip_jointly(tools.fitter, clip.evidence.to(tools.device), motion, config.clip)
+    fitted = judged(clip.faces, result, tools, config.quality)
+    files = [_write_overlay(ref, config, tools, clip, fitted, rate)]
+    params, camera = parameters(fitted)
     more = {
-        "frame": np.array([number for number, _, _ in kept], np.int64),
-        "time_s": np.array([seconds for _, seconds, _ in kept]),
+        "frame": np.array(clip.numbers, np.int64),
+        "time_s": np.array(clip.times_s),
+        "seen": clip.seen.numpy(),
+        "follows": clip.follows.numpy(),
     }
-    params_path = write_params(out / "params.npz", params, camera, extras(faces, tools.model.assets) | more)
-    errors = [face.verdict.measures.landmark_error for face in faces]
-    doubtful = sum(bool(face.failures) for face in faces)
-    print(
-        f"{ref.id}: {len(kept)} frames with a face, median landmark error {np.median(errors):.2%} of the eye distance"
-    )
+    files.append(write_params(out / "params.npz", params, camera, extras(fitted, tools.model.assets) | more))
+    if config.meshes:
+        for number, one in zip(clip.numbers, fitted, strict=True):
+            files.append(write_ply(out / "meshes" / f"{number:06d}.ply", one.verts_m, tools.model.assets.faces))
+    _tell(ref, len(watched), clip, fitted)
+    return files
+
+
+def _tell(ref: InputRef, count: int, clip: WatchedClip, fitted: list[FittedFace]) -> None:
+    seen = [one for one, found in zip(fitted, clip.seen.tolist(), strict=True) if found]
+    error = np.median([one.verdict.measures.landmark_error for one in seen])
+    shots = int((~clip.follows).sum())
+    print(f"{ref.id}: {len(seen)} of {count} frames show a face, {len(fitted) - len(seen)} are bridged, {shots} shots")
+    print(f"  landmark error {error:.2%} of the eye distance (median)")
+    doubtful = [one for one in seen if one.failures]
     if doubtful:
-        print(f"  doubtful in {doubtful} frames, such as: {next(f for f in faces if f.failures).failures[0].reason}")
-    return [overlay_path, params_path, *files]
+        print(f"  doubtful in {len(doubtful)} frames, such as: {doubtful[0].failures[0].reason}")
 
 
-def _run(
-    ref: InputRef,
-    config: FitInputConfig,
-    tools: Tools,
-    video: Path,
-    rate: float,
-    kept: list[FrameFit],
-    files: list[Path],
-) -> None:
-    detector, assets = tools.detector(), tools.model.assets
+def _write_overlay(
+    ref: InputRef, config: FitInputConfig, tools: Tools, clip: WatchedClip, fitted: list[FittedFace], rate: float
+) -> Path:
+    heads = dict(zip(clip.numbers, fitted, strict=True))
+    path = Path(config.out) / "overlay.mp4"
+    return write_atomically(path, lambda partial: _draw(ref, config.frame_step, tools, heads, partial, rate))
+
+
+def _draw(ref: InputRef, step: int, tools: Tools, heads: dict[int, FittedFace], path: Path, rate: float) -> None:
     writer: cv2.VideoWriter | None = None
     try:
-        for frames in _batches(ref, config):
-            seen = [observe(frame, detector, config)[:1] for frame in frames]
-            fits = iter(fit_faces([face for faces in seen for face in faces], tools, config.quality))
-            for frame, faces in zip(frames, seen, strict=True):
-                outcomes = [next(fits) for _ in faces]
-                fitted = [one for one in outcomes if isinstance(one, FittedFace) and one.is_finite]
-                picture = draw_overlay(frame, fitted, assets)
-                writer = writer or _open(video, rate, frame.size)
-                writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-                for one in fitted:
-                    kept.append((frame.index, frame.time_s or 0.0, _without_pictures(one)))
-                    if config.meshes:
-                        path = Path(config.out) / "meshes" / f"{frame.index:06d}.ply"
-                        files.append(write_ply(path, one.verts_m, assets.faces))
-    except InputError as error:
-        if not kept:
-            raise UserError(f"input={ref.path}: {error.reason}") from error
-        print(f"warning: {ref.path}: {error.reason}; the frames before are kept")
+        for frame in tqdm(iter_frames(ref, step), desc="drawing", unit="frame", dynamic_ncols=True):
+            here = [heads[frame.index]] if frame.index in heads else []
+            picture = draw_overlay(frame, [one for one in here if one.is_finite], tools.model.assets)
+            writer = writer or _open(path, rate, frame.size)
+            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except InputError:
+        pass  # the damaged end, which was said when the clip was watched
     finally:
         if writer is not None:
             writer.release()
-    if writer is None:
-        raise UserError(f"input={ref.path}: no frame could be read")
-
-
-def _without_pictures(one: FittedFace) -> FittedFace:
-    """What is kept of each frame: a long clip has tens of thousands."""
-    return replace(one, face=replace(one.face, crop_image=one.face.crop_image[:0]), verts_m=one.verts_m[:0])
-
-
-def _batches(ref: InputRef, config: FitInputConfig) -> Iterator[list[Frame]]:
-    frames = iter_frames(ref, config.frame_step)
-    with tqdm(unit="frame", dynamic_ncols=True) as bar:
-        while batch := list(islice(frames, config.batch_size)):
-            yield batch
-            bar.update(len(batch))
 
 
 def _open(path: Path, rate: float, size: tuple[int, int]) -> cv2.VideoWriter:

@@ -43,7 +43,7 @@ def search_focal(
 
 
 def parabola_minimum(places: Tensor, values: Tensor) -> Tensor:
-    """(B,) where the parabola through the lowest of (B, K) values and its neighbours is lowest; places (K,) are even."""
+    """(B,) where the parabola through the lowest of (B, K) values and its neighbours is lowest; places (K,) even."""
     lowest = values.argmin(-1, keepdim=True)
     inner = lowest.clamp(1, len(places) - 2)
     low, here, high = (values.gather(-1, inner + step)[..., 0] for step in (-1, 0, 1))

@@ -114,12 +114,22 @@ def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig
         return [outcome for face in faces for outcome in fit_faces([face], tools, limits)]
 
 
-def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> FaceEvidence:
+    """What is seen of faces, one a row: landmarks, and what the prior says of them. On the CPU."""
     evidence = batch_evidence(faces)
-    if tools.prior is not None:
-        seen = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
-        evidence = replace(evidence, dense=tools.prior.evidence(seen))
-    result = tools.fitter.fit(evidence.to(tools.device)).detach()
+    if tools.prior is None:
+        return evidence
+    seen = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
+    return replace(evidence, dense=tools.prior.evidence(seen))
+
+
+def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+    return judged(faces, tools.fitter.fit(evidence_of(faces, tools).to(tools.device)), tools, limits)
+
+
+def judged(faces: Sequence[ObservedFace], result: FitResult, tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+    """Fits, one a row, with their meshes and what the gate says of them."""
+    result = result.detach()
     with torch.no_grad():
         posed = tools.model(result.params)
     result, posed = result.to("cpu"), posed.to("cpu")
