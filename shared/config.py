@@ -197,6 +197,22 @@ class FitInputConfig(FitRunConfig):
 
 
 @dataclass(frozen=True)
+class FitViewsConfig(FitRunConfig):
+    """`teacher/fit_views.py`: several pictures of one person."""
+
+    inputs: str = option("???", "folder of pictures, or a text file of paths; the largest face of each counts")
+    out: str = option("???", "folder for the results")
+    one_moment: bool = option(False, "the pictures were taken at once, so that they share the expression")
+    cameras: str | None = option(None, "JSON file with the cameras of the pictures, docs/views.md; None: not known")
+    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cameras is not None and not self.one_moment:
+            raise ValueError("cameras= is for pictures of one moment: give one_moment=true")
+
+
+@dataclass(frozen=True)
 class FitDatasetConfig(FitRunConfig):
     """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.config import ClipConfig
 from shared.records import concatenate
 from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import HeadFitter, Motion
+from teacher.fitter import Case, HeadFitter, Motion
 from teacher.solver.structure import Structure
 
 
@@ -40,7 +40,7 @@ def fit_clip_jointly(fitter: HeadFitter, evidence: FaceEvidence, motion: Motion,
     for window, kept in windows(count, config.window, config.overlap):
         rows = torch.arange(window.start, window.stop)
         structure = Structure.of_one(torch.arange(len(rows)))
-        fitted = fitter.fit_together(evidence[rows], structure, identity, motion[rows])
+        fitted = fitter.fit_together(evidence[rows], Case(structure, identity=identity, motion=motion[rows]))
         parts.append(fitted[kept.start - window.start : kept.stop - window.start])
     return concatenate(parts)
 
@@ -49,7 +49,7 @@ def fit_identity(fitter: HeadFitter, evidence: FaceEvidence, count: int) -> Tens
     """(1, S) shape codes of one person from ``count`` of the pictures (N rows), spread evenly over them."""
     total = len(evidence.landmarks_px)
     rows = torch.linspace(0, total - 1, min(count, total)).round().long().unique()
-    together = fitter.fit_together(evidence[rows], Structure.of_one(torch.arange(len(rows))))
+    together = fitter.fit_together(evidence[rows], Case(Structure.of_one(torch.arange(len(rows)))))
     return together.params.shape[:1]
 
 

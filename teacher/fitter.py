@@ -42,6 +42,16 @@ class Motion(TensorRecord):
 
 
 @dataclass(frozen=True)
+class Case:
+    """Which unknowns pictures share, and what is known beforehand."""
+
+    structure: Structure
+    pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
+    identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
+    motion: Motion | None = None  # None: the moments follow each other in no way
+
+
+@dataclass(frozen=True)
 class _Start:
     """The closed-form first guess, a row a picture."""
 
@@ -83,41 +93,32 @@ class HeadFitter:
         Raises ValueError where the evidence has no rows, no batch dimension or numbers that are not finite.
         """
         structure = Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device)
-        return self.fit_together(evidence, structure)
+        return self.fit_together(evidence, Case(structure))
 
-    def fit_together(
-        self, evidence: FaceEvidence, structure: Structure, identity: Tensor | None = None, motion: Motion | None = None
-    ) -> FitResult:
-        """Fit pictures that share persons and moments, a row each; arguments as in `problem`."""
+    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+        """Fit pictures that share persons and moments, a row each."""
         _check(evidence)
-        problem = self.problem(evidence, structure, identity, motion)
+        problem = self.problem(evidence, case)
         return self.result(solve(problem, self.config.solver), problem, evidence)
 
-    def problem(
-        self, evidence: FaceEvidence, structure: Structure, identity: Tensor | None = None, motion: Motion | None = None
-    ) -> Problem:
-        """The energy of the evidence, and its unknowns at their closed-form initial values.
-
-        Args:
-            evidence: (N) rows.
-            structure: which of them share persons and moments.
-            identity: (G, S) shape codes that are known; they stay.
-            motion: how the moments follow each other in time; None: in no way.
-        """
+    def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
+        """The energy of the evidence (N rows), and its unknowns at their closed-form initial values."""
+        structure, pose = case.structure, case.pose_level
         config, sizes, start = self.config, self.basis.sizes, self._start(evidence)
         like = evidence.landmarks_px
 
         def const(value: float | tuple[float, ...], level: int, size: int) -> Tensor:
             return like.new_tensor(value).expand(structure.count(level), size)
 
-        first = _first_of(structure.moment)  # a moment starts from its first picture
+        # A moment starts from its first picture.
+        first = _first_of(structure.moment) if pose == MOMENT else slice(None)
         values = {
             "shape": (const(0.0, PERSON, sizes.shape), PERSON),
             "expression": (const(0.0, MOMENT, sizes.expression), MOMENT),
             "eyelids": (const(0.0, MOMENT, 2), MOMENT),
             **{name: (const(0.0, MOMENT, 3), MOMENT) for name in ROTATIONS},
-            "global_rot": (start.global_rot[first], MOMENT),
-            "translation": (start.translation[first], MOMENT),
+            "global_rot": (start.global_rot[first], pose),
+            "translation": (start.translation[first], pose),
             LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.matrix.shape[1]), PICTURE),
         }
         terms: list[Term] = [
@@ -144,10 +145,11 @@ class HeadFitter:
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
         variables = {name: Variable(value, manifold_of(name), level) for name, (value, level) in values.items()}
-        if identity is not None:
-            known = (identity.to(like) @ self.basis.shape).contiguous()
+        if case.identity is not None:
+            known = (case.identity.to(like) @ self.basis.shape).contiguous()
             variables["shape"] = Variable(known, manifold_of("shape"), PERSON, free=False)
         chains: list[ChainTerm] = []
+        motion = case.motion
         if motion is not None and structure.count(MOMENT) > 2:
             std_m = like.new_full((structure.count(MOMENT),), config.acceleration_std / motion.rate_hz**2)
             chains.append(MotionTerm(self._skin, PseudoHuber(config.robust_threshold), motion.follows, std_m))

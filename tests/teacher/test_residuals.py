@@ -12,7 +12,7 @@ from shared.config import DenseConfig, FitConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.fitter import HeadFitter
+from teacher.fitter import Case, HeadFitter
 from teacher.landmark_evidence import LANDMARK_BIAS
 from teacher.residuals.codes import ExpressionPrior, ShapePrior
 from teacher.residuals.normals import NormalTerm
@@ -51,7 +51,7 @@ def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]
         normal_std=0.1 + torch.rand(BATCH, count, generator=generator).double(),
     )
     evidence = FaceEvidence(marks + 8 * randn(BATCH, 478, 2), camera, dense)
-    problem = fitter.problem(evidence, Structure.photos(BATCH))
+    problem = fitter.problem(evidence, Case(Structure.photos(BATCH)))
     values = {n: v + 0.2 * randn(*v.shape) for n, v in problem.values().items()}
     values["translation"] = torch.tensor([[0.01, -0.02, -0.8]]).double().expand(BATCH, 3)
     return problem, values

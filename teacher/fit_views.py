@@ -1,0 +1,29 @@
+"""Fit one person to several pictures at once: views of one moment, or a collection of photos."""
+
+from __future__ import annotations
+
+from shared.config import FitViewsConfig
+from shared.device import choose_device, one_thread
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = """
+python teacher/fit_views.py inputs=photos_of_one_person out=runs/person
+python teacher/fit_views.py inputs=rig out=runs/moment one_moment=true cameras=rig/cameras.json
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, fit, tell."""
+    config = load_config(FitViewsConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from teacher.pipeline import build_tools  # after the options, as these take seconds to import
+    from teacher.views import fit_views
+
+    one_thread()
+    files = fit_views(config, build_tools(config, choose_device(config.device)))
+    print(f"files: {len(files)} in {config.out}, such as {files[0]}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
