@@ -7,7 +7,7 @@ in one process; medians over the repeats. The loader is started anew for each re
 before the clock starts. Without a folder, a few portraits are rendered first.
 
 Inference: the compact network with its confidences, from the picture in memory: the crop with the landmarks' maps, and
-the network; medians. The published network only on a GPU.
+the network, with both of its heads and with each alone; medians. The published network only on a GPU.
 """
 
 from __future__ import annotations
@@ -103,7 +103,11 @@ def training(options: dict[str, str], folder: Path, assets: FlameAssets) -> None
 def inference(options: dict[str, str], assets: FlameAssets) -> None:
     """Print milliseconds a picture."""
     size, device = int(options["size"]), choose_device(options["device"])
-    compact = build_network("compact", CompactConfig(size=size), "crop", assets)
+    kinds = {"": {}, ", maps alone": {"points": 0}, ", points alone": {"maps": False}}
+    compact = {
+        name: build_network("compact", CompactConfig(size=size, **changes), "crop", assets)
+        for name, changes in kinds.items()
+    }
     mapper, landmarks = LandmarkMapper.of(assets), _landmarks(assets)
     picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
 
@@ -113,7 +117,9 @@ def inference(options: dict[str, str], assets: FlameAssets) -> None:
     repeats = 4 * int(options["repeats"])
     cutting = _median_ms(lambda: cut(size), repeats)
     print(f"\ncrop of {size} px with landmark maps: {cutting:.2f} ms")
-    rows: list[tuple[str, PriorNetwork, PriorInput]] = [(f"compact, {size} px", compact, cut(size))]
+    rows: list[tuple[str, PriorNetwork, PriorInput]] = [
+        (f"compact, {size} px{name}", network, cut(size)) for name, network in compact.items()
+    ]
     if device.type == "cuda":
         vit = build_network("vit", VitConfig(pretrained="none"), "crop", None)
         rows.append((f"vit-base, {vit.size} px", vit, cut(vit.size)))

@@ -72,8 +72,11 @@ def _map_terms(maps: PriorMaps, target: TargetMaps, hidden: float) -> tuple[dict
     if maps.part_logits is not None:
         known = target.part != UNKNOWN_PART
         wanted = torch.where(known, target.part, 0).long()
-        weight = known * torch.tensor(_PART_WEIGHTS, device=wanted.device)[wanted]
-        terms["part"] = _mean(functional.cross_entropy(maps.part_logits, wanted, reduction="none"), weight)
+        by_part = torch.tensor(_PART_WEIGHTS, device=wanted.device)
+        # Under weights w the best logits are those of w p(part): with log w added here, the network's own are of p, and
+        # thin parts come out as thin as they are (Menon et al., "Long-tail learning via logit adjustment", 2021).
+        logits = maps.part_logits + by_part.log()[:, None, None]
+        terms["part"] = _mean(functional.cross_entropy(logits, wanted, reduction="none"), known * by_part[wanted])
     return terms, doubts
 
 
