@@ -449,6 +449,35 @@ class PriorConvertConfig:
 
 
 @dataclass(frozen=True)
+class IdentityTrainConfig:
+    """`teacher/identity_train.py`: the network that tells identity from expression."""
+
+    out: str = option("???", "folder for the weights")
+    prior: str = option("default", "network whose features it sees: default (the shipped one) or a weight file")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    data: PriorDataConfig = field(default_factory=PriorDataConfig)
+    # Not mirrored: the mirror image of a head has other codes.
+    augment: PriorAugmentConfig = field(default_factory=lambda: PriorAugmentConfig(mirror=0.0, photometric=0.5))
+    passes: int = option(2, "times every portrait is looked at, cut anew each time")
+    batch_size: int = option(32, "crops the prior looks at together")
+    epochs: int = option(40, "of the training on what it said")
+    batch: int = option(256, "portraits a training step")
+    learning_rate: float = option(2e-3, "at its highest")
+    weight_decay: float = option(0.05, "of all weights")
+    weight_doubt: float = option(0.1, "likelihood of the spread, against the squared error")
+    tolerance_m: float = option(3e-4, "directions of shape that move the face by less than this (rms) are left out")
+    precision: Literal["fp32", "bf16"] = option("bf16", "of the prior; bf16: autocast")
+    workers: int = option(2, "processes that read and cut portraits")
+    seed: int = option(0, "of everything random")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "passes", "batch_size", "epochs", "batch")
+        if self.augment.mirror:
+            raise ValueError("augment.mirror must be 0: the mirror image of a head has other codes")
+
+
+@dataclass(frozen=True)
 class OverfitConfig:
     """`teacher/prior_overfit.py`: one person from many views, learned by heart."""
 

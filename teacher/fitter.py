@@ -42,12 +42,22 @@ class Motion(TensorRecord):
 
 
 @dataclass(frozen=True)
+class ExpectedShape:
+    """Shape codes of persons as a Gaussian along some directions, with N(0, 1) along all others."""
+
+    directions: Tensor  # (S, D) orthonormal
+    mean: Tensor  # (G, D)
+    std: Tensor  # (G, D)
+
+
+@dataclass(frozen=True)
 class Case:
     """Which unknowns pictures share, and what is known beforehand."""
 
     structure: Structure
     pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
     identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
+    expected: ExpectedShape | None = None  # of each person; None: the mean head
     motion: Motion | None = None  # None: the moments follow each other in no way
 
 
@@ -123,7 +133,7 @@ class HeadFitter:
         }
         terms: list[Term] = [
             self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
-            ShapePrior(self._size, const(0.0, PERSON, sizes.shape), const(config.shape_std, PERSON, sizes.shape)),
+            self._shape_prior(case, like),
             ExpressionPrior(self._size, const(config.expression_std, MOMENT, sizes.expression)),
         ]
         stds: dict[str, float | tuple[float, ...]] = {
@@ -172,6 +182,16 @@ class HeadFitter:
             steps=solution.steps[person],
             converged=solution.converged[person],
         )
+
+    def _shape_prior(self, case: Case, like: Tensor) -> ShapePrior:
+        """Around the mean head, or what is expected of each person."""
+        rows, basis = case.structure.count(PERSON), self.basis.shape
+        mean, covariance = like.new_zeros(rows, basis.shape[1]), torch.eye(basis.shape[1]).to(like).expand(rows, -1, -1)
+        if case.expected is not None:
+            seen = basis.T @ case.expected.directions  # (s, D)
+            mean = case.expected.mean @ seen.T
+            covariance = covariance + (seen * (case.expected.std**2 - 1)[:, None]) @ seen.T
+        return ShapePrior.around(self._size, mean, covariance, self.config.shape_std)
 
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]

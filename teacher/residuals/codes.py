@@ -16,7 +16,7 @@ from teacher.solver.terms import Linearisation, Values
 
 @dataclass(frozen=True)
 class ShapePrior(TensorRecord):
-    """``(shape - mean * size(shape)) / (std * size(shape))``.
+    """``W (shape / size(shape) - mean / size(mean))``, with ``W^T W`` the inverse covariance of the codes.
 
     One picture does not tell how large a head is: a smaller one, nearer, looks the same. Under a plain Gaussian prior
     the smaller head also needs smaller codes for the same deviations, so the most probable codes belong to a head that
@@ -27,12 +27,20 @@ class ShapePrior(TensorRecord):
     level: ClassVar[int] = PERSON
     size: SizeFunctional
     mean: Tensor  # (G, s) the most probable codes: zero, or what an identity network says
-    std: Tensor  # (G, s) standard deviation of each code, the weight of this term
+    whiten: Tensor  # (G, s, s) lower triangular, to standard deviations: the weight of this term
+
+    @staticmethod
+    def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ShapePrior:
+        """Codes are N(mean, std^2 covariance): (G, s), (G, s, s)."""
+        factor = torch.linalg.cholesky(covariance)
+        eye = torch.eye(factor.shape[-1]).to(factor).expand_as(factor)
+        return ShapePrior(size, mean, torch.linalg.solve_triangular(factor, eye, upper=False) / std)
 
     def residual(self, values: Values) -> Tensor:
         """(G, s) in standard deviations."""
         shape = values["shape"]
-        return (shape / self.size(shape) - self.mean / self.size(self.mean)) / self.std
+        off = shape / self.size(shape) - self.mean / self.size(self.mean)
+        return (self.whiten @ off[..., None])[..., 0]
 
     def energy(self, values: Values) -> Tensor:
         """(G,)"""
@@ -41,8 +49,8 @@ class ShapePrior(TensorRecord):
     def linearise(self, values: Values) -> Linearisation:
         """Jacobian by shape, dense through the size."""
         shape, size = values["shape"], self.size(values["shape"])
-        jacobian = torch.diag_embed(1 / (self.std * size))
-        jacobian = jacobian - (shape / (self.std * size**2))[..., None] * self.size.gradient
+        through_size = (self.whiten @ shape[..., None]) * self.size.gradient  # (G, s, s)
+        jacobian = self.whiten / size[..., None] - through_size / size[..., None] ** 2
         return Linearisation(self.residual(values), {"shape": jacobian})
 
 

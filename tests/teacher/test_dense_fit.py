@@ -17,7 +17,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from teacher.clip_fitter import windows
 from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.fitter import Case, HeadFitter
+from teacher.fitter import HeadFitter
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.solver.structure import Structure
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads

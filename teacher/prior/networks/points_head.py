@@ -99,7 +99,8 @@ class PointsHead(nn.Module):
         known = has_landmarks[:, None].to(landmarks_px.dtype)
         marks = (landmarks_px * (2 / self.size) - 1) * known[..., None]
         told = torch.cat([marks.flatten(1), known], 1)
-        state = self.mix(self.picture(self.summarise(self.pool(coarse)).flatten(1)) + self.landmarks(told))
+        pooled = self.summarise(self.pool(coarse)).flatten(1)
+        state = self.mix(self.picture(pooled) + self.landmarks(told))
         with torch.autocast(marks.device.type, enabled=False):  # 16 bits are half a pixel
             affine_view = self.places @ (self.to_affine @ marks)
         guess = torch.where(known[..., None] > 0, affine_view, self.rest)
@@ -116,6 +117,7 @@ class PointsHead(nn.Module):
             log_var=told_last[..., 2].clamp(*_LOG_VAR),
             visible_logit=told_last[..., 3],
             coarse_px=(first + 1) * (self.size / 2),
+            summary=torch.cat([pooled, state], 1).float(),
         )
 
 

@@ -1,0 +1,36 @@
+"""Train the network that tells identity from expression, on what a prior says of portraits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from shared.config import IdentityTrainConfig
+from shared.device import choose_device, keep_freed_memory
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = "python teacher/identity_train.py out=runs/identity data.portraits=[runs/portraits]"
+
+
+def main(argv: list[str]) -> int:
+    """Look, train, write, tell."""
+    config = load_config(IdentityTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from shared.flame.assets import load_flame  # after the options, as these take seconds to import
+    from shared.flame.model import FlameModel
+    from teacher.identity.train import collect, save, train
+    from teacher.prior.networks.weights import load_prior
+    from teacher.prior.prediction.tools import network_id
+
+    keep_freed_memory()
+    prior, model = load_prior(config.prior, choose_device(config.device)), FlameModel(load_flame(config.flame))
+    network, figures = train(collect(prior, config, model), config, model)
+    made = {"head_id": prior.head_id, "prior": network_id(prior.network), "figures": asdict(figures)}
+    path = save(Path(config.out) / "identity.safetensors", network, made)
+    print(f"neutral face of people not seen in training: {figures.network_mm:.2f} mm rms from the truth, the mean head")
+    print(f"{figures.mean_head_mm:.2f} mm; {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
