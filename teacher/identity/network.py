@@ -1,7 +1,7 @@
 """A network that tells identity from expression: from what the prior holds of a picture to the shape of the head.
 
-It is trained on portraits, where identity and expression are known apart, and sees nothing but the prior's own features,
-so that it costs a tenth of a millisecond beside it.
+It is trained on portraits, where identity and expression are known apart, and sees nothing but the prior's own
+features, so that it costs next to nothing beside it.
 """
 
 from __future__ import annotations

@@ -130,6 +130,25 @@ def test_code_prior_jacobian(place: int) -> None:
     torch.testing.assert_close(term.energy(values), 0.5 * (linearised.residual**2).sum(1))
 
 
+def test_an_expected_shape_with_its_covariance() -> None:
+    """Jacobian, and the energy where nothing scales: the Mahalanobis distance."""
+    problem, values = random_problem(FitConfig())
+    term = problem.terms[SHAPE]
+    assert isinstance(term, ShapePrior)
+    generator = torch.Generator().manual_seed(2)
+    size = values["shape"].shape[1]
+    mean = 0.3 * torch.randn(BATCH, size, generator=generator).double()
+    root = torch.randn(BATCH, size, size, generator=generator).double()
+    covariance = root @ root.transpose(1, 2) + torch.eye(size).double()
+    expected = ShapePrior.around(term.size, mean, covariance, 2.0)
+    jacobian = differentiate(expected, problem, values, lambda t, v: t.residual(v))
+    torch.testing.assert_close(expected.linearise(values).jacobian["shape"], jacobian["shape"], atol=1e-10, rtol=0)
+    flat = ShapePrior.around(replace(term.size, gradient=0 * term.size.gradient), mean, covariance, 2.0)
+    off = (values["shape"] - mean)[..., None]
+    distance = 0.5 * (off * solve_positive(4 * covariance, off)).sum((1, 2))
+    torch.testing.assert_close(flat.energy(values), distance)
+
+
 def test_bias_gives_the_correlated_likelihood() -> None:
     """Minimising over the bias is weighing by the full covariance."""
     problem, values = random_problem(FitConfig(robust_threshold=1e9, landmark_bias_std=0.05))
