@@ -79,6 +79,14 @@ class ClipConfig:
 
 
 @dataclass(frozen=True)
+class LookupConfig:
+    """Vertices in a UV map."""
+
+    gate: float = option(0.02, "UV distance beyond which a pixel says nothing of a vertex; 0.01 is 6.6 mm on the face")
+    radius: int = option(3, "pixels around the nearest one that a plane is fitted to")
+
+
+@dataclass(frozen=True)
 class FocalConfig:
     """The search for a focal length that is not known."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import FitRunConfig
+from shared.config import FitRunConfig, LookupConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
@@ -19,12 +19,14 @@ from shared.runtime import UserError
 from teacher.evidence import DenseEvidence
 from teacher.prior.geometry.crops import R_crop_camera, face_crop, prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.geometry.lookup import look_up, trust
 from teacher.prior.networks.weights import load_prior
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorMaps, PriorPrediction
 
 logger = logging.getLogger(__name__)
 
+_EXACT = -30.0  # log-variance of maps that don't say how sure they are
 SEEN = 0.0  # logit of a point's visibility from which it counts as seen
 
 
@@ -110,11 +112,50 @@ def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Cam
     )
 
 
+def in_uv_map(maps: PriorMaps, wanted: Tensor, crop: Crop, camera: Camera, config: LookupConfig) -> DenseEvidence:
+    """Evidence from a UV map alone: for each vertex where in the picture it is, to a fraction of a pixel.
+
+    Args:
+        maps: without leading dimensions, on the CPU.
+        wanted: (N, 2) UV of the vertices.
+        crop: from the picture to the map.
+        camera: of the picture.
+        config: of the lookup.
+    """
+    assert maps.uv is not None
+    found = look_up(maps.uv, trust(maps), wanted, config.gate, config.radius)
+    std_px = found.px_per_uv * (found.uv_distance**2 + 1 / found.weight.clamp_min(1e-12)).sqrt()
+    normal_world, normal_std = normals_at(maps, found.pixel_px, crop, camera)
+    return DenseEvidence(
+        pixel_px=crop.invert(found.pixel_px),
+        pixel_std_px=torch.where(found.valid, std_px / crop.affine[0, 0], torch.inf),
+        normal_world=normal_world,
+        normal_std=torch.where(found.valid, normal_std, torch.inf),
+    )
+
+
+def nearest_in_uv_map(maps: PriorMaps, wanted: Tensor, crop: Crop, gate: float) -> tuple[Tensor, Tensor]:
+    """The paper's lookup (equation 6): for each vertex (N, 2) the whole pixel of nearest UV among those of the head.
+
+    Returns:
+        Pixels (N, 2) of the picture, and (N,) bool whether the UV is nearer than ``gate``.
+    """
+    assert maps.uv is not None
+    distance, index = (
+        torch.cdist(wanted[None], maps.uv.flatten(1).T[None])[0]
+        .masked_fill(trust(maps).flatten() <= 0, torch.inf)
+        .min(1)
+    )
+    width = maps.uv.shape[-1]
+    pixel = torch.stack([index % width, index // width], -1) + 0.5
+    return crop.invert(pixel), distance < gate
+
+
 def normals_at(maps: PriorMaps, pixel: Tensor, crop: Crop, camera: Camera) -> tuple[Tensor, Tensor]:
     """Normals (N, 3) in the world and the deviation of their angle (N,), at pixels (N, 2) of the crop."""
     assert maps.normal is not None
-    assert maps.normal_log_var is not None
-    layers = torch.cat([maps.normal, maps.normal_log_var[None]])
+    log_var = torch.full_like(maps.normal[0], _EXACT) if maps.normal_log_var is None else maps.normal_log_var
+    layers = torch.cat([maps.normal, log_var[None]])
     grid = (pixel * (2 / crop.size[0]) - 1)[None, None]
     sampled = torch.nn.functional.grid_sample(layers[None], grid, align_corners=False)[0, :, 0].T
     # n_crop = R_crop_camera R_camera_world n_world

@@ -45,24 +45,30 @@ class ObservedFace:
 
 def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list[ObservedFace]:
     """The faces of a picture that ``config`` asks for, the largest first; empty if there is none."""
-    focal_px, source = focal_of(frame, config)
-    camera = Camera.at_origin(torch.tensor(focal_px), frame.size)
-    found = []
-    for number, face in enumerate(select(detector.detect(frame.image), config.faces)):
-        landmarks = torch.from_numpy(np.asarray(face.landmarks_px, np.float32).copy())
-        crop = Crop.around(landmarks, config.crop_size, config.crop_margin)
-        found.append(
-            ObservedFace(
-                id=f"{frame.id}#{number}",
-                landmarks_px=landmarks,
-                camera=camera,
-                crop=crop,
-                crop_image=crop.sample(frame.image),
-                focal_source=source,
-                detector_score=float(face.score),
-            )
+    found = select(detector.detect(frame.image), config.faces)
+    return [
+        observed_face(
+            frame, torch.from_numpy(np.asarray(face.landmarks_px, np.float32).copy()), config, number, float(face.score)
         )
-    return found
+        for number, face in enumerate(found)
+    ]
+
+
+def observed_face(
+    frame: Frame, landmarks_px: Tensor, config: ObserveConfig, number: int = 0, score: float = 1.0
+) -> ObservedFace:
+    """One face of a picture, by where its landmarks (478, 2) are."""
+    focal_px, source = focal_of(frame, config)
+    crop = Crop.around(landmarks_px, config.crop_size, config.crop_margin)
+    return ObservedFace(
+        id=f"{frame.id}#{number}",
+        landmarks_px=landmarks_px,
+        camera=Camera.at_origin(torch.tensor(focal_px), frame.size),
+        crop=crop,
+        crop_image=crop.sample(frame.image),
+        focal_source=source,
+        detector_score=score,
+    )
 
 
 def focal_of(frame: Frame, config: ObserveConfig) -> tuple[float, FocalSource]:

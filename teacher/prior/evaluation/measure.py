@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shared.records import TensorRecord
-from teacher.prior.evaluation.lookup import look_up, trust
+from teacher.prior.geometry.lookup import look_up, trust
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import UNKNOWN_PART, PriorInput, PriorMaps, PriorPrediction, PriorTarget
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teacher.prior.evaluation.lookup import look_up
+from teacher.prior.geometry.lookup import look_up
 
 H, W = 96, 128
 
