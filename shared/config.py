@@ -221,6 +221,15 @@ class FitViewsConfig(FitRunConfig):
 
 
 @dataclass(frozen=True)
+class AblationConfig(FitRunConfig):
+    """`teacher/ablate.py`: variants of the fit on the synthetic benchmark."""
+
+    out: str = option("???", "folder for table.txt and results.json")
+    first: int | None = option(None, "so many of the 400 pictures, spread over people and views; all if not given")
+    batch_size: int = option(16, "faces fitted together")
+
+
+@dataclass(frozen=True)
 class FitDatasetConfig(FitRunConfig):
     """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
 

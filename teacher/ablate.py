@@ -1,0 +1,37 @@
+"""What each part of the fit is worth: variants of it on the synthetic benchmark, in millimetres."""
+
+from __future__ import annotations
+
+from shared.config import AblationConfig
+from shared.device import choose_device, keep_freed_memory
+from shared.options import load_config
+from shared.runtime import UserError, run_entry
+
+EXAMPLE = """
+python teacher/ablate.py out=runs/ablation
+python teacher/ablate.py out=runs/ablation first=40 prior=runs/prior/weights.safetensors
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, look, fit, tell."""
+    config = load_config(AblationConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    from shared.flame.assets import load_flame  # after the options, as these take seconds to import
+    from shared.flame.model import FlameModel
+    from teacher.ablation.run import HEADING, run
+    from teacher.ablation.subjects import Subjects
+    from teacher.correspond import DensePrior
+
+    keep_freed_memory()
+    model = FlameModel(load_flame())
+    prior = DensePrior.load(config, model, choose_device("cpu"))
+    if prior is None:
+        raise UserError("the ablation needs a prior: give prior=auto or a weight file")
+    print(HEADING)
+    run(config, Subjects(prior, model, config))
+    print(f"{config.out}/table.txt   {config.out}/results.json")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,122 @@
+"""What each part of the fit is worth: the paper's ablations, in millimetres on the synthetic benchmark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from shared.config import AblationConfig, FitConfig
+from shared.files import write_json, write_text
+from shared.provenance import git_sha
+from teacher.ablation.subjects import Source, Subject, Subjects, batch
+from teacher.fitter import HeadFitter
+
+SCHEMA = "pixel3dmm-distill/ablation/1"
+_NOTHING = float("inf")  # as a standard deviation
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A fit that lacks something, or has it otherwise."""
+
+    name: str
+    source: Source | None = "points"  # of the dense evidence; None: there is none
+    landmarks: bool = True
+    pixels: bool = True
+    normals: bool = True
+    shape_std: float | None = None  # instead of the configured one
+    covered: float = 0.0  # share of the face under a patch
+
+    def config(self, fit: FitConfig) -> FitConfig:
+        """The fit's options for this variant: what is left out has an infinite deviation."""
+        dense = replace(
+            fit.dense,
+            pixel_std=fit.dense.pixel_std if self.pixels else _NOTHING,
+            normal_std=fit.dense.normal_std if self.normals else _NOTHING,
+        )
+        return replace(
+            fit,
+            dense=dense,
+            landmark_std=fit.landmark_std if self.landmarks else _NOTHING,
+            shape_std=fit.shape_std if self.shape_std is None else self.shape_std,
+        )
+
+
+VARIANTS = (
+    Variant("landmarks only", source=None),
+    Variant("pixels of vertices only", landmarks=False, normals=False),
+    Variant("normals and landmarks", pixels=False),
+    Variant("pixels and normals", landmarks=False),
+    Variant("all", landmarks=True),
+    Variant("all, vertices from the UV map", source="uv map"),
+    Variant("all, without a prior on the shape", shape_std=10.0),
+    Variant("landmarks only, 30 % covered", source=None, covered=0.3),
+    Variant("all, 30 % covered", covered=0.3),
+    Variant("all, exact evidence", source="exact", landmarks=False),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Means over the pictures."""
+
+    variant: str
+    pictures: int
+    posed_l1_mm: float
+    posed_l2_mm: float
+    neutral_l1_mm: float
+    neutral_l2_mm: float
+    ms: float  # of the fit alone, a picture
+
+
+def run(config: AblationConfig, subjects: Subjects) -> list[Row]:
+    """Fit every variant and write table.txt and results.json. StorageError if these cannot be written."""
+    seen: dict[float, list[Subject]] = {}
+    rows = []
+    for variant in VARIANTS:
+        if variant.covered not in seen:
+            seen[variant.covered] = subjects.all(config.first, variant.covered)
+        rows.append(judge(variant, seen[variant.covered], subjects, config))
+        print(line(rows[-1]))
+    record: dict[str, Any] = {"schema": SCHEMA, "git_sha": git_sha(), "rows": [asdict(row) for row in rows]}
+    write_json(Path(config.out) / "results.json", record)
+    write_text(Path(config.out) / "table.txt", "\n".join([HEADING, *map(line, rows)]) + "\n")
+    return rows
+
+
+def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config: AblationConfig) -> Row:
+    """One variant on all pictures."""
+    fitter = HeadFitter(subjects.model, variant.config(config.fit), subjects.vertices)
+    seconds, errors = 0.0, []
+    for first in range(0, len(seen), config.batch_size):
+        some = seen[first : first + config.batch_size]
+        evidence = batch(some, variant.source)
+        start = time.perf_counter()
+        result = fitter.fit(evidence)
+        seconds += time.perf_counter() - start
+        with torch.no_grad():
+            verts = subjects.model(result.params).verts_m
+        errors += [subjects.score(one, verts[row], result.params.shape[row]) for row, one in enumerate(some)]
+    means = {
+        f"{task}_{kind}_mm": fmean(getattr(one[task], f"{kind}_mm") for one in errors)
+        for task in ("posed", "neutral")
+        for kind in ("l1", "l2")
+    }
+    return Row(variant.name, len(seen), **means, ms=1e3 * seconds / len(seen))
+
+
+HEADING = f"{'':<36}{'pictures':>9}{'posed L1':>10}{'L2':>8}{'neutral L1':>12}{'L2':>8}{'ms':>8}   (mm; fit alone)"
+
+
+def line(row: Row) -> str:
+    """For the terminal."""
+    return (
+        f"{row.variant:<36}{row.pictures:>9}{row.posed_l1_mm:>10.3f}{row.posed_l2_mm:>8.3f}"
+        f"{row.neutral_l1_mm:>12.3f}{row.neutral_l2_mm:>8.3f}{row.ms:>8.1f}"
+    )

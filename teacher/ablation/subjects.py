@@ -1,0 +1,122 @@
+"""The benchmark's pictures with their truth and everything a fit may see of them, made once for all variants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from shared.config import FitRunConfig, LookupConfig
+from shared.evaluate.faces import FaceMesh, skin_samples
+from shared.evaluate.metrics import FaceError
+from shared.evaluate.protocol import Reconstruction
+from shared.evaluate.score import score_picture
+from shared.evaluate.truth_set import BenchmarkItem, TrueHead
+from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
+from shared.geometry.meshes import vertex_normals
+from shared.images.decode import Frame
+from shared.records import stack
+from shared.synthetic.portrait import Portrait
+from teacher.correspond import DensePrior, at_points, in_uv_map
+from teacher.evidence import DenseEvidence, FaceEvidence
+from teacher.observe import ObservedFace, observed_face
+from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
+from teacher.prior.evaluation.occlusion import cover_face, face_skin
+from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.records import PriorPrediction
+
+Source = Literal["points", "uv map", "exact"]  # of the dense evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One picture."""
+
+    item: BenchmarkItem
+    truth: TrueHead
+    face: ObservedFace  # under the true camera
+    prediction: PriorPrediction
+    dense: dict[Source, DenseEvidence]  # without leading dimensions
+
+    def evidence(self, source: Source | None) -> FaceEvidence:
+        """One row less its leading dimension; None: landmarks alone."""
+        return replace(self.face.evidence(), dense=None if source is None else self.dense[source])
+
+
+class Subjects:
+    """Makes them. Pictures without a detected face are left out."""
+
+    def __init__(self, prior: DensePrior, model: FlameModel, config: FitRunConfig) -> None:
+        self.prior, self.model, self.config = prior, model, config
+        self.portraits = BenchmarkPortraits.of(model.assets)
+        self.samples = skin_samples(model.assets)
+        self.vertices = prior.vertices
+        self.uv = model.assets.vertex_uv()[self.vertices]
+
+    def all(self, count: int | None, covered: float = 0.0) -> list[Subject]:
+        """``count`` pictures, spread over people and views; with a patch over a share of the face where asked."""
+        indices = spread_pictures(count)
+        self.portraits.prepare(indices)
+        made = (self._subject(index, covered) for index in tqdm(indices, desc="looking", unit="picture"))
+        return [one for one in made if one is not None]
+
+    def _subject(self, index: int, covered: float) -> Subject | None:
+        portrait, landmarks = self.portraits[index]
+        if covered:
+            skin = face_skin((portrait.truth.depth_m > 0).numpy(), portrait.truth.landmarks_px)
+            if portrait.facts.kind == "occluded" or not skin.any():
+                return None
+            image, _ = cover_face(portrait.image, skin, covered, portrait.facts.index)
+            portrait, landmarks = replace(portrait, image=image), self.portraits.detect(image)
+        if landmarks is None:
+            return None
+        truth = portrait.truth
+        camera = replace(
+            Camera.at_origin(truth.camera.focal_px[0], truth.camera.size),
+            focal_px=truth.camera.focal_px,
+            center_px=truth.camera.center_px,
+        )
+        face = observed_face(Frame(portrait.image, str(index), path=""), landmarks, self.config)
+        face = replace(face, camera=camera)
+        item = BenchmarkItem.of(portrait)
+        prediction, dense = self._look(face, portrait)
+        return Subject(item, TrueHead.of(item, self.model, self.samples), face, prediction, dense)
+
+    def _look(self, face: ObservedFace, portrait: Portrait) -> tuple[PriorPrediction, dict[Source, DenseEvidence]]:
+        seen = face.evidence()
+        crop = face_crop(seen.landmarks_px, self.prior.predictor.network.size)
+        inputs = prior_input(face.crop_image, crop, seen.landmarks_px, self.prior.mapper)
+        prediction = next(iter(self.prior.predictor.predict([inputs])))
+        return prediction, {
+            "points": at_points(prediction, self.prior.rows, crop, seen.camera),
+            "uv map": in_uv_map(prediction.maps, self.uv, crop, seen.camera, LookupConfig()),
+            "exact": exact(portrait, self.vertices, self.model, seen.camera),
+        }
+
+    def score(self, subject: Subject, verts_m: Tensor, shape: Tensor) -> dict[str, FaceError]:
+        """Errors of a posed mesh (V, 3) and of the neutral head of its codes (S,), by task."""
+        assets = self.model.assets
+        with torch.no_grad():
+            neutral = self.model(replace(self.model.neutral_params(), shape=shape)).verts_m
+        found = Reconstruction(FaceMesh.of_head(verts_m, assets), FaceMesh.of_head(neutral, assets))
+        tasks = score_picture(found.checked(), subject.item, subject.truth).tasks
+        return {name: score.by_landmarks for name, score in tasks.items()}
+
+
+def exact(portrait: Portrait, vertices: Tensor, model: FlameModel, camera: Camera) -> DenseEvidence:
+    """What a prior without error would say: where vertices (N,) are, which way they face, which are seen."""
+    with torch.no_grad():
+        verts = model(portrait.truth.params).verts_m
+    seen = portrait.truth.vertex_visible[vertices]
+    std = torch.where(seen, 0.0, torch.inf)
+    return DenseEvidence(camera.project(verts[vertices]), std, vertex_normals(verts, model.faces)[vertices], std)
+
+
+def batch(subjects: Sequence[Subject], source: Source | None) -> FaceEvidence:
+    """Evidence of several pictures, one a row."""
+    return stack([subject.evidence(source) for subject in subjects])
