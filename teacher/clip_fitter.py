@@ -12,11 +12,12 @@ from torch import Tensor
 from shared.config import ClipConfig
 from shared.records import concatenate
 from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import Case, HeadFitter, Motion
+from teacher.fitter import Case, Motion
+from teacher.pipeline import Fitter
 from teacher.solver.structure import Structure
 
 
-def fit_clip_jointly(fitter: HeadFitter, evidence: FaceEvidence, motion: Motion, config: ClipConfig) -> FitResult:
+def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, config: ClipConfig) -> FitResult:
     """Fit the frames of a clip, all of one person.
 
     Args:
@@ -45,7 +46,7 @@ def fit_clip_jointly(fitter: HeadFitter, evidence: FaceEvidence, motion: Motion,
     return concatenate(parts)
 
 
-def fit_identity(fitter: HeadFitter, evidence: FaceEvidence, count: int) -> Tensor:
+def fit_identity(fitter: Fitter, evidence: FaceEvidence, count: int) -> Tensor:
     """(1, S) shape codes of one person from ``count`` of the pictures (N rows), spread evenly over them."""
     total = len(evidence.landmarks_px)
     rows = torch.linspace(0, total - 1, min(count, total)).round().long().unique()

@@ -69,14 +69,19 @@ class DensePrior:
         assert vertices is not None
         return vertices.cpu()[self.rows]
 
+    def look(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorPrediction]:
+        """The prediction for one face of a picture (H, W, 3), and where its crop is."""
+        crop = face_crop(landmarks_px, self.predictor.network.size)
+        inputs = prior_input(image, crop, landmarks_px, self.mapper)
+        return crop, next(iter(self.predictor.predict([inputs])))
+
     def evidence(self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]) -> DenseEvidence:
         """What it sees of faces, one a row, in the pixels of the pictures.
 
         Args:
             pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
         """
-        size = self.predictor.network.size
-        crops = [face_crop(landmarks, size) for _, landmarks, _ in pictures]
+        crops = [face_crop(landmarks, self.predictor.network.size) for _, landmarks, _ in pictures]
         inputs = [
             prior_input(image, crop, landmarks, self.mapper)
             for (image, landmarks, _), crop in zip(pictures, crops, strict=True)

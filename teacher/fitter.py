@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
 from shared.flame.points import ROTATIONS, FlamePoints
 from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
@@ -19,7 +20,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
 from teacher.dense_evidence import PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult
-from teacher.head_variables import manifold_of, pose_points, to_params
+from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.initialise import pose_from_landmarks
 from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence, mediapipe_embedding
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
@@ -182,6 +183,26 @@ class HeadFitter:
             steps=solution.steps[person],
             converged=solution.converged[person],
         )
+
+    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
+        """The mean head (N rows) at its closed-form pose."""
+        start = self._start(evidence)
+        neutral = self.model.neutral_params(len(start.global_rot))
+        return replace(neutral, global_rot=start.global_rot, translation=start.translation)
+
+    def energy_at(self, evidence: FaceEvidence, params: FlameParams) -> Tensor:
+        """(N,) what the fit's energy says of other parameters; the noise's own unknowns are at their best.
+
+        Codes that the fit does not use are left out.
+        """
+        case = Case(Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device))
+        problem = self.problem(evidence, case)
+        held = from_params(params, self.basis)
+        variables = {
+            name: replace(variable, value=held[name], free=False) if name in held else variable
+            for name, variable in problem.variables.items()
+        }
+        return solve(replace(problem, variables=variables), self.config.solver).energy
 
     def _shape_prior(self, case: Case, like: Tensor) -> ShapePrior:
         """Around the mean head, or what is expected of each person."""

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import torch
 
-from shared.config import FitRunConfig
+from shared.config import FitRunConfig, ObserveConfig, ReferenceConfig
 from shared.device import choose_device
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
+from shared.records import stack
 from teacher.observe import ObservedFace, observe
 from teacher.pipeline import FittedFace, build_tools, fit_faces
+from teacher.reference import ReferenceEvidence, fit_reference
 
 
 class BrokenFitError(Exception):
@@ -28,6 +30,31 @@ def landmarks() -> Method:
 def teacher() -> Method:
     """The fit to what the shipped prior sees, and landmarks."""
     return method(FitRunConfig())
+
+
+def reference() -> Method:
+    """The paper's recipe: 500 Adam steps on 2D vertices and rendered normals, with the shipped prior."""
+    tools, recipe = build_tools(FitRunConfig(), choose_device("cpu")), ReferenceConfig()
+    assert tools.prior is not None
+    prior, fitter, detector = tools.prior, tools.fitter, tools.detector()
+    model, assets = tools.model, tools.model.assets
+    uv = assets.vertex_uv()[prior.vertices]
+
+    def reconstruct(picture: Picture) -> Reconstruction | None:
+        faces = observe(Frame(picture.image, picture.id, path=""), detector, ObserveConfig())
+        if not faces:
+            return None
+        face = _with_camera(faces[0], picture.camera)
+        seen = face.evidence()
+        crop, prediction = prior.look(face.crop_image, seen.landmarks_px)
+        evidence = ReferenceEvidence.of(prediction.maps, prior.vertices, uv, crop, seen.camera, recipe.gate_uv)
+        found = fit_reference(model, stack([evidence]), fitter.first_guess(stack([seen])), recipe)
+        with torch.no_grad():
+            verts = model(found.params).verts_m[0]
+            neutral = model(replace(model.neutral_params(), shape=found.params.shape[0])).verts_m
+        return Reconstruction(posed=FaceMesh.of_head(verts, assets), neutral=FaceMesh.of_head(neutral, assets))
+
+    return reconstruct
 
 
 def method(config: FitRunConfig) -> Method:

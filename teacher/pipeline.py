@@ -15,11 +15,13 @@ from shared.config import FitRunConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
 from teacher.correspond import DensePrior
 from teacher.evidence import FaceEvidence, FitResult
+from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace, batch_evidence
 from teacher.quality import Failure, Verdict, judge
 
@@ -27,10 +29,18 @@ logger = logging.getLogger(__name__)
 
 
 class Fitter(Protocol):
-    """Anything that fits a batch of faces."""
+    """Anything that fits faces, as `HeadFitter` does."""
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
         """One row a face."""
+        ...
+
+    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+        """One row a picture, of persons and moments that they share."""
+        ...
+
+    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
+        """The mean head at a first pose, one row a face."""
         ...
 
 
@@ -87,7 +97,6 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
     Where all faces are wanted, the detector also looks for small ones beside large ones, which takes longer.
     """
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
-    from teacher.fitter import HeadFitter
 
     try:
         model = FlameModel(load_flame(config.flame)).to(device)

@@ -15,6 +15,7 @@ from shared.config import ReferenceConfig
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
 from shared.geometry.rotation import (
     axis_angle_to_matrix,
     matrix_to_axis_angle,
@@ -23,6 +24,10 @@ from shared.geometry.rotation import (
 )
 from shared.records import TensorRecord
 from shared.render.maps import render_maps
+from teacher.correspond import nearest_in_uv_map
+from teacher.prior.geometry.crops import R_crop_camera
+from teacher.prior.geometry.lookup import trust
+from teacher.prior.records import PriorMaps
 
 _ROTATIONS = ("global_rot", "neck", "jaw")
 _GATE_SIZE = 256  # pixels of the crop for which the paper gives its distances
@@ -35,9 +40,35 @@ class ReferenceEvidence(TensorRecord):
     camera: Camera  # of the crop, its intrinsics known
     normal_cam: Tensor  # (B, 3, S, S)
     mask: Tensor  # (B, S, S) bool, skin
-    vertices: Tensor  # (N,) int64 vertices that were looked up, the same in every row
+    vertices: Tensor  # (..., N) int64 vertices that were looked up
     vertex_px: Tensor  # (B, N, 2)
     vertex_found: Tensor  # (B, N) bool: within the distance gate
+
+    @staticmethod
+    def of(
+        maps: PriorMaps, vertices: Tensor, wanted: Tensor, crop: Crop, camera: Camera, gate_uv: float
+    ) -> ReferenceEvidence:
+        """One face, without leading dimensions.
+
+        Args:
+            maps: of a prior, with normals in the frame "crop" and UV.
+            vertices: (N,) int64 to look up.
+            wanted: (N, 2) their UV.
+            crop: from the picture to the maps.
+            camera: of the picture.
+            gate_uv: distance beyond which a vertex has no pixel.
+        """
+        assert maps.normal is not None
+        place, found = nearest_in_uv_map(maps, wanted, crop, gate_uv)
+        back = R_crop_camera(camera, crop).T
+        return ReferenceEvidence(
+            camera=camera.warped(crop.affine, crop.size),
+            normal_cam=torch.einsum("ij,jhw->ihw", back, maps.normal),
+            mask=trust(maps) > 0,
+            vertices=vertices,
+            vertex_px=crop.apply(place),
+            vertex_found=found,
+        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +124,8 @@ def energy(
     """(B,) Equations 6 to 9 of the paper, with the release's normalisation: pixels over the picture's side, means."""
     verts = model(params).verts_m
     size = evidence.camera.size[0]
-    off = (evidence.camera.project(verts[:, evidence.vertices]) - evidence.vertex_px) / size
+    looked_up = verts.gather(1, evidence.vertices[..., None].expand(-1, -1, 3))
+    off = (evidence.camera.project(looked_up) - evidence.vertex_px) / size
     gate = evidence.vertex_found & (off.detach().abs().sum(-1) < config.gate_px / _GATE_SIZE)
     vertex = 100 * ((off**2) * gate[..., None]).mean((1, 2))
 

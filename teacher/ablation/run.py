@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from shared.config import AblationConfig, FitConfig
+from shared.config import AblationConfig, DenseConfig, FitConfig
 from shared.files import write_json, write_text
 from shared.provenance import git_sha
 from teacher.ablation.subjects import Source, Subject, Subjects, batch
@@ -19,6 +19,9 @@ from teacher.fitter import HeadFitter
 
 SCHEMA = "pixel3dmm-distill/ablation/1"
 _NOTHING = float("inf")  # as a standard deviation
+# What evidence without noise deserves, and the codes that it can tell.
+_EXACT = DenseConfig(pixel_std=2e-4, bias_std=0.0, normal_std=0.02)
+_EXACT_TOLERANCE_M = 1e-4
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Variant:
 
     def config(self, fit: FitConfig) -> FitConfig:
         """The fit's options for this variant: what is left out has an infinite deviation."""
+        if self.source == "exact":
+            fit = replace(fit, dense=_EXACT, basis_tolerance_m=_EXACT_TOLERANCE_M)
         dense = replace(
             fit.dense,
             pixel_std=fit.dense.pixel_std if self.pixels else _NOTHING,

@@ -27,7 +27,6 @@ from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.observe import ObservedFace, observed_face
 from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
-from teacher.prior.geometry.crops import face_crop, prior_input
 from teacher.prior.records import PriorPrediction
 
 Source = Literal["points", "uv map", "exact"]  # of the dense evidence
@@ -89,9 +88,7 @@ class Subjects:
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> tuple[PriorPrediction, dict[Source, DenseEvidence]]:
         seen = face.evidence()
-        crop = face_crop(seen.landmarks_px, self.prior.predictor.network.size)
-        inputs = prior_input(face.crop_image, crop, seen.landmarks_px, self.prior.mapper)
-        prediction = next(iter(self.prior.predictor.predict([inputs])))
+        crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
         return prediction, {
             "points": at_points(prediction, self.prior.rows, crop, seen.camera),
             "uv map": in_uv_map(prediction.maps, self.uv, crop, seen.camera, LookupConfig()),
