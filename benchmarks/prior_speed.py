@@ -1,10 +1,11 @@
 """How fast the priors train against their bare network, and how long a prediction takes.
 
-    python benchmarks/prior_speed.py portraits=FOLDER batch=32 steps=30 repeats=5
+    python benchmarks/prior_speed.py portraits=FOLDER batch=16 steps=30 repeats=5
 
-Training: samples a second of whole steps with the data loader, and of the same steps on one batch that is held, in turn
-in one process; medians over the repeats. The loader is started anew for each repeat, and its read-ahead is used up
-before the clock starts. Without a folder, a few portraits are rendered first.
+Training: samples a second of whole steps with the data loader, by the recipe configs/teacher/prior_compact.yaml, and of
+the same steps on one batch that is held, in turn in one process; medians over the repeats. The loader is started anew
+for each repeat, and its read-ahead is used up before the clock starts. Without a folder, a few portraits are rendered
+first.
 
 Inference: the compact network with its confidences, from the picture in memory: the crop with the landmarks' maps, and
 the network, with both of its heads and with each alone; medians. The published network only on a GPU.
@@ -25,10 +26,11 @@ import torch
 from command_line import read_options
 from torch import nn
 
-from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig, SyntheticConfig, VitConfig
+from shared.config import CompactConfig, PriorTrainConfig, SyntheticConfig, VitConfig
 from shared.device import choose_device
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
+from shared.options import load_config
 from shared.runtime import Ranks
 from shared.synthetic.generate import generate
 from teacher.prior.data.sources import build_source
@@ -42,7 +44,8 @@ from teacher.prior.training.run import prior_task
 from teacher.prior.training.trainer import Trainer
 from teacher.prior_net import build_network
 
-DEFAULTS = {"portraits": "", "size": "256", "batch": "32", "steps": "20", "repeats": "5", "workers": "2",
+RECIPE = Path(__file__).parents[1] / "configs" / "teacher" / "prior_compact.yaml"
+DEFAULTS = {"portraits": "", "size": "256", "batch": "16", "steps": "20", "repeats": "5", "workers": "2",
             "precision": "bf16", "device": "auto", "batches": "1,16"}  # fmt: skip
 _RENDERED = 16  # portraits at least, where no folder is given
 _READ_AHEAD = 4  # batches a worker of the loader
@@ -69,15 +72,16 @@ class TimedTrainer(Trainer):
 def training(options: dict[str, str], folder: Path, assets: FlameAssets) -> None:
     """Print the rates and their ratio."""
     size, steps, workers = (int(options[name]) for name in ("size", "steps", "workers"))
-    config = PriorTrainConfig(
-        out=str(folder / "run"),
-        compact=CompactConfig(size=size),
-        data=PriorDataConfig(portraits=(options["portraits"] or str(folder / "portraits"),)),
-        batch_size=int(options["batch"]),
-        workers=workers,
-        precision="bf16" if options["precision"] == "bf16" else "fp32",
-        device=options["device"],
-    )
+    changes = {
+        "out": folder / "run",
+        "compact.size": size,
+        "data.portraits": f"[{options['portraits'] or folder / 'portraits'}]",
+        "batch_size": options["batch"],
+        "workers": workers,
+        "precision": options["precision"],
+        "device": options["device"],
+    }
+    config = load_config(PriorTrainConfig, [str(RECIPE), *(f"{name}={value}" for name, value in changes.items())])
     network = build_network("compact", config.compact, "crop", assets)
     task = prior_task(config, network, build_source(config, network.vertices, assets), assets.head_id)
     trainer = TimedTrainer(config, task, Ranks())

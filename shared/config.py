@@ -507,7 +507,7 @@ class OverfitConfig:
     vit: VitConfig = field(default_factory=VitConfig)
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     batch_size: int = option(4, "crops a step")
-    steps: int = option(2400, "optimiser steps")
+    steps: int = option(5000, "optimiser steps")
     minutes: float | None = option(None, "instead of steps: end after so long")
     learning_rate: float = option(3e-3, "at its highest")
     precision: Literal["fp32", "bf16"] = option("bf16", "bf16: autocast")

@@ -104,7 +104,7 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"00000\.safetensors cannot be read"):
         read_shard(path)
     write_shard(path, random_shard(1), {**PROVENANCE, "schema": "pixel3dmm-distill/labels/0"})
-    with pytest.raises(LabelError, match="has schema"):
+    with pytest.raises(LabelError, match="is of pixel3dmm-distill/labels/0, this version reads"):
         read_shard(path)
 
 

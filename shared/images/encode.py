@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from shared.files import write_bytes
 from shared.images.exif import exif_of_focal
 
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smooth maps gain nothing from more
+
 
 def write_png(path: Path, image: np.ndarray) -> Path:
-    """Write (H, W, 3) uint8 RGB. StorageError if the file cannot be written."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return write_bytes(path, buffer.getvalue())
+    """Write (H, W) or (H, W, 3) RGB of uint8 or uint16. StorageError if the file cannot be written."""
+    bgr = image[..., ::-1] if image.ndim == 3 else image
+    done, data = cv2.imencode(".png", np.ascontiguousarray(bgr), _PNG)
+    if not done:
+        raise ValueError(f"a PNG cannot hold {image.shape} of {image.dtype}")
+    return write_bytes(path, data.tobytes())
 
 
 def write_jpeg(path: Path, image: np.ndarray, quality: int = 95, focal_px: float | None = None) -> Path:

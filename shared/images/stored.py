@@ -7,10 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared.files import write_bytes
-
-_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smooth maps gain nothing from more
-
 
 class StoredPictureError(Exception):
     """A file that is gone or cannot be decoded; ``reason`` continues a sentence that begins with its name."""
@@ -18,15 +14,6 @@ class StoredPictureError(Exception):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} {reason}")
-
-
-def write_png(path: Path, picture: np.ndarray) -> Path:
-    """Write (H, W) or (H, W, 3) RGB of uint8 or uint16, atomically."""
-    bgr = picture[..., ::-1] if picture.ndim == 3 else picture
-    done, data = cv2.imencode(".png", np.ascontiguousarray(bgr), _PNG)
-    if not done:
-        raise ValueError(f"a PNG cannot hold {picture.shape} of {picture.dtype}")
-    return write_bytes(path, data.tobytes())
 
 
 def read_stored(path: Path) -> np.ndarray:

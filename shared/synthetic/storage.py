@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from shared.files import write_bytes
-from shared.images.stored import StoredPictureError, read_stored, read_stored_photo, write_png
+from shared.images.encode import write_png
+from shared.images.stored import StoredPictureError, read_stored, read_stored_photo
 
 _FULL = 65535
 _QUALITY = {"jpg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}

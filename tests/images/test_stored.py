@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.images.stored import StoredPictureError, read_stored, read_stored_photo, write_png
+from shared.images.encode import write_png
+from shared.images.stored import StoredPictureError, read_stored, read_stored_photo
 
 
 @pytest.mark.parametrize(("shape", "depth"), [((5, 7), np.uint8), ((5, 7, 3), np.uint8), ((5, 7, 3), np.uint16)])

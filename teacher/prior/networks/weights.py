@@ -67,8 +67,7 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
     """The shipped network for "default", else that of a file. UserError, which names the file, if it cannot be used."""
     path = SHIPPED if name_or_path == "default" else Path(name_or_path)
     if not path.is_file():
-        what = "no network is shipped yet" if path == SHIPPED else f"weights={path} is not there"
-        raise UserError(f"{what}: train one with teacher/prior_train.py and give weights=OUT/weights.safetensors")
+        raise UserError(f"weights={path} is not there: give weights=default, or what teacher/prior_train.py wrote")
     try:
         tensors, header = read_tensors(path, SCHEMA)
     except TensorFileError as error:

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from shared.geometry.crop import Crop
-from shared.images.encode import write_jpeg
-from shared.images.stored import StoredPictureError, read_stored, write_png
+from shared.images.encode import write_jpeg, write_png
+from shared.images.stored import StoredPictureError, read_stored
 from shared.records import TensorRecord
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors

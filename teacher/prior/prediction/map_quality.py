@@ -14,10 +14,10 @@ from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
 HEAD_PARTS = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)  # where one sees the head itself
 _SURFACE_PARTS = (Part.SKIN, Part.BROWS)  # what the maps are judged on: eyes and mouth lie in charts of their own
 # Beyond these a map is warned of.
-UV_SIGMA = 0.015  # 10 mm on the open head's face
-NORMAL_SIGMA = 0.35  # 20 degrees
-UV_GRID = 0.002  # 1.3 mm
-NORMAL_GRID = 0.05  # 3 degrees
+UV_SIGMA = 0.02  # 13 mm on the open head's face; 0.010 on clear photos, 0.017 there without landmarks
+NORMAL_SIGMA = 0.4  # 23 degrees; 0.2 and 0.3
+UV_GRID = 0.002  # 1.3 mm; 0.0004 and 0.0009
+NORMAL_GRID = 0.03  # 1.7 degrees; 0.006 and 0.010
 SEEN_FACE = 0.5  # of where the face is, at least so much is taken for the head
 UV_UPRIGHT = 0.5  # share of the face where u grows to the subject's left and v downwards
 NORMALS_FACING = 0.9  # share of the face whose normals look at the camera

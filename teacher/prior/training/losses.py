@@ -16,6 +16,7 @@ _REFERENCE_PX = 256.0  # points count in pixels of a crop of this size, whatever
 _COARSE = 0.5  # weight of the points' first guess
 _EPS = 1e-6
 # By value of `Part`: 1 / sqrt(share of a portrait's pixels), at most 12. Eyes, mouth and brows are 0.3 % of them.
+_PART_SHIFT = 0.5  # of their logarithm, see `_map_terms`
 _PART_WEIGHTS = (0.6, 1.3, 12.0, 12.0, 12.0, 1.6, 2.0, 1.3, 2.8)
 
 
@@ -73,9 +74,10 @@ def _map_terms(maps: PriorMaps, target: TargetMaps, hidden: float) -> tuple[dict
         known = target.part != UNKNOWN_PART
         wanted = torch.where(known, target.part, 0).long()
         by_part = torch.tensor(_PART_WEIGHTS, device=wanted.device)
-        # Under weights w the best logits are those of w p(part): with log w added here, the network's own are of p, and
-        # thin parts come out as thin as they are (Menon et al., "Long-tail learning via logit adjustment", 2021).
-        logits = maps.part_logits + by_part.log()[:, None, None]
+        # Under weights w the best logits are those of w p(part), and thin parts come out fat. With log w added here the
+        # network's own are of p (Menon et al., "Long-tail learning via logit adjustment", 2021); half of it suits the
+        # overlap by which parts are judged.
+        logits = maps.part_logits + _PART_SHIFT * by_part.log()[:, None, None]
         terms["part"] = _mean(functional.cross_entropy(logits, wanted, reduction="none"), known * by_part[wanted])
     return terms, doubts
 

@@ -125,7 +125,7 @@ def colour(dtype: type, size: int = SIZE) -> np.ndarray:
     ("name", "change", "reason"),
     [
         ("image.png", lambda path: path.unlink(), r"image\.jpg or image\.png is missing"),
-        ("normal.png", lambda path: path.unlink(), r"normal\.png: No such file"),
+        ("normal.png", lambda path: path.unlink(), r"normal\.png cannot be read \(No such file"),
         ("uv.png", lambda path: path.write_bytes(b"no picture"), r"uv\.png is damaged"),
         (
             "normal.png",
@@ -177,4 +177,4 @@ def test_a_run_trains_on_scans_and_counts_the_bad(tmp_path: Path) -> None:
     (folder / "uv.png").unlink()
     bad = source[1]
     assert isinstance(bad, BadSample)
-    assert bad.reason == f"{folder}: uv.png: No such file or directory"
+    assert bad.reason == f"{folder}: uv.png cannot be read (No such file or directory)"
