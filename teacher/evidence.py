@@ -25,12 +25,30 @@ class DenseEvidence(TensorRecord):
 
 
 @dataclass(frozen=True)
+class IdentityEvidence(TensorRecord):
+    """What one picture tells of its person's shape codes, along directions that the fitter knows."""
+
+    mean: Tensor  # (..., D)
+    std: Tensor  # (..., D)
+
+
+@dataclass(frozen=True)
+class MapCheck:
+    """How far what the networks say of one face can be believed; plain numbers for the gate and the report."""
+
+    warnings: tuple[str, ...]  # sentences; empty if nothing is wrong
+    found: float  # share of the looked-up vertices that have a pixel
+    uv_distance: tuple[float, ...]  # quantiles 0, 5, ... 100 % of the UV distance from those to their pixel
+
+
+@dataclass(frozen=True)
 class FaceEvidence(TensorRecord):
     """One face a row, in the pixels of its square crop."""
 
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's points in crop pixels
     camera: Camera  # crop camera, world frame as in `Camera.at_origin`; its intrinsics are taken as known
     dense: DenseEvidence | None = None  # at the fitter's vertices
+    identity: IdentityEvidence | None = None  # None: the mean head is expected
     seen: Tensor | None = None  # (...) bool: False where there is no face; the rest then says nothing. None: all seen
 
 
