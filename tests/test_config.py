@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 
 import shared.config
-from shared.config import FitDatasetConfig, FitInputConfig, option
+from shared.config import FitDatasetConfig, FitInputConfig
+from shared.config.option import option
 from shared.options import REQUIRED, ConfigError, UsageError, config_hash, load_config, options, to_yaml
 
 

@@ -1,0 +1,61 @@
+"""Options of rendered portraits and of the evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.config.option import option, require_positive
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """`python -m shared.synthetic`: rendered portraits with exact truth."""
+
+    out: str = option("???", "folder for pictures and truth; a restart goes on where it stopped")
+    count: int = option(1000, "pictures")
+    size: int = option(256, "height and width in pixels")
+    seed: int = option(0, "the series; picture i of a series is always the same")
+    per_person: int = option(1, "pictures of each person in a row")
+    makehuman_assets: str | None = option(None, "folder with MakeHuman's asset pack; without it all is procedural")
+    backgrounds: str | None = option(None, "folder of pictures to mix with the drawn backgrounds")
+    landmarks: bool = option(False, "also store where MediaPipe finds its 478 landmarks on each picture")
+    image_format: Literal["jpg", "webp"] = option("jpg", "of the pictures; the truth is stored without loss")
+    quality: int = option(95, "of that format, 1 to 100; compression is also among what the pictures show")
+    shard_size: int = option(200, "pictures a shard; a finished shard is never redone")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+    processes: int = option(1, "processes on this machine, unless a launcher started several")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "count", "per_person", "shard_size", "processes")
+        if self.size < 32:
+            raise ValueError(f"size must be at least 32 pixels, got {self.size}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality must lie in 1 to 100, got {self.quality}")
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`python -m shared.evaluate`."""
+
+    method: str = option("???", "mean_head, landmarks, or package.module:factory of your own")
+    set: str = option("benchmark", "benchmark, a folder of photos, or package.module:factory of your own")
+    out: str = option("???", "folder for the results; a restart goes on where it stopped")
+    focal: Literal["known", "guessed"] = option("known", "whether the method is told the camera, where it is known")
+    first: int | None = option(None, "only the first pictures of the set, for a try")
+    submission: Literal["none", "nersemble", "now"] = option(
+        "none", "write the method's meshes of the benchmark's folder set= for its server, instead of a score"
+    )
+    processes: int = option(1, "processes on this machine, unless a launcher started several")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "processes")
+        if self.first is not None:
+            require_positive(self, "first")
+            if self.submission != "none":
+                raise ValueError(f"leave out first=: a submission to {self.submission} needs all pictures")

@@ -1,0 +1,117 @@
+"""Options of the fit: its energy, its solver, its ways to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.config.option import option, require_positive
+
+
+@dataclass(frozen=True)
+class SolverConfig:
+    """Levenberg-Marquardt."""
+
+    max_steps: int = option(30, "steps at most, accepted or not")
+    damping: float = option(1e-3, "initial lambda, relative to the diagonal of J^T J")
+    tolerance: float = option(1e-4, "stop when a step lowers the energy by less than this share")
+
+
+@dataclass(frozen=True)
+class DenseConfig:
+    """What the priors see of the head's vertices. Pixel deviations are in units of the outer eye corners' distance.
+
+    A network says itself how far off each pixel may be; its errors are alike over whole patches of the face, so that
+    many vertices together tell less than their number.
+    """
+
+    pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
+    pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
+    bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
+    bias_length_m: float = option(0.03, "distance over which it is correlated, metres")
+    bias_modes: int = option(24, "displacement fields that stand for it")
+    normal_factor: float = option(2.0, "deviation of a normal over what the network says")
+    normal_std: float = option(0.2, "deviation that is added to it, radians")
+    robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The fit. Each term has one weight, the standard deviation of what it measures.
+
+    Landmark deviations are in units of the distance of the outer eye corners.
+    """
+
+    landmark_std: float = option(0.04, "landmark noise that is independent from point to point")
+    landmark_bias_std: float = option(0.02, "landmark noise that whole patches of the face share")
+    landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
+    landmark_bias_modes: int = option(24, "displacement fields that stand for the shared noise")
+    hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
+    robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
+    shape_std: float = option(1.0, "prior on each shape code")
+    expression_std: float = option(1.0, "prior on each expression code")
+    eyelid_std: float = option(0.3, "prior on the eyelids")
+    jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
+    neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
+    eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
+    acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")
+    basis_tolerance_m: float = option(4e-4, "codes that move what is seen by less than this (rms, metres) stay zero")
+    dense: DenseConfig = field(default_factory=DenseConfig)
+    solver: SolverConfig = field(default_factory=SolverConfig)
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """A clip as one problem."""
+
+    bridge_s: float = option(1.0, "a face that is lost for so long at most is bridged")
+    identity_frames: int = option(32, "frames, spread over the clip, that the identity is found from")
+    window: int = option(128, "frames that are fitted at once")
+    overlap: int = option(24, "frames that neighbouring windows share")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "identity_frames", "window")
+        if not 0 <= self.overlap < self.window:
+            raise ValueError(f"overlap must lie in 0 to window - 1, got {self.overlap} of {self.window}")
+
+
+@dataclass(frozen=True)
+class LookupConfig:
+    """Vertices in a UV map."""
+
+    gate: float = option(0.02, "UV distance beyond which a pixel says nothing of a vertex; 0.01 is 6.6 mm on the face")
+    radius: int = option(3, "pixels around the nearest one that a plane is fitted to")
+
+
+@dataclass(frozen=True)
+class FocalConfig:
+    """The search for a focal length that is not known."""
+
+    shortest_35mm: float = option(20.0, "first focal length that is tried, as 35 mm equivalent")
+    longest_35mm: float = option(130.0, "last one")
+    steps: int = option(6, "how many are tried, evenly on a log scale")
+    typical_35mm: float = option(45.0, "the most frequent one")
+    log_std: float = option(0.5, "standard deviation of its logarithm")
+
+    def __post_init__(self) -> None:
+        if self.steps < 3 or not 0 < self.shortest_35mm < self.longest_35mm:
+            raise ValueError("needed: steps >= 3, 0 < shortest_35mm < longest_35mm")
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """The paper's recipe, section 3.3: Adam on 2D vertices and rendered normals."""
+
+    steps: int = option(500, "of Adam")
+    weight_vertex: float = option(2000.0, "lambda_uv")
+    weight_normal: float = option(200.0, "lambda_n")
+    weight_identity: float = option(0.15, "lambda_id, on the distance to the first identity")
+    weight_expression: float = option(0.01, "lambda_ex")
+    gate_uv: float = option(0.00707, "UV distance beyond which a vertex has no pixel: square root of 5e-5")
+    gate_px: float = option(20.0, "pixels of a 256 px crop beyond which a vertex is let go")
+    gate_normal: float = option(0.33, "mean difference of a normal's coordinates beyond which a pixel is let go")
+    rate_shape: float = option(1e-3, "learning rate")
+    rate_expression: float = option(3e-3, "learning rate")
+    rate_rotation: float = option(5e-3, "learning rate of head and jaw")
+    rate_neck: float = option(1e-3, "learning rate")
+    rate_translation: float = option(1e-3, "learning rate")
+    rate_eyelids: float = option(2e-3, "learning rate")

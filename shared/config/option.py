@@ -1,0 +1,18 @@
+"""How an option is declared."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any
+
+
+def option(default: Any, help: str) -> Any:
+    """A field with its default and the line that the usage prints for it."""
+    return field(default=default, metadata={"help": help})
+
+
+def require_positive(config: object, *names: str) -> None:
+    """ValueError unless all of these fields are at least 1."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")

@@ -1,0 +1,144 @@
+"""Options of the commands that fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.config.fit import ClipConfig, FitConfig
+from shared.config.option import option, require_positive
+
+
+@dataclass(frozen=True)
+class ObserveConfig:
+    """From a picture to the evidence of a fit: which faces, which camera, which crop."""
+
+    faces: Literal["largest", "all"] = option("largest", "which faces of a picture to fit")
+    focal_35mm: float | None = option(None, "focal length of all pictures as 35 mm equivalent; wins over EXIF")
+    focal_px: float | None = option(None, "focal length of all pictures in their own pixels; wins over focal_35mm")
+    fov_deg: float = option(40.0, "view across the longer side where no focal length is known; 40 = a 50 mm lens")
+    crop_size: int = option(512, "side of the square crop in pixels")
+    crop_margin: float = option(1.7, "side of the crop / longer side of the landmarks; 1.7 keeps hair and chin")
+    frame_step: int = option(1, "use every n-th frame of a clip")
+
+    def __post_init__(self) -> None:
+        for name in ("focal_35mm", "focal_px"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if not 1 <= self.fov_deg <= 170:
+            raise ValueError(f"fov_deg must lie between 1 and 170 degrees, got {self.fov_deg}")
+        if self.crop_size < 64 or self.crop_margin < 1 or self.frame_step < 1:
+            raise ValueError("needed: crop_size >= 64, crop_margin >= 1, frame_step >= 1")
+
+
+@dataclass(frozen=True)
+class QualityConfig:
+    """Limits of the quality gate; what lies beyond one of them gets no label, and the report says which.
+
+    Fits to landmarks on photos and on rendered heads up to 60 degrees of yaw have errors of 1 to 4.5 %, shape codes of
+    0.1 to 0.2, expression codes of 0.1 to 0.5 and eyes 58 to 66 mm apart. Landmarks with correlated noise of 6 % end at
+    6 to 8 %, shuffled ones beyond 50 %. What is no face must be kept out by the detector: the landmark network draws a
+    plausible face on anything, which fits with 2 to 5 %.
+    """
+
+    landmark_error: float = option(0.06, "mean landmark distance / distance of the outer eye corners")
+    shape_rms: float = option(1.5, "rms of the shape codes; random heads have 1, fits less")
+    expression_rms: float = option(2.5, "rms of the expression codes; the strongest expressions reach 2")
+    eye_distance_mm: tuple[float, float] = option((52.0, 75.0), "eyeball centres; adults: 63.4 and three deviations")
+    eye_distance_px: float = option(20.0, "outer eye corners at least so far apart in the picture")
+    inside: float = option(0.75, "share of the landmarks that lie inside the picture, at least")
+    distance_m: float = option(0.15, "eyes at least so far in front of the camera; lenses do not focus nearer")
+    jaw_deg: float = option(40.0, "rotation of the jaw; a wide open mouth is about 30 degrees")
+    neck_deg: float = option(60.0, "rotation of the neck; turned as far as it goes it is about 70, pictures show less")
+    yaw_deg: float = option(100.0, "the head against the camera; mirrored landmarks fit a head seen from behind")
+
+    def __post_init__(self) -> None:
+        for name in ("landmark_error", "eye_distance_px", "distance_m", "jaw_deg", "neck_deg", "yaw_deg"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"quality.{name} must be positive, got {getattr(self, name)}")
+        if not (self.shape_rms > 1 and self.expression_rms > 1):
+            raise ValueError("quality.shape_rms and quality.expression_rms must be above 1, which every head may have")
+        if not 0 <= self.inside < 1:
+            raise ValueError(f"quality.inside must lie in [0, 1), got {self.inside}")
+        if not self.eye_distance_mm[0] < self.eye_distance_mm[1]:
+            raise ValueError(f"quality.eye_distance_mm must be [low,high], got {list(self.eye_distance_mm)}")
+
+
+@dataclass(frozen=True)
+class FitRunConfig(ObserveConfig):
+    """What every run of the fit takes: the head, the machine, the fit and its gate."""
+
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    prior: str = option("auto", "network that sees the face: auto (the shipped one if of this head), a file, or none")
+    batch_size: int = option(32, "faces fitted together")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "batch_size")
+
+
+@dataclass(frozen=True)
+class FitInputConfig(FitRunConfig):
+    """`teacher/fit.py`: one picture or clip."""
+
+    input: str = option("???", "a picture or a clip")
+    out: str = option("???", "folder for the results")
+    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
+    meshes: bool = option(False, "for a clip: write a mesh of every frame")
+    clip: ClipConfig = field(default_factory=ClipConfig)
+
+
+@dataclass(frozen=True)
+class FitViewsConfig(FitRunConfig):
+    """`teacher/fit_views.py`: several pictures of one person."""
+
+    inputs: str = option("???", "folder of pictures, or a text file of paths; the largest face of each counts")
+    out: str = option("???", "folder for the results")
+    one_moment: bool = option(False, "the pictures were taken at once, so that they share the expression")
+    cameras: str | None = option(None, "JSON file with the cameras of the pictures, docs/views.md; None: not known")
+    morph_targets: bool = option(False, "put the expression basis into the .glb as named morph targets")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cameras is not None and not self.one_moment:
+            raise ValueError("cameras= is for pictures of one moment: give one_moment=true")
+
+
+@dataclass(frozen=True)
+class AblationConfig(FitRunConfig):
+    """`teacher/ablate.py`: variants of the fit on the synthetic benchmark."""
+
+    out: str = option("???", "folder for table.txt and results.json")
+    first: int | None = option(None, "so many of the 400 pictures, spread over people and views; all if not given")
+    batch_size: int = option(16, "faces fitted together")
+
+
+@dataclass(frozen=True)
+class FitDatasetConfig(FitRunConfig):
+    """`teacher/fit_dataset.py`: a folder becomes label shards and a report."""
+
+    inputs: str = option("???", "folder (searched recursively), picture, clip, or a text file with one path a line")
+    out: str = option("???", "folder for labels, previews and report; a restart goes on where it stopped")
+    shard_size: int = option(256, "inputs a shard; a finished shard is never redone")
+    seed: int = option(0, "seed of everything random; kept with the labels")
+    previews: bool = option(True, "write an overlay of every face for the report")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+    processes: int = option(1, "processes on this machine, unless a launcher started several")
+    threads: int = option(1, "threads a process that decode and detect while others are fitted")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "shard_size", "processes", "threads")
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """`teacher/demo.py`."""
+
+    out: str = option("???", "folder for the demo's inputs and results")
+    heads: int = option(8, "rendered heads with known truth beside the photo")
+    seed: int = option(0, "which heads")
