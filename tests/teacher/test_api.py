@@ -34,7 +34,7 @@ def test_a_picture_gives_a_head_of_human_size_on_the_face(teacher: Teacher, tmp_
 
 
 def test_every_face_where_asked_for() -> None:
-    teacher = Teacher.from_pretrained(device="cpu", observe=ObserveConfig(faces="all"))
+    teacher = Teacher.from_pretrained(device="cpu", faces="all")
     twice = np.concatenate([data.astronaut(), data.astronaut()[:, ::-1]], 1)
     assert len(teacher.fit(twice)) == 2
     assert teacher.fit(np.zeros((200, 300, 3), np.uint8)) == []
