@@ -91,11 +91,15 @@ class PortraitStudio:
         self.face_skin = FaceSkin.of(assets)
 
     @torch.no_grad()
-    def portrait(self, order: Order) -> Portrait:
-        """Make one. Depends on the order and the studio's options alone, not on what was made before."""
+    def portrait(self, order: Order, shot: Shot | None = None) -> Portrait:
+        """Make one. Depends on the order and the studio's options alone, not on what was made before.
+
+        ``shot``, of the same person, takes the place of the one that is drawn: for clips and views of one moment.
+        """
         seed, index = order.seed, order.index
         person = Person.draw(seed, order.person, self.model, self.library)
-        shot = draw_shot(self.model, self.marks, person.shape, order.kind, self.size, stream(seed, index, "shot"))
+        if shot is None:
+            shot = draw_shot(self.model, self.marks, person.shape, order.kind, self.size, stream(seed, index, "shot"))
         device = self.model.v_template.device
         shot = replace(shot, params=shot.params.to(device), camera=shot.camera.to(device))
         head = pose_head(self.model, self.assets, shot.params, shot.camera)
