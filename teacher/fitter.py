@@ -21,6 +21,7 @@ from shared.records import TensorRecord
 from teacher.dense_evidence import PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
+from teacher.identity.merge import merge
 from teacher.initialise import pose_from_landmarks
 from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence, mediapipe_embedding
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
@@ -43,22 +44,12 @@ class Motion(TensorRecord):
 
 
 @dataclass(frozen=True)
-class ExpectedShape:
-    """Shape codes of persons as a Gaussian along some directions, with N(0, 1) along all others."""
-
-    directions: Tensor  # (S, D) orthonormal
-    mean: Tensor  # (G, D)
-    std: Tensor  # (G, D)
-
-
-@dataclass(frozen=True)
 class Case:
     """Which unknowns pictures share, and what is known beforehand."""
 
     structure: Structure
     pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
     identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
-    expected: ExpectedShape | None = None  # of each person; None: the mean head
     motion: Motion | None = None  # None: the moments follow each other in no way
 
 
@@ -81,12 +72,14 @@ class HeadFitter:
         config: FitConfig,
         vertices: Tensor | None = None,
         detector: DetectorModel | None = None,
+        directions: Tensor | None = None,
     ) -> None:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
-        ``detector`` defaults to MediaPipe as measured on this head.
+        ``detector`` defaults to MediaPipe as measured on this head. ``directions`` (S, D), orthonormal, are those of
+        the shape codes that evidence of identity is along.
         """
-        self.model, self.config = model, config
+        self.model, self.config, self.directions = model, config, directions
         landmarks = LandmarkEvidence.of(model, config, detector)
         dense = None if vertices is None else DenseVertices.of(model, vertices, config.dense)
         seen = landmarks.points.displacements()
@@ -134,7 +127,7 @@ class HeadFitter:
         }
         terms: list[Term] = [
             self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
-            self._shape_prior(case, like),
+            self._shape_prior(evidence, case),
             ExpressionPrior(self._size, const(config.expression_std, MOMENT, sizes.expression)),
         ]
         stds: dict[str, float | tuple[float, ...]] = {
@@ -204,15 +197,20 @@ class HeadFitter:
         }
         return solve(replace(problem, variables=variables), self.config.solver).energy
 
-    def _shape_prior(self, case: Case, like: Tensor) -> ShapePrior:
-        """Around the mean head, or what is expected of each person."""
+    def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
+        """Around the mean head, or what the pictures tell of each person's identity."""
+        like, config = evidence.landmarks_px, self.config
         rows, basis = case.structure.count(PERSON), self.basis.shape
         mean, covariance = like.new_zeros(rows, basis.shape[1]), torch.eye(basis.shape[1]).to(like).expand(rows, -1, -1)
-        if case.expected is not None:
-            seen = basis.T @ case.expected.directions  # (s, D)
-            mean = case.expected.mean @ seen.T
-            covariance = covariance + (seen * (case.expected.std**2 - 1)[:, None]) @ seen.T
-        return ShapePrior.around(self._size, mean, covariance, self.config.shape_std)
+        if evidence.identity is not None:
+            if self.directions is None:
+                raise ValueError("there is evidence of identity, but this fitter was built without directions")
+            person = case.structure.owner(PICTURE, PERSON)
+            told = merge(evidence.identity, person, rows, config.identity_factor, config.identity_shared)
+            seen = basis.T @ self.directions.to(like)  # (s, D)
+            mean = told.mean @ seen.T
+            covariance = covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
+        return ShapePrior.around(self._size, mean, covariance, config.shape_std)
 
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]

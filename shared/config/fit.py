@@ -48,6 +48,8 @@ class FitConfig:
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
+    identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
+    identity_shared: float = option(0.5, "correlation of these errors between two pictures of one person")
     expression_std: float = option(1.0, "prior on each expression code")
     eyelid_std: float = option(0.3, "prior on the eyelids")
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
