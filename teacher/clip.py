@@ -39,7 +39,7 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
         raise UserError(f"input={ref.path}: no face was found in any frame")
     motion = Motion(clip.follows.to(tools.device), rate)
     result = fit_clip_jointly(tools.fitter, clip.evidence.to(tools.device), motion, config.clip)
-    fitted = judged(clip.faces, result, tools, config.quality)
+    fitted = judged(clip.faces, [None] * len(clip.faces), result, tools, config.quality)
     files = [_write_overlay(ref, config, tools, clip, fitted, rate)]
     params, camera = parameters(fitted)
     more = {

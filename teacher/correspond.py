@@ -16,7 +16,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.records import stack
 from shared.runtime import UserError
-from teacher.evidence import DenseEvidence
+from teacher.evidence import DenseEvidence, MapCheck
 from teacher.prior.geometry.crops import R_crop_camera, face_crop, prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.lookup import look_up, trust
@@ -75,8 +75,10 @@ class DensePrior:
         inputs = prior_input(image, crop, landmarks_px, self.mapper)
         return crop, next(iter(self.predictor.predict([inputs])))
 
-    def evidence(self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]) -> DenseEvidence:
-        """What it sees of faces, one a row, in the pixels of the pictures.
+    def evidence(
+        self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]
+    ) -> tuple[DenseEvidence, tuple[MapCheck, ...]]:
+        """What it sees of faces, one a row, in the pixels of the pictures, and how far that can be believed.
 
         Args:
             pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
@@ -86,12 +88,14 @@ class DensePrior:
             prior_input(image, crop, landmarks, self.mapper)
             for (image, landmarks, _), crop in zip(pictures, crops, strict=True)
         ]
-        return stack(
-            [
-                at_points(prediction, self.rows, crop, camera)
-                for prediction, crop, (*_, camera) in zip(self.predictor.predict(inputs), crops, pictures, strict=True)
-            ]
-        )
+        rows, checks = [], []
+        for prediction, given, crop, (*_, camera) in zip(
+            self.predictor.predict(inputs), inputs, crops, pictures, strict=True
+        ):
+            rows.append(at_points(prediction, self.rows, crop, camera))
+            found = float(torch.isfinite(rows[-1].pixel_std_px).float().mean())
+            checks.append(MapCheck(self.predictor.warnings(prediction, given), found, ()))
+        return stack(rows), tuple(checks)
 
 
 def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Camera) -> DenseEvidence:

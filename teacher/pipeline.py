@@ -20,7 +20,7 @@ from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
 from teacher.correspond import DensePrior
-from teacher.evidence import FaceEvidence, FitResult
+from teacher.evidence import FaceEvidence, FitResult, MapCheck
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace, batch_evidence
 from teacher.quality import Failure, Verdict, judge
@@ -63,6 +63,7 @@ class FittedFace:
     result: FitResult
     verts_m: Tensor  # (V, 3) posed, world frame
     verdict: Verdict
+    check: MapCheck | None = None  # of the network's maps
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -89,6 +90,14 @@ class UnfittedFace:
 
 
 FitOutcome = FittedFace | UnfittedFace
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a batch of faces, one a row."""
+
+    evidence: FaceEvidence
+    checks: tuple[MapCheck | None, ...]  # None: no network looked at the face
 
 
 def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
@@ -123,27 +132,35 @@ def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig
         return [outcome for face in faces for outcome in fit_faces([face], tools, limits)]
 
 
-def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> FaceEvidence:
+def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
     """What is seen of faces, one a row: landmarks, and what the prior says of them. On the CPU."""
     evidence = batch_evidence(faces)
     if tools.prior is None:
-        return evidence
-    seen = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
-    return replace(evidence, dense=tools.prior.evidence(seen))
+        return Seen(evidence, (None,) * len(faces))
+    pictures = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
+    dense, checks = tools.prior.evidence(pictures)
+    return Seen(replace(evidence, dense=dense), checks)
 
 
 def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
-    return judged(faces, tools.fitter.fit(evidence_of(faces, tools).to(tools.device)), tools, limits)
+    seen = evidence_of(faces, tools)
+    return judged(faces, seen.checks, tools.fitter.fit(seen.evidence.to(tools.device)), tools, limits)
 
 
-def judged(faces: Sequence[ObservedFace], result: FitResult, tools: Tools, limits: QualityConfig) -> list[FittedFace]:
+def judged(
+    faces: Sequence[ObservedFace],
+    checks: Sequence[MapCheck | None],
+    result: FitResult,
+    tools: Tools,
+    limits: QualityConfig,
+) -> list[FittedFace]:
     """Fits, one a row, with their meshes and what the gate says of them."""
     result = result.detach()
     with torch.no_grad():
         posed = tools.model(result.params)
     result, posed = result.to("cpu"), posed.to("cpu")
     fitted = []
-    for row, face in enumerate(faces):
-        verdict = judge(face, result[row], posed.joints_m[row], limits)
-        fitted.append(FittedFace(face, result[row], posed.verts_m[row], verdict))
+    for row, (face, check) in enumerate(zip(faces, checks, strict=True)):
+        verdict = judge(face, result[row], posed.joints_m[row], limits, check)
+        fitted.append(FittedFace(face, result[row], posed.verts_m[row], verdict, check))
     return fitted

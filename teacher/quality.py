@@ -14,7 +14,7 @@ from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.params import FlameParams
 from shared.flame.schema import JOINTS
 from shared.geometry.rotation import axis_angle_to_matrix
-from teacher.evidence import FitResult
+from teacher.evidence import FitResult, MapCheck
 from teacher.observe import ObservedFace
 
 EYES = [JOINTS.index("left_eye"), JOINTS.index("right_eye")]  # rows of the posed joints
@@ -54,7 +54,9 @@ class Verdict:
     measures: Measures
 
 
-def judge(face: ObservedFace, result: FitResult, joints_m: Tensor, config: QualityConfig) -> Verdict:
+def judge(
+    face: ObservedFace, result: FitResult, joints_m: Tensor, config: QualityConfig, check: MapCheck | None = None
+) -> Verdict:
     """Judge one fit.
 
     Args:
@@ -62,6 +64,7 @@ def judge(face: ObservedFace, result: FitResult, joints_m: Tensor, config: Quali
         result: its fit, without leading dimensions.
         joints_m: (5, 3) posed joints in the world frame, metres.
         config: the limits.
+        check: of the network's maps; None where no network looked at the face.
     """
     measures = measure(face, result, joints_m)
     failures, margins = [], []

@@ -42,10 +42,10 @@ def fit_views(config: FitViewsConfig, tools: Tools) -> list[Path]:
         raise UserError(f"inputs={config.inputs}: {len(views)} of {len(refs)} pictures show a face; needed are two")
     if config.cameras is not None:
         views = with_cameras(views, Path(config.cameras))
-    evidence = evidence_of([view.face for view in views], tools).to(tools.device)
+    seen = evidence_of([view.face for view in views], tools)
     case = case_of(len(views), config.one_moment, known_cameras=config.cameras is not None)
-    result = tools.fitter.fit_together(evidence, case)
-    fitted = judged([view.face for view in views], result, tools, config.quality)
+    result = tools.fitter.fit_together(seen.evidence.to(tools.device), case)
+    fitted = judged([view.face for view in views], seen.checks, result, tools, config.quality)
     return _write(config, tools, views, fitted)
 
 

@@ -57,7 +57,7 @@ def watch(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[WatchedFr
         for frames in _batches(ref, config):
             found = [next(iter(observe(frame, detector, config)), None) for frame in frames]
             faces = [face for face in found if face is not None]
-            rows = iter(_rows(evidence_of(faces, tools), len(faces)) if faces else ())
+            rows = iter(_rows(evidence_of(faces, tools).evidence, len(faces)) if faces else ())
             for frame, face in zip(frames, found, strict=True):
                 bare = None if face is None else replace(face, crop_image=face.crop_image[:0])
                 row = None if face is None else next(rows)
@@ -119,7 +119,7 @@ def _unseen(like: FaceEvidence, face: ObservedFace) -> FaceEvidence:
         nothing = torch.full_like(dense.pixel_std_px, torch.inf)
         dense = replace(dense, pixel_std_px=nothing, normal_std=nothing)
     bare = face.evidence()
-    return FaceEvidence(bare.landmarks_px[None], bare.camera[None], dense, torch.zeros(1, dtype=torch.bool))
+    return FaceEvidence(bare.landmarks_px[None], bare.camera[None], dense, seen=torch.zeros(1, dtype=torch.bool))
 
 
 def _rows(evidence: FaceEvidence, count: int) -> list[FaceEvidence]:

@@ -11,8 +11,10 @@ from PIL import Image
 
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
 from shared.images.faces import DetectedFace
 from teacher.evidence import FaceEvidence, FitResult
+from teacher.fitter import Case
 from teacher.pipeline import Tools
 from tests.tiny_head import tiny_head
 
@@ -33,10 +35,18 @@ class FakeDetector:
 
 
 class FakeFitter:
-    """Codes from the landmarks; a red picture breaks it, a blue one does not converge."""
+    """Codes from where the crop lies."""
 
     def __init__(self, model: FlameModel, seconds: float = 0.0) -> None:
         self.model, self.seconds = model, seconds
+
+    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+        """As `HeadFitter.fit_together`, except that nothing is shared."""
+        return self.fit(evidence)
+
+    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
+        """As `HeadFitter.first_guess`."""
+        return self.model.neutral_params(len(evidence.landmarks_px))
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
         """As `HeadFitter.fit`."""
