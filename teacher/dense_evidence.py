@@ -14,33 +14,37 @@ from shared.flame.tangents import surface_tangents
 from shared.geometry.camera import Camera
 from teacher.evidence import DenseEvidence
 from teacher.residuals.bias import BiasModes
-from teacher.residuals.normals import NormalTerm
+from teacher.residuals.normals import NormalTerm, Surface
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
+from teacher.vertex_noise import VertexNoise
 
-PIXEL_BIAS = "pixel_bias"  # variable
+PIXEL_BIAS, NORMAL_BIAS = "pixel_bias", "normal_bias"  # variables
 
 
 @dataclass(frozen=True)
 class DenseVertices:
-    """N vertices; noise of pixels is in units of the distance of the outer eye corners."""
+    """N vertices and their systematic errors; noise of pixels is in units of the distance of the outer eye corners."""
 
-    vertices: Tensor  # (N,) int64
     points: FlamePoints
-    tangents: FlamePoints
-    modes: BiasModes
+    pixel_modes: BiasModes
+    surface: Surface
     config: DenseConfig
 
     @staticmethod
-    def of(model: FlameModel, vertices: Tensor, config: DenseConfig) -> DenseVertices:
-        """The vertices whose evidence a fit is given."""
-        points = FlamePoints.from_vertices(model, vertices)
-        modes = BiasModes.of(points.rest_positions(), config.bias_std, config.bias_length_m, config.bias_modes)
-        return DenseVertices(vertices, points, surface_tangents(model, vertices), modes, config)
+    def of(model: FlameModel, vertices: Tensor, noise: VertexNoise, config: DenseConfig) -> DenseVertices:
+        """The vertices (N,) whose evidence a fit is given, and what its errors have in common."""
+        noise = noise.to(model.v_template.device)
+        places = model.v_template[vertices]
+        pixels = BiasModes.of(places, config.pixel_bias_std, config.bias_length_m, config.bias_modes)
+        normals = BiasModes.of(places, config.normal_bias_std, config.bias_length_m, config.bias_modes)
+        points = FlamePoints.from_vertices(model, vertices, noise.offset_m)
+        surface = Surface(surface_tangents(model, vertices), noise.tilt, normals)
+        return DenseVertices(points, pixels, surface, config)
 
     def with_basis(self, basis: CodeBasis) -> DenseVertices:
-        """The same with points and tangents as functions of reduced codes."""
-        return replace(self, points=self.points.with_basis(basis), tangents=self.tangents.with_basis(basis))
+        """The same with points and surface as functions of reduced codes."""
+        return replace(self, points=self.points.with_basis(basis), surface=self.surface.with_basis(basis))
 
     def pixel_term(self, seen: DenseEvidence, camera: Camera, scale_px: Tensor) -> PixelTerm:
         """The 2D vertex loss. The network's own deviation counts as many times over as its errors are correlated.
@@ -51,12 +55,13 @@ class DenseVertices:
             scale_px: (B,) pixels of the unit of noise.
         """
         floor = scale_px[:, None] * self.config.pixel_std
-        remainder = scale_px[:, None] * self.modes.remainder
+        remainder = scale_px[:, None] * self.pixel_modes.remainder
         std_px = ((self.config.pixel_factor * seen.pixel_std_px) ** 2 + floor**2 + remainder**2).sqrt()
         kernel = PseudoHuber(self.config.robust_threshold)
-        return PixelTerm(self.points, self.modes, PIXEL_BIAS, kernel, camera, seen.pixel_px, std_px, scale_px)
+        return PixelTerm(self.points, self.pixel_modes, PIXEL_BIAS, kernel, camera, seen.pixel_px, std_px, scale_px)
 
     def normal_term(self, seen: DenseEvidence) -> NormalTerm:
         """The normal loss, (B) rows."""
-        std = ((self.config.normal_factor * seen.normal_std) ** 2 + self.config.normal_std**2).sqrt()
-        return NormalTerm(self.tangents, PseudoHuber(self.config.robust_threshold), seen.normal_world, std)
+        config, surface = self.config, self.surface
+        std = ((config.normal_factor * seen.normal_std) ** 2 + config.normal_std**2 + surface.modes.remainder**2).sqrt()
+        return NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal_world, std)

@@ -18,7 +18,7 @@ from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
-from teacher.dense_evidence import PIXEL_BIAS, DenseVertices
+from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
@@ -31,6 +31,7 @@ from teacher.residuals.robust import PseudoHuber
 from teacher.solver.levenberg import Problem, Solution, solve
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
 from teacher.solver.terms import ChainTerm, Term, Variable
+from teacher.vertex_noise import VertexNoise
 
 _MOTION_STRIDE = 8
 
@@ -71,17 +72,21 @@ class HeadFitter:
         model: FlameModel,
         config: FitConfig,
         vertices: Tensor | None = None,
+        noise: VertexNoise | None = None,
         detector: DetectorModel | None = None,
         directions: Tensor | None = None,
     ) -> None:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
+        ``noise`` is the constant part of that evidence's errors; none if not given.
         ``detector`` defaults to MediaPipe as measured on this head. ``directions`` (S, D), orthonormal, are those of
         the shape codes that evidence of identity is along.
         """
         self.model, self.config, self.directions = model, config, directions
         landmarks = LandmarkEvidence.of(model, config, detector)
-        dense = None if vertices is None else DenseVertices.of(model, vertices, config.dense)
+        dense = None
+        if vertices is not None:
+            dense = DenseVertices.of(model, vertices, noise or VertexNoise.none(model, vertices), config.dense)
         seen = landmarks.points.displacements()
         if dense is not None:
             seen = torch.cat([seen, dense.points.displacements()])
@@ -143,8 +148,10 @@ class HeadFitter:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
             terms.append(self.dense.pixel_term(evidence.dense, evidence.camera, start.scale_px))
             terms.append(self.dense.normal_term(evidence.dense))
-            values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.modes.matrix.shape[1]), PICTURE)
-            stds[PIXEL_BIAS] = 1.0
+            modes = config.dense.bias_modes
+            values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * modes), PICTURE)
+            values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * modes), PICTURE)
+            stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
         for name, std in stds.items():
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))

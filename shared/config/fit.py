@@ -26,9 +26,10 @@ class DenseConfig:
 
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
-    bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
-    bias_length_m: float = option(0.03, "distance over which it is correlated, metres")
-    bias_modes: int = option(24, "displacement fields that stand for it")
+    pixel_bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
+    normal_bias_std: float = option(0.08, "deviation of normals that whole patches of the face share, radians")
+    bias_length_m: float = option(0.03, "distance over which these are correlated, metres")
+    bias_modes: int = option(24, "fields that stand for each of them")
     normal_factor: float = option(2.0, "deviation of a normal over what the network says")
     normal_std: float = option(0.2, "deviation that is added to it, radians")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
@@ -91,6 +92,7 @@ class FocalConfig:
     shortest_35mm: float = option(20.0, "first focal length that is tried, as 35 mm equivalent")
     longest_35mm: float = option(130.0, "last one")
     steps: int = option(6, "how many are tried, evenly on a log scale")
+    refinements: int = option(5, "steps of the solver at each, from the fit at the assumed one")
     typical_35mm: float = option(45.0, "the most frequent one")
     log_std: float = option(0.5, "standard deviation of its logarithm")
 

@@ -92,9 +92,9 @@ class FlamePoints:
         return FlamePoints.from_mixes(model, corners, embedding.barycentric, offset_m)
 
     @staticmethod
-    def from_vertices(model: FlameModel, vertices: Tensor) -> FlamePoints:
-        """The points at whole vertices, indices (P,)."""
-        return FlamePoints.from_mixes(model, vertices[:, None], torch.ones(len(vertices), 1))
+    def from_vertices(model: FlameModel, vertices: Tensor, offset_m: Tensor | None = None) -> FlamePoints:
+        """The points at whole vertices, indices (P,), moved by constant offsets (P, 3) of the unposed head."""
+        return FlamePoints.from_mixes(model, vertices[:, None], torch.ones(len(vertices), 1), offset_m)
 
     @staticmethod
     def from_mixes(model: FlameModel, vertices: Tensor, weights: Tensor, offset_m: Tensor | None = None) -> FlamePoints:

@@ -1,0 +1,67 @@
+"""What a prior's errors at vertices have in common over all pictures.
+
+A network that is unsure says the average of what may be: it puts a vertex beside its place and smooths what is sharply
+bent, on every face in the same direction. Such errors are measured once, on rendered portraits that no training saw
+(`teacher/prior_noise.py`), and taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from shared.flame.model import FlameModel
+from shared.flame.tangents import surface_tangents
+from shared.geometry.meshes import vertex_normals
+from shared.records import TensorRecord
+from shared.runtime import UserError
+from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+
+SCHEMA = "pixel3dmm-distill/vertex-noise/1"
+SUFFIX = ".noise.safetensors"  # beside the network's weights
+
+
+@dataclass(frozen=True)
+class VertexNoise(TensorRecord):
+    """Constant errors at N vertices of a head."""
+
+    offset_m: Tensor  # (N, 3) from the vertex to where the prior sees it, frame of the unposed head
+    tilt: Tensor  # (N, 2) mean product of the predicted normal and the two `surface_tangents`
+
+    @staticmethod
+    def none(model: FlameModel, vertices: Tensor) -> VertexNoise:
+        """Of a prior that was not measured: its normals are those of the mesh.
+
+        These are not quite upright on the tangents, which are least squares over the neighbours.
+        """
+        tangents = surface_tangents(model, vertices).rest_positions().unflatten(0, (2, -1))
+        normals = vertex_normals(model.v_template, model.faces)[vertices]
+        return VertexNoise(torch.zeros_like(normals), (tangents * normals).sum(-1).T)
+
+
+def noise_path(weights: Path) -> Path:
+    """Where the noise of a network is looked for."""
+    return weights.with_suffix(SUFFIX)
+
+
+def load_noise(weights: Path, model: FlameModel, vertices: Tensor) -> VertexNoise:
+    """The noise of a network's vertices (N,), if it was measured. UserError if it is of other vertices."""
+    path = noise_path(weights)
+    if not path.is_file():
+        return VertexNoise.none(model, vertices)
+    try:
+        tensors, _ = read_tensors(path, SCHEMA)
+    except TensorFileError as error:
+        raise UserError(f"{error}: measure it anew with python teacher/prior_noise.py") from error
+    if not torch.equal(tensors["vertices"], vertices.cpu()):
+        raise UserError(f"{path} is of other vertices than {weights}: measure it anew with teacher/prior_noise.py")
+    return VertexNoise(tensors["offset_m"], tensors["tilt"])
+
+
+def save_noise(weights: Path, vertices: Tensor, noise: VertexNoise, made: dict[str, object]) -> Path:
+    """Write it beside the weights."""
+    tensors = {"vertices": vertices.cpu(), "offset_m": noise.offset_m, "tilt": noise.tilt}
+    return write_tensors(noise_path(weights), tensors, {"schema": SCHEMA, **made})
