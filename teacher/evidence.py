@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord
+from teacher.prior.prediction.map_quality import MapWarning
+
+
+# "head": the head's own axes, without its neck's rotation, as in Pixel3DMM's released networks.
+NormalFrame = Literal["world", "head"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,9 @@ class DenseEvidence(TensorRecord):
 
     pixel_px: Tensor  # (..., N, 2) crop pixels
     pixel_std_px: Tensor  # (..., N) standard deviation of the distance to the truth
-    normal_world: Tensor  # (..., N, 3) unit
+    normal: Tensor  # (..., N, 3) unit
     normal_std: Tensor  # (..., N) standard deviation of its angle, radians
+    normal_frame: NormalFrame = "world"
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class IdentityEvidence(TensorRecord):
 class MapCheck:
     """How far what the networks say of one face can be believed; plain numbers for the gate and the report."""
 
-    warnings: tuple[str, ...]  # sentences; empty if nothing is wrong
+    warnings: tuple[MapWarning, ...]  # empty if nothing is wrong
     found: float  # share of the looked-up vertices that have a pixel
     uv_distance: tuple[float, ...]  # quantiles 0, 5, ... 100 % of the UV distance from those to their pixel
 

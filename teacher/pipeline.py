@@ -23,7 +23,9 @@ from teacher.correspond import DensePrior
 from teacher.evidence import FaceEvidence, FitResult, MapCheck
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace, batch_evidence
-from teacher.quality import Failure, Verdict, judge
+from teacher.quality.gate import Failure, Verdict, judge
+from teacher.quality.gauges import HeadGauges
+from teacher.quality.measures import PosedHead
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Tools:
     model: FlameModel
     fitter: Fitter
     prior: DensePrior | None  # None: landmarks are all that is seen
+    gauges: HeadGauges  # of the model
     detector: Callable[[], FaceDetector]  # a new one, for one thread
     device: torch.device
 
@@ -116,7 +119,8 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         raise UserError(str(error)) from error
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
-    return Tools(model, fitter, prior, partial(MediaPipeFaces, thorough=config.faces == "all"), device)
+    detector = partial(MediaPipeFaces, thorough=config.faces == "all")
+    return Tools(model, fitter, prior, HeadGauges.of(model), detector, device)
 
 
 def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
@@ -161,6 +165,7 @@ def judged(
     result, posed = result.to("cpu"), posed.to("cpu")
     fitted = []
     for row, (face, check) in enumerate(zip(faces, checks, strict=True)):
-        verdict = judge(face, result[row], posed.joints_m[row], limits, check)
+        head = PosedHead(posed.verts_m[row], posed.joints_m[row])
+        verdict = judge(face, result[row], head, tools.gauges, limits, check)
         fitted.append(FittedFace(face, result[row], posed.verts_m[row], verdict, check))
     return fitted

@@ -45,6 +45,11 @@ class QualityConfig:
     landmark_error: float = option(0.06, "mean landmark distance / distance of the outer eye corners")
     shape_rms: float = option(1.5, "rms of the shape codes; random heads have 1, fits less")
     expression_rms: float = option(2.5, "rms of the expression codes; the strongest expressions reach 2")
+    largest_code: float = option(6.0, "of shape and expression; one of 100,000 heads has a code beyond 5.6")
+    drift: float = option(
+        3.5, "reach of the neutral head along an expression; one of 200 heads goes farther"
+    )
+    stretched: float = option(0.02, "share of the mesh at twice its length; a laugh with open mouth reaches 0.01")
     eye_distance_mm: tuple[float, float] = option((52.0, 75.0), "eyeball centres; adults: 63.4 and three deviations")
     eye_distance_px: float = option(20.0, "outer eye corners at least so far apart in the picture")
     inside: float = option(0.75, "share of the landmarks that lie inside the picture, at least")
@@ -52,9 +57,13 @@ class QualityConfig:
     jaw_deg: float = option(40.0, "rotation of the jaw; a wide open mouth is about 30 degrees")
     neck_deg: float = option(60.0, "rotation of the neck; turned as far as it goes it is about 70, pictures show less")
     yaw_deg: float = option(100.0, "the head against the camera; mirrored landmarks fit a head seen from behind")
+    map_found: float = option(0.1, "share of the vertices that the network sees, at least; 0.3 to 0.6 on clear faces")
+    map_uv_distance: float = option(0.005, "median distance of the vertices seen to the UV map; 0.01 is 6.6 mm")
 
     def __post_init__(self) -> None:
-        for name in ("landmark_error", "eye_distance_px", "distance_m", "jaw_deg", "neck_deg", "yaw_deg"):
+        angles = ("jaw_deg", "neck_deg", "yaw_deg")
+        others = ("landmark_error", "largest_code", "drift", "stretched", "eye_distance_px", "distance_m")
+        for name in (*others, *angles, "map_found", "map_uv_distance"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"quality.{name} must be positive, got {getattr(self, name)}")
         if not (self.shape_rms > 1 and self.expression_rms > 1):

@@ -16,6 +16,7 @@ from shared.images.faces import DetectedFace
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.fitter import Case
 from teacher.pipeline import Tools
+from teacher.quality.gauges import HeadGauges
 from tests.tiny_head import tiny_head
 
 
@@ -70,7 +71,7 @@ class FakeFitter:
 def fake_tools(seconds: float = 0.0) -> Tools:
     """Tools on the tiny head."""
     model = FlameModel(tiny_head())
-    return Tools(model, FakeFitter(model, seconds), None, FakeDetector, torch.device("cpu"))
+    return Tools(model, FakeFitter(model, seconds), None, HeadGauges.of(model), FakeDetector, torch.device("cpu"))
 
 
 def make_photos(folder: Path, count: int, size: tuple[int, int] = (120, 160)) -> list[str]:

@@ -89,7 +89,7 @@ def test_good_landmarks_pass_and_bad_ones_do_not(tools: Tools, config: FitDatase
         "shuffled": (points[torch.randperm(478, generator=generator)], "landmark error"),
         "much noise": (points + 0.1 * unit * torch.randn(478, 2, generator=generator), "landmark error"),
         "bent": (points + 0.2 * unit * wave, "landmark error"),
-        "mirrored": (torch.stack([512 - points[:, 0], points[:, 1]], 1), "head"),
+        "mirrored": (torch.stack([512 - points[:, 0], points[:, 1]], 1), "flipped face"),
     }
     faces = [seen_at(face, landmarks, config) for landmarks, _ in cases.values()]
     fitted = fit_faces(faces, tools, config.quality)

@@ -6,14 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from shared.config import ObserveConfig, QualityConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
-from teacher.evidence import FitResult
+from teacher.evidence import FitResult, MapCheck
 from teacher.observe import ObservedFace, batch_evidence, focal_of, observe
-from teacher.quality import Verdict, judge
+from teacher.prior.prediction.map_quality import MapWarning
+from teacher.quality.gate import Verdict, judge
+from teacher.quality.gauges import HeadGauges
+from teacher.quality.measures import PosedHead
 from tests.teacher.fakes import FakeDetector, FakeFitter
 from tests.tiny_head import tiny_head
 
@@ -32,9 +36,19 @@ def a_result(face: ObservedFace) -> FitResult:
     return FakeFitter(FlameModel(tiny_head())).fit(batch_evidence([face]))[0]
 
 
-def verdict(change: Callable[[FitResult], FitResult] = lambda r: r, face: ObservedFace | None = None) -> Verdict:
+MODEL = FlameModel(tiny_head())
+GAUGES = HeadGauges.of(MODEL)
+
+
+def verdict(
+    change: Callable[[FitResult], FitResult] = lambda r: r,
+    face: ObservedFace | None = None,
+    head: PosedHead | None = None,
+    check: MapCheck | None = None,
+) -> Verdict:
     face = face or a_face()
-    return judge(face, change(a_result(face)), JOINTS, QualityConfig())
+    head = head or PosedHead(MODEL.v_template, JOINTS)
+    return judge(face, change(a_result(face)), head, GAUGES, QualityConfig(), check)
 
 
 def test_a_good_fit_passes() -> None:
@@ -45,14 +59,17 @@ def test_a_good_fit_passes() -> None:
     assert good.measures.eye_distance_px == pytest.approx(0.2 * SIZE[1], rel=1e-4)
 
 
+def with_shape(result: FitResult, shape: Tensor) -> FitResult:
+    return replace(result, params=replace(result.params, shape=shape))
+
+
 CASES: dict[str, Callable[[FitResult], FitResult]] = {
     "landmark error": lambda r: replace(r, landmark_error=torch.tensor(0.2)),
-    "shape code": lambda r: replace(r, code_rms=torch.tensor([2.5, 0.5])),
-    "expression code": lambda r: replace(r, code_rms=torch.tensor([0.5, 3.5])),
+    "identity drift": lambda r: with_shape(r, 4 * torch.nn.functional.normalize(GAUGES.drift.imitation[-1], dim=0)),
     "eye distance": lambda r: replace(r, eye_distance_m=torch.tensor(0.042)),
     "not converged": lambda r: replace(r, converged=torch.tensor(False)),
     "jaw": lambda r: replace(r, params=replace(r.params, jaw=torch.tensor([0.9, 0.0, 0.0]))),
-    "head": lambda r: replace(r, params=replace(r.params, global_rot=torch.tensor([0.0, 3.0, 0.0]))),
+    "flipped face": lambda r: replace(r, params=replace(r.params, global_rot=torch.tensor([0.0, 3.0, 0.0]))),
     "neck": lambda r: replace(r, params=replace(r.params, neck=torch.tensor([0.0, 1.4, 0.0]))),
 }
 
@@ -63,6 +80,37 @@ def test_each_check_fails_by_its_name_alone(name: str) -> None:
     assert [failure.name for failure in bad.failures] == [name]
     assert bad.score == 0
     assert bad.failures[0].reason
+
+
+def test_codes_that_no_head_has_are_out_of_prior() -> None:
+    cases: list[Callable[[FitResult], FitResult]] = [
+        lambda r: replace(r, code_rms=torch.tensor([2.5, 0.5])),
+        lambda r: replace(r, code_rms=torch.tensor([0.5, 3.5])),
+        lambda r: with_shape(r, r.params.shape + 7 * torch.eye(7)[1]),
+    ]
+    words = ("shape codes of 2.50", "expression codes of 3.50", "a code of 7.0")
+    for change, reason in zip(cases, words, strict=True):
+        found = {failure.name: failure.reason for failure in verdict(change).failures}
+        assert reason in found["out of prior"]
+
+
+def test_a_mesh_that_is_no_head_any_more_has_exploded() -> None:
+    spread = torch.randn(MODEL.v_template.shape, generator=torch.Generator().manual_seed(0))
+    for verts in (MODEL.v_template + 0.2 * spread, MODEL.v_template * float("nan")):
+        assert [f.name for f in verdict(head=PosedHead(verts, JOINTS)).failures] == ["mesh explosion"]
+
+
+def test_what_the_maps_lack_is_named() -> None:
+    good = MapCheck((), 0.4, (0.0, 0.001, 0.02))
+    assert verdict(check=good).failures == ()
+    warning = MapWarning("patch artefacts", "the network's grid shows in UV: 0.0042")
+    for check, name in (
+        (replace(good, found=0.02), "little seen"),
+        (replace(good, uv_distance=(0.0, 0.008, 0.02)), "patch artefacts"),
+        (replace(good, warnings=(warning,)), "patch artefacts"),
+    ):
+        bad = verdict(check=check)
+        assert ([failure.name for failure in bad.failures], bad.score) == ([name], 0)
 
 
 @pytest.mark.parametrize("name", ["landmark error", "eye distance"])
@@ -89,7 +137,7 @@ def test_small_faces_and_faces_off_the_picture_fail() -> None:
 def test_heads_behind_and_too_near_fail(depth: float, words: str) -> None:
     face = a_face()
     joints = JOINTS + torch.tensor([0.0, 0.0, 0.6 + depth])
-    bad = judge(face, a_result(face), joints, QualityConfig())
+    bad = verdict(face=face, head=PosedHead(MODEL.v_template, joints))
     assert [failure.name for failure in bad.failures] == ["distance"]
     assert words in bad.failures[0].reason
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,45 +45,59 @@ def alternation(values: Tensor, mask: Tensor) -> float:
 
 @dataclass(frozen=True)
 class _Differences:
-    """Third differences along rows; number g is across the gap between pixels g + 1 and g + 2."""
+    """Third differences along every second row; number g is across the gap between pixels g + 1 and g + 2."""
 
-    signed: Tensor  # (C, H, W - 3)
-    size: Tensor  # (H, W - 3) length over the channels
-    valid: Tensor  # (H, W - 3) whether all four pixels are
+    signed: Tensor  # (C, H / 2, W - 3)
+    size: Tensor  # (H / 2, W - 3) length over the channels
+    valid: Tensor  # (H / 2, W - 3) whether all four pixels are
 
 
 def _third_differences(values: Tensor, mask: Tensor) -> list[_Differences]:
     """Those along rows and those along columns."""
-    return [_along_rows(values, mask), _along_rows(values.mT.contiguous(), mask.T.contiguous())]
+    return [_along_rows(values, mask), _along_rows(values.mT, mask.T)]
 
 
 def _along_rows(values: Tensor, mask: Tensor) -> _Differences:
+    values, mask = values[:, ::2].contiguous(), mask[::2].contiguous()  # medians need no more
     a, b, c, d = (values[..., start : values.shape[-1] - 3 + start] for start in range(4))
-    signed = d - a + 3 * (b - c)
+    signed = (b - c).mul_(3).add_(d).sub_(a)
     valid = mask[:, :-3] & mask[:, 1:-2] & mask[:, 2:-1] & mask[:, 3:]
-    return _Differences(signed, signed.norm(dim=0), valid)
+    return _Differences(signed, _length(signed), valid)
 
 
 def _edge_step(axes: list[_Differences], period: int) -> float:
     steps = []
     for axis in axes:
         typical = []
+        size, valid = axis.size.numpy(), axis.valid.numpy()
         for start in range(period - 2, 2 * period - 2):  # the first is across the edge of a cell
             column = slice(start % period, None, period)
-            chosen = axis.size[:, column][axis.valid[:, column]]
+            chosen = size[:, column][valid[:, column]]
             if len(chosen) < _MIN_PIXELS:
                 return 0.0
-            typical.append(chosen.median())
-        others = torch.stack(typical[2:-1] if period > 2 else typical[1:])  # the gaps next to an edge feel it too
-        steps.append(float(typical[0] - others.median()) / 2)
+            typical.append(median(chosen))
+        others = typical[2:-1] if period > 2 else typical[1:]  # the gaps next to an edge feel it too
+        steps.append((typical[0] - median(np.array(others))) / 2)
     return sum(steps) / 2
 
 
 def _alternation(axis: _Differences) -> float:
     signs = 1.0 - 2.0 * (torch.arange(axis.signed.shape[-1]) % 2)
-    rows, columns = (side // _WINDOW * _WINDOW for side in axis.valid.shape)
-    # Windows of 8 columns and every second of 8 rows: the pattern may differ between even and odd rows.
-    shape = (rows // _WINDOW, _WINDOW // 2, 2, columns // _WINDOW, _WINDOW)
-    means = (axis.signed * signs)[:, :rows, :columns].reshape(-1, *shape).mean((2, 5)).norm(dim=0) / 8
-    whole = axis.valid[:rows, :columns].reshape(shape).all(4).all(1)
-    return float(means[whole].median()) if whole.any() else 0.0
+    # Of every second row, as the pattern may differ between even and odd ones.
+    high, wide = _WINDOW // 2, _WINDOW
+    rows, columns = axis.valid.shape[0] // high * high, axis.valid.shape[1] // wide * wide
+    shape = (rows // high, high, columns // wide, wide)
+    means = (axis.signed * signs)[:, :rows, :columns].reshape(-1, *shape).sum(4).sum(2) / (high * wide)
+    whole = axis.valid[:rows, :columns].reshape(shape).all(3).all(1)
+    return float(_length(means)[whole].median()) / 8 if whole.any() else 0.0
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """(C, ...) -> (...). `torch.norm` along the first dimension takes ten times as long."""
+    return vectors.square().sum(0).sqrt_()
+
+
+def median(values: np.ndarray) -> float:
+    """The lower one of an even number, as torch; in a fifth of its time."""
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from shared.synthetic.scene import Part
-from teacher.prior.prediction.artefacts import patch_score
-from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
+from teacher.prior.prediction.artefacts import PERIODS, median, patch_score
+from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPrediction
 
 HEAD_PARTS = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)  # where one sees the head itself
 _SURFACE_PARTS = (Part.SKIN, Part.BROWS)  # what the maps are judged on: eyes and mouth lie in charts of their own
@@ -22,7 +23,16 @@ SEEN_FACE = 0.5  # of where the face is, at least so much is taken for the head
 UV_UPRIGHT = 0.5  # share of the face where u grows to the subject's left and v downwards
 NORMALS_FACING = 0.9  # share of the face whose normals look at the camera
 UV_APART = 0.04  # 26 mm between the map and the landmarks
+_CELL = max(PERIODS)  # pixels
 _MIDDLE = 0.4  # of the crop's side: where the face is looked for without landmarks
+
+
+@dataclass(frozen=True)
+class MapWarning:
+    """Something that speaks against a crop's maps."""
+
+    name: str  # stable, for counting
+    reason: str  # with the number, for people
 
 
 @dataclass(frozen=True)
@@ -41,17 +51,18 @@ class MapQuality:
     @staticmethod
     def of(prediction: PriorPrediction, inputs: PriorInput) -> MapQuality:
         """Look at one prediction and what it was made from, both on the CPU and without leading dimensions."""
-        maps, size = prediction.maps, inputs.image.shape[-1]
-        place = _place_of_face(inputs, size)
-        coarse = inputs.landmark_maps.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        size = inputs.image.shape[-1]
+        whole = _place_of_face(inputs, size)
+        rows, columns = _box(whole)
+        place, maps = whole[rows, columns], prediction.maps.map(lambda t: t[..., rows, columns])
         face, seen = place, None
         if maps.part_logits is not None:
-            part = maps.part_logits.argmax(-3)
-            seen = _share(torch.isin(part, torch.tensor(HEAD_PARTS)), place)
-            face = place & torch.isin(part, torch.tensor(_SURFACE_PARTS))
+            seen = _share(_is_one_of(maps.part_logits, HEAD_PARTS), place)
+            face = place & _is_one_of(maps.part_logits, _SURFACE_PARTS)
         apart = None
         if maps.uv is not None and bool(inputs.has_landmarks):
-            apart = _median((maps.uv - coarse[:2]).norm(dim=0), face & (coarse[5] > 0))
+            coarse = _twice(inputs.landmark_maps)[:, rows, columns]
+            apart = _median((maps.uv - coarse[:2]).square().sum(0).sqrt(), face & (coarse[5] > 0))
         return MapQuality(
             seen_face=seen,
             uv_sigma=_sigma(maps.uv_log_var, face),
@@ -64,19 +75,22 @@ class MapQuality:
         )
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is wrong, in words; empty if nothing is."""
+    def warnings(self) -> tuple[MapWarning, ...]:
+        """What is wrong; empty if nothing is."""
+        covered = "{:.0%} of the face is taken for skin: covered, or no face"
+        turned = "UV is mirrored or torn: {:.0%} of the face is the right way round"
+        away = "only {:.0%} of the face's normals look at the camera"
         found = (
-            _below(self.seen_face, SEEN_FACE, "{:.0%} of the face is taken for skin: covered, or no face"),
-            _above(self.uv_sigma, UV_SIGMA, "low confidence in UV: deviation {:.3f}"),
-            _above(self.normal_sigma, NORMAL_SIGMA, "low confidence in normals: deviation {:.2f}"),
-            _above(self.uv_grid, UV_GRID, "the network's grid shows in UV: {:.4f}"),
-            _above(self.normal_grid, NORMAL_GRID, "the network's grid shows in the normals: {:.3f}"),
-            _below(self.uv_upright, UV_UPRIGHT, "UV is mirrored or torn: {:.0%} of the face is the right way round"),
-            _above(self.uv_apart, UV_APART, "UV and landmarks disagree by {:.3f}"),
-            _below(self.normals_facing, NORMALS_FACING, "only {:.0%} of the face's normals look at the camera"),
+            ("covered face", _below(self.seen_face, SEEN_FACE, covered)),
+            ("unsure maps", _above(self.uv_sigma, UV_SIGMA, "low confidence in UV: deviation {:.3f}")),
+            ("unsure maps", _above(self.normal_sigma, NORMAL_SIGMA, "low confidence in normals: deviation {:.2f}")),
+            ("patch artefacts", _above(self.uv_grid, UV_GRID, "the network's grid shows in UV: {:.4f}")),
+            ("patch artefacts", _above(self.normal_grid, NORMAL_GRID, "the network's grid shows in normals: {:.3f}")),
+            ("flipped face", _below(self.uv_upright, UV_UPRIGHT, turned)),
+            ("flipped face", _below(self.normals_facing, NORMALS_FACING, away)),
+            ("maps off landmarks", _above(self.uv_apart, UV_APART, "UV and landmarks disagree by {:.3f}")),
         )
-        return tuple(text for text in found if text)
+        return tuple(MapWarning(name, text) for name, text in found if text)
 
 
 def _above(value: float | None, limit: float, text: str) -> str:
@@ -90,9 +104,32 @@ def _below(value: float | None, limit: float, text: str) -> str:
 def _place_of_face(inputs: PriorInput, size: int) -> Tensor:
     """(S, S) bool."""
     if bool(inputs.has_landmarks):
-        return (inputs.landmark_maps[5] > 0).repeat_interleave(2, -1).repeat_interleave(2, -2)
+        return _twice(inputs.landmark_maps[5] > 0)
     near = ((torch.arange(size) + 0.5) / size - 0.5).abs() < _MIDDLE / 2
     return near[:, None] & near
+
+
+def _box(place: Tensor) -> tuple[slice, slice]:
+    """Rows and columns around what is True, in whole cells of every grid."""
+
+    def around(hit: Tensor) -> slice:
+        found = hit.nonzero()[:, 0]
+        return (
+            slice(int(found[0]) // _CELL * _CELL, int(found[-1]) // _CELL * _CELL + _CELL) if len(found) else slice(0)
+        )
+
+    return around(place.any(1)), around(place.any(0))
+
+
+def _twice(map: Tensor) -> Tensor:
+    """(..., H, W) -> (..., 2 H, 2 W)."""
+    return map[..., :, None, :, None].expand(*map.shape[:-1], 2, map.shape[-1], 2).flatten(-4, -3).flatten(-2)
+
+
+def _is_one_of(logits: Tensor, parts: tuple[Part, ...]) -> Tensor:
+    """(9, H, W) -> (H, W) whether the likeliest part is one of these; a fifth of the time of an argmax."""
+    these = reduce(torch.maximum, [logits[part] for part in parts])
+    return these >= reduce(torch.maximum, [logits[part] for part in range(N_PARTS) if part not in parts])
 
 
 def _share(of: Tensor, place: Tensor) -> float | None:
@@ -100,7 +137,7 @@ def _share(of: Tensor, place: Tensor) -> float | None:
 
 
 def _median(values: Tensor, place: Tensor) -> float | None:
-    return float(values[place].median()) if place.any() else None
+    return median(values.numpy()[place.numpy()]) if place.any() else None
 
 
 def _sigma(log_var: Tensor | None, face: Tensor) -> float | None:

@@ -15,7 +15,7 @@ from shared.runtime import UserError
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.flip import average, mirrored_input, mirrored_prediction
-from teacher.prior.prediction.map_quality import MapQuality
+from teacher.prior.prediction.map_quality import MapQuality, MapWarning
 from teacher.prior.records import PriorInput, PriorPrediction
 
 
@@ -69,7 +69,7 @@ class Predictor:
             for row in range(len(batch)):
                 yield predicted[row]
 
-    def warnings(self, prediction: PriorPrediction, inputs: PriorInput) -> tuple[str, ...]:
+    def warnings(self, prediction: PriorPrediction, inputs: PriorInput) -> tuple[MapWarning, ...]:
         """Why one crop's maps should not be trusted; empty if nothing speaks against them."""
         return MapQuality.of(prediction, inputs).warnings
 

@@ -107,7 +107,8 @@ def _keep(stem: Path, one: _Predicted) -> Entry:
     """Write one face's files; its entry in the report."""
     face = one.face
     quality = MapQuality.of(one.prediction, one.input)
-    entry = face_entry(face.id, f"maps/{stem.name}", warnings=quality.warnings, quality=_finite(asdict(quality)))
+    warnings = [warning.reason for warning in quality.warnings]
+    entry = face_entry(face.id, f"maps/{stem.name}", warnings=warnings, quality=_finite(asdict(quality)))
     stored = FaceMaps.of(one.prediction, face.crop, face.landmarks_px)
     write_face_maps(stem, stored, face.crop_image, {"face": entry, "picture_size": list(face.camera.size)})
     return entry

@@ -45,7 +45,7 @@ def face() -> PriorInput:
 
 
 def warnings(maps: PriorMaps, inputs: PriorInput | None = None) -> str:
-    return "; ".join(MapQuality.of(PriorPrediction(maps), inputs or face()).warnings)
+    return "; ".join(warning.reason for warning in MapQuality.of(PriorPrediction(maps), inputs or face()).warnings)
 
 
 def test_good_maps_raise_no_warning() -> None:
@@ -68,7 +68,7 @@ def test_each_fault_is_named() -> None:
         "confidence in UV": replace(maps, uv_log_var=doubt),
         "confidence in normals": replace(maps, normal_log_var=doubt),
         "grid shows in UV": replace(maps, uv=uv + blocks),
-        "grid shows in the normals": replace(maps, normal=normal + 3 * blocks),
+        "grid shows in normals": replace(maps, normal=normal + 3 * blocks),
         "mirrored or torn": replace(maps, uv=torch.stack([1 - uv[0], uv[1]])),
         "landmarks disagree": replace(maps, uv=uv + 0.1),
         "look at the camera": replace(maps, normal=-normal),

@@ -1,0 +1,70 @@
+"""The gauges on the head that ships: what people are like passes, and what is planted is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from shared.config import FitConfig, QualityConfig
+from shared.flame.assets import load_flame
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.records import stack
+from teacher.evidence import FaceEvidence
+from teacher.fitter import HeadFitter
+from teacher.quality.gauges import HeadGauges
+
+LIMITS = QualityConfig()
+
+
+@pytest.fixture(scope="module")
+def model() -> FlameModel:
+    return FlameModel(load_flame())
+
+
+@pytest.fixture(scope="module")
+def gauges(model: FlameModel) -> HeadGauges:
+    return HeadGauges.of(model)
+
+
+def people(model: FlameModel, count: int, expression: float = 1.0, jaw: float = 0.0) -> FlameParams:
+    generator, neutral = torch.Generator().manual_seed(0), model.neutral_params(count)
+    return replace(
+        neutral,
+        shape=torch.randn(neutral.shape.shape, generator=generator),
+        expression=expression * torch.randn(neutral.expression.shape, generator=generator),
+        jaw=torch.tensor([jaw, 0.0, 0.0]).expand(count, 3),
+    )
+
+
+def test_people_carry_no_expression(model: FlameModel, gauges: HeadGauges) -> None:
+    everyone = people(model, 400, jaw=0.2)
+    reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
+    assert (reach > LIMITS.drift).float().mean() < 0.01
+
+
+def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameModel, gauges: HeadGauges) -> None:
+    """The same landmarks, fitted with and without the freedom to move the jaw and the lips."""
+    true = replace(people(model, 4, 0.5, jaw=0.3), translation=torch.tensor([0.0, 0.0, -0.6]).expand(4, 3))
+    true = replace(true, shape=0.3 * true.shape)
+    camera = Camera.at_origin(torch.tensor(900.0), (512, 512))
+    with torch.no_grad():
+        points = model.assets.landmarks["mediapipe"].positions(model(true).verts_m, model.faces)
+    evidence = FaceEvidence(camera.project(points), stack([camera] * 4))
+    stiff = FitConfig(expression_std=0.01, jaw_std=(0.002, 0.002, 0.002))
+    for config, drifts in ((FitConfig(), False), (stiff, True)):
+        found = HeadFitter(model, config).fit(evidence).params
+        reach = [gauges.drift.reach(found[row]) for row in range(4)]
+        assert [one > LIMITS.drift for one in reach] == [drifts] * 4, reach
+
+
+def test_strong_expressions_stretch_little_and_wild_codes_much(model: FlameModel, gauges: HeadGauges) -> None:
+    laughing, wild = people(model, 16, 2.0, jaw=0.5), people(model, 16)
+    wild = replace(wild, shape=10 * wild.shape)
+    with torch.no_grad():
+        for params, explodes in ((laughing, False), (wild, True)):
+            verts = model(params).verts_m
+            assert [gauges.mesh.stretched(one) > LIMITS.stretched for one in verts] == [explodes] * 16
