@@ -12,8 +12,9 @@ from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.tangents import surface_tangents
 from shared.geometry.camera import Camera
+from shared.geometry.meshes import vertex_normals
 from teacher.evidence import DenseEvidence
-from teacher.residuals.bias import BiasModes
+from teacher.residuals.bias import BiasModes, patches, turns
 from teacher.residuals.normals import NormalTerm, Surface
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
@@ -35,12 +36,13 @@ class DenseVertices:
     def of(model: FlameModel, vertices: Tensor, noise: VertexNoise, config: DenseConfig) -> DenseVertices:
         """The vertices (N,) whose evidence a fit is given, and what its errors have in common."""
         noise = noise.to(model.v_template.device)
-        places = model.v_template[vertices]
-        pixels = BiasModes.of(places, config.pixel_bias_std, config.bias_length_m, config.bias_modes)
-        normals = BiasModes.of(places, config.normal_bias_std, config.bias_length_m, config.bias_modes)
+        places, sides = model.v_template[vertices], vertex_normals(model.v_template, model.faces)[vertices]
+        pixels = patches(places, config.pixel_bias_std, config.pixel_bias_length_m)
+        normals = patches(places, config.normal_bias_std, config.normal_bias_length_m)
+        normals = normals + turns(sides, config.normal_turn_std)
         points = FlamePoints.from_vertices(model, vertices, noise.offset_m)
-        surface = Surface(surface_tangents(model, vertices), noise.tilt, normals)
-        return DenseVertices(points, pixels, surface, config)
+        surface = Surface(surface_tangents(model, vertices), noise.tilt, BiasModes.of(normals, config.bias_modes))
+        return DenseVertices(points, BiasModes.of(pixels, config.bias_modes), surface, config)
 
     def with_basis(self, basis: CodeBasis) -> DenseVertices:
         """The same with points and surface as functions of reduced codes."""
@@ -64,4 +66,4 @@ class DenseVertices:
         """The normal loss, (B) rows."""
         config, surface = self.config, self.surface
         std = ((config.normal_factor * seen.normal_std) ** 2 + config.normal_std**2 + surface.modes.remainder**2).sqrt()
-        return NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal_world, std)
+        return NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal, std)

@@ -12,7 +12,6 @@ from shared.geometry.camera import Camera
 from shared.records import TensorRecord
 from teacher.prior.prediction.map_quality import MapWarning
 
-
 # "head": the head's own axes, without its neck's rotation, as in Pixel3DMM's released networks.
 NormalFrame = Literal["world", "head"]
 

@@ -15,7 +15,7 @@ from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from teacher.evidence import FaceEvidence
-from teacher.residuals.bias import BiasModes
+from teacher.residuals.bias import BiasModes, patches
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
 
@@ -45,9 +45,8 @@ class LandmarkEvidence:
         rest_m = points.rest_positions()
         # A point that is noisier on its own is noisier together with its neighbours, too.
         noise = detector.relative_std.to(rest_m)
-        modes = BiasModes.of(
-            rest_m, config.landmark_bias_std, config.landmark_bias_length_m, config.landmark_bias_modes
-        ).scaled(noise)
+        shared = patches(rest_m, config.landmark_bias_std, config.landmark_bias_length_m)
+        modes = BiasModes.of(shared, config.landmark_bias_modes).scaled(noise)
         corners = tuple(int((known == corner).nonzero()) for corner in OUTER_EYE_CORNERS)
         return LandmarkEvidence(
             known=known.to(rest_m.device),

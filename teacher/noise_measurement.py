@@ -16,7 +16,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord, stack
 from shared.synthetic.shards import StoredPortraits
-from teacher.correspond import DensePrior
+from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence
 from teacher.vertex_noise import VertexNoise
 
@@ -59,7 +59,7 @@ def compare(
     seen = torch.isfinite(dense.pixel_std_px)
     depth = camera.world_to_cam(place_m)[:, 2:]
     off = (dense.pixel_px - camera.project(place_m)) / camera.focal_px * depth
-    product = (tangents.unflatten(0, (2, -1)) * dense.normal_world).sum(-1).T
+    product = (tangents.unflatten(0, (2, -1)) * dense.normal).sum(-1).T
     head = axis_angle_to_matrix(params.global_rot) @ axis_angle_to_matrix(params.neck)
     nothing = torch.zeros_like(off)
     return VertexErrors(

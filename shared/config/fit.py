@@ -27,8 +27,10 @@ class DenseConfig:
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
     pixel_bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
+    pixel_bias_length_m: float = option(0.04, "distance over which it is correlated, metres")
     normal_bias_std: float = option(0.08, "deviation of normals that whole patches of the face share, radians")
-    bias_length_m: float = option(0.03, "distance over which these are correlated, metres")
+    normal_bias_length_m: float = option(0.02, "distance over which it is correlated, metres")
+    normal_turn_std: float = option(0.05, "deviation of normals that the whole head shares as a turn, radians")
     bias_modes: int = option(24, "fields that stand for each of them")
     normal_factor: float = option(2.0, "deviation of a normal over what the network says")
     normal_std: float = option(0.2, "deviation that is added to it, radians")
@@ -83,12 +85,18 @@ class LookupConfig:
 
     gate: float = option(0.02, "UV distance beyond which a pixel says nothing of a vertex; 0.01 is 6.6 mm on the face")
     radius: int = option(3, "pixels around the nearest one that a plane is fitted to")
+    reach: float = option(0.08, "share of the crop's side that a vertex may be away from where the mean head has it")
+    nearest_gate: float = option(0.00707, "correspondences=nearest: the gate; square root of 5e-5 as in the paper")
+    nearest_std: float = option(0.012, "and the deviation of its pixels, share of the crop's side")
+    uv_std: float = option(0.007, "deviation of UV where a network does not say it")
+    normal_std: float = option(0.2, "deviation of normals where a network does not say it, radians")
 
 
 @dataclass(frozen=True)
 class FocalConfig:
     """The search for a focal length that is not known."""
 
+    estimate: bool = option(True, "false leaves it where fov_deg puts it")
     shortest_35mm: float = option(20.0, "first focal length that is tried, as 35 mm equivalent")
     longest_35mm: float = option(130.0, "last one")
     steps: int = option(6, "how many are tried, evenly on a log scale")

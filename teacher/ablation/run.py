@@ -20,7 +20,7 @@ from teacher.fitter import HeadFitter
 SCHEMA = "pixel3dmm-distill/ablation/1"
 _NOTHING = float("inf")  # as a standard deviation
 # What evidence without noise deserves, and the codes that it can tell.
-_EXACT = DenseConfig(pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_std=0.05)
+_EXACT = DenseConfig(pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05)
 _EXACT_TOLERANCE_M = 1e-5
 
 

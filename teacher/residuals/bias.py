@@ -16,19 +16,28 @@ class BiasModes:
     remainder: Tensor  # (P,) standard deviation of what the modes leave out
 
     @staticmethod
-    def of(positions_m: Tensor, std: float, length_m: float, count: int) -> BiasModes:
-        """The leading ``count`` modes of a Gaussian process over the points' places (P, 3) on the mean head.
+    def of(covariance: Tensor, count: int) -> BiasModes:
+        """The leading ``count`` modes of a field over points with this covariance (P, P).
 
-        Its covariance is ``std^2 exp(-distance / length)``. What the modes leave out differs from point to point so
-        quickly that it may count as independent noise; its size is returned as the remainder.
+        What the modes leave out differs from point to point so quickly that it may count as independent noise; its size
+        is returned as the remainder.
         """
-        places = positions_m.double()
-        distance = (places[:, None] - places[None]).norm(dim=-1)
-        eigenvalues, vectors = torch.linalg.eigh(std**2 * torch.exp(-distance / length_m))
+        eigenvalues, vectors = torch.linalg.eigh(covariance.double())
         scaled = vectors.flip(1)[:, :count] * eigenvalues.flip(0)[:count].clamp(min=0).sqrt()
-        left = (std**2 - (scaled**2).sum(1)).clamp(min=0).sqrt()
-        return BiasModes(scaled.to(positions_m), left.to(positions_m))
+        left = (covariance.double().diagonal() - (scaled**2).sum(1)).clamp(min=0).sqrt()
+        return BiasModes(scaled.to(covariance), left.to(covariance))
 
     def scaled(self, factor: Tensor) -> BiasModes:
         """The same process with each point's deviation times a factor (P,)."""
         return BiasModes(self.matrix * factor[:, None], self.remainder * factor)
+
+
+def patches(positions_m: Tensor, std: float, length_m: float) -> Tensor:
+    """(P, P) ``std^2 exp(-distance / length)``: errors that neighbours (P, 3) share."""
+    distance = torch.cdist(positions_m.double(), positions_m.double())
+    return (std**2 * torch.exp(-distance / length_m)).to(positions_m)
+
+
+def turns(normals: Tensor, std: float) -> Tensor:
+    """(P, P) ``std^2 n_p . n_q``: errors that are linear in the normal (P, 3), such as a turn of the whole head."""
+    return std**2 * normals @ normals.T

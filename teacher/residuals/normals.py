@@ -44,7 +44,7 @@ class NormalTerm(TensorRecord):
     surface: Surface
     bias: str  # variable (N, 3 k): coefficients of x, of y, of z
     kernel: PseudoHuber
-    normal_world: Tensor  # (N, P, 3) unit
+    normal: Tensor  # (N, P, 3) unit
     std: Tensor  # (N, P) radians; infinite where nothing is seen
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
@@ -76,4 +76,4 @@ class NormalTerm(TensorRecord):
     def _normal(self, values: Values) -> Tensor:
         """(N, P, 3) as predicted, less what the bias explains."""
         coefficients = values[self.bias].unflatten(1, (3, -1))  # (N, 3, k)
-        return self.normal_world + self.surface.modes.matrix @ coefficients.transpose(1, 2)
+        return self.normal + self.surface.modes.matrix @ coefficients.transpose(1, 2)

@@ -28,7 +28,13 @@ EXACT = FitConfig(
     hidden_factor=1.0,
     basis_tolerance_m=1e-5,
     dense=DenseConfig(
-        pixel_factor=1.0, pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_factor=1.0, normal_std=0.05
+        pixel_factor=1.0,
+        pixel_std=2e-4,
+        pixel_bias_std=0.0,
+        normal_bias_std=0.0,
+        normal_turn_std=0.0,
+        normal_factor=1.0,
+        normal_std=0.05,
     ),
 )
 
@@ -54,7 +60,7 @@ def exact_evidence(model: FlameModel, vertices: Tensor, params: FlameParams, cam
     dense = DenseEvidence(
         pixel_px=camera.project(places),
         pixel_std_px=torch.where(seen, 0.0, nothing),
-        normal_world=normals,
+        normal=normals,
         normal_std=torch.where(seen, 0.0, nothing),
     )
     return FaceEvidence(project_landmarks(model, params, camera), camera, dense)

@@ -47,7 +47,7 @@ def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]
     dense = DenseEvidence(
         pixel_px=places + 5 * randn(BATCH, count, 2),
         pixel_std_px=2 + torch.rand(BATCH, count, generator=generator).double(),
-        normal_world=torch.nn.functional.normalize(randn(BATCH, count, 3), dim=-1),
+        normal=torch.nn.functional.normalize(randn(BATCH, count, 3), dim=-1),
         normal_std=0.1 + torch.rand(BATCH, count, generator=generator).double(),
     )
     evidence = FaceEvidence(marks + 8 * randn(BATCH, 478, 2), camera, dense)
