@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     from shared.flame.model import FlameModel
     from teacher.ablation.run import HEADING, run
     from teacher.ablation.subjects import Subjects
-    from teacher.correspond import DensePrior
+    from teacher.dense_prior import DensePrior
 
     keep_freed_memory()
     model = FlameModel(load_flame())

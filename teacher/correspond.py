@@ -1,101 +1,27 @@
-"""From what a prior says of crops to the evidence of a fit: where vertices are seen, and the normals there."""
+"""From what a prior says of a crop to the evidence of a fit: where vertices are seen, and the normals there.
+
+Three ways: the points that a network predicts; a UV map looked up to a fraction of a pixel; and, to compare with, the
+paper's nearest neighbour among its whole pixels (equation 6). What a UV map says is checked against the mean head.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import FitRunConfig, LookupConfig
-from shared.flame.model import FlameModel
+from shared.config import LookupConfig
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.records import stack
-from shared.runtime import UserError
-from teacher.evidence import DenseEvidence, MapCheck
-from teacher.prior.geometry.crops import R_crop_camera, face_crop, prior_input
-from teacher.prior.geometry.landmark_maps import LandmarkMapper
-from teacher.prior.geometry.lookup import look_up, trust
-from teacher.prior.networks.weights import load_prior
-from teacher.prior.prediction.predictor import Predictor
+from teacher.evidence import DenseEvidence
+from teacher.first_view import FirstView
+from teacher.prior.geometry.charts import Charts
+from teacher.prior.geometry.crops import R_crop_camera
+from teacher.prior.geometry.lookup import trust
 from teacher.prior.records import PriorMaps, PriorPrediction
 
-logger = logging.getLogger(__name__)
-
-_EXACT = -30.0  # log-variance of maps that don't say how sure they are
 SEEN = 0.0  # logit of a point's visibility from which it counts as seen
-
-
-@dataclass(frozen=True)
-class DensePrior:
-    """A prior network at work for a fit."""
-
-    predictor: Predictor
-    mapper: LandmarkMapper
-    rows: Tensor  # (N,) int64, which of the network's points the fit compares
-
-    @staticmethod
-    def load(config: FitRunConfig, model: FlameModel, device: torch.device) -> DensePrior | None:
-        """The network that ``config.prior`` names. UserError if it does not suit the head, or tells too little.
-
-        None for "none", and, said in the log, for "auto" where the shipped one is of another head.
-        """
-        if config.prior == "none":
-            return None
-        prior, assets = load_prior("default" if config.prior == "auto" else config.prior, device), model.assets
-        if prior.head_id != assets.head_id:
-            if config.prior == "auto":
-                logger.warning("the shipped prior is not of the head %s: the fit rests on landmarks alone", assets.name)
-                return None
-            raise UserError(
-                f"prior={config.prior} speaks of head {prior.head_id}, the fit's head is {assets.name!r} "
-                f"({assets.head_id}): give a prior that was trained on it, or prior=none for landmarks alone"
-            )
-        network = prior.network
-        if network.vertices is None or not network.sees_landmarks:
-            raise UserError(f"prior={config.prior} predicts no points; the fit takes networks of family compact")
-        predictor = Predictor(prior, config.batch_size, False, device, assets)
-        rows = torch.arange(len(network.vertices))
-        return DensePrior(predictor, LandmarkMapper.of(assets), rows)
-
-    @property
-    def vertices(self) -> Tensor:
-        """(N,) int64 vertices of the head that the evidence is of."""
-        vertices = self.predictor.network.vertices
-        assert vertices is not None
-        return vertices.cpu()[self.rows]
-
-    def look(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorPrediction]:
-        """The prediction for one face of a picture (H, W, 3), and where its crop is."""
-        crop = face_crop(landmarks_px, self.predictor.network.size)
-        inputs = prior_input(image, crop, landmarks_px, self.mapper)
-        return crop, next(iter(self.predictor.predict([inputs])))
-
-    def evidence(
-        self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]
-    ) -> tuple[DenseEvidence, tuple[MapCheck, ...]]:
-        """What it sees of faces, one a row, in the pixels of the pictures, and how far that can be believed.
-
-        Args:
-            pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
-        """
-        crops = [face_crop(landmarks, self.predictor.network.size) for _, landmarks, _ in pictures]
-        inputs = [
-            prior_input(image, crop, landmarks, self.mapper)
-            for (image, landmarks, _), crop in zip(pictures, crops, strict=True)
-        ]
-        rows, checks = [], []
-        for prediction, given, crop, (*_, camera) in zip(
-            self.predictor.predict(inputs), inputs, crops, pictures, strict=True
-        ):
-            rows.append(at_points(prediction, self.rows, crop, camera))
-            found = float(torch.isfinite(rows[-1].pixel_std_px).float().mean())
-            checks.append(MapCheck(self.predictor.warnings(prediction, given), found, ()))
-        return stack(rows), tuple(checks)
 
 
 def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Camera) -> DenseEvidence:
@@ -107,66 +33,79 @@ def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Cam
         crop: from the picture to what the network saw.
         camera: of the picture.
     """
-    points = prediction.points
+    points, maps = prediction.points, prediction.maps
     assert points is not None
     pixel = points.pixel_px[rows]
     seen = (points.visible_logit[rows] > SEEN) & ((pixel > 0) & (pixel < crop.size[0])).all(-1)
-    normal_world, normal_std = normals_at(prediction.maps, pixel, crop, camera)
-    std_px = torch.exp(points.log_var[rows] / 2) / crop.affine[0, 0]
-    return DenseEvidence(
-        pixel_px=crop.invert(pixel),
-        pixel_std_px=torch.where(seen, std_px, torch.inf),
-        normal_world=normal_world,
-        normal_std=torch.where(seen, normal_std, torch.inf),
-    )
+    return _evidence(maps, pixel, torch.exp(points.log_var[rows] / 2), seen, crop, camera, LookupConfig())
 
 
-def in_uv_map(maps: PriorMaps, wanted: Tensor, crop: Crop, camera: Camera, config: LookupConfig) -> DenseEvidence:
+def in_uv_map(maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig) -> DenseEvidence:
     """Evidence from a UV map alone: for each vertex where in the picture it is, to a fraction of a pixel.
 
     Args:
         maps: without leading dimensions, on the CPU.
-        wanted: (N, 2) UV of the vertices.
+        charts: of the vertices.
         crop: from the picture to the map.
         camera: of the picture.
         config: of the lookup.
     """
     assert maps.uv is not None
-    found = look_up(maps.uv, trust(maps), wanted, config.gate, config.radius)
+    found = charts.look_up(maps.uv, trust(maps, config.uv_std), config.gate, config.radius)
     std_px = found.px_per_uv * (found.uv_distance**2 + 1 / found.weight.clamp_min(1e-12)).sqrt()
-    normal_world, normal_std = normals_at(maps, found.pixel_px, crop, camera)
-    return DenseEvidence(
-        pixel_px=crop.invert(found.pixel_px),
-        pixel_std_px=torch.where(found.valid, std_px / crop.affine[0, 0], torch.inf),
-        normal_world=normal_world,
-        normal_std=torch.where(found.valid, normal_std, torch.inf),
-    )
+    return _evidence(maps, found.pixel_px, std_px, found.valid, crop, camera, config)
 
 
-def nearest_in_uv_map(maps: PriorMaps, wanted: Tensor, crop: Crop, gate: float) -> tuple[Tensor, Tensor]:
-    """The paper's lookup (equation 6): for each vertex (N, 2) the whole pixel of nearest UV among those of the head.
-
-    Returns:
-        Pixels (N, 2) of the picture, and (N,) bool whether the UV is nearer than ``gate``.
-    """
+def nearest_in_uv_map(
+    maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig
+) -> DenseEvidence:
+    """The paper's lookup, arguments as in `in_uv_map`: the whole pixel of nearest UV, if it is within the gate."""
     assert maps.uv is not None
-    distance, index = (
-        torch.cdist(wanted[None], maps.uv.flatten(1).T[None])[0]
-        .masked_fill(trust(maps).flatten() <= 0, torch.inf)
-        .min(1)
+    pixel, distance = charts.nearest_pixels(maps.uv, trust(maps))
+    std_px = torch.full_like(distance, config.nearest_std * crop.size[0])
+    return _evidence(maps, pixel, std_px, distance < config.nearest_gate, crop, camera, config)
+
+
+def confirmed(evidence: DenseEvidence, view: FirstView, reach_px: float) -> DenseEvidence:
+    """The evidence without vertices that the mean head hides, or shows more than ``reach_px`` away."""
+    near = (evidence.pixel_px - view.pixel_px).norm(dim=-1) < reach_px
+    believed = view.visible & near
+    return replace(
+        evidence,
+        pixel_std_px=torch.where(believed, evidence.pixel_std_px, torch.inf),
+        normal_std=torch.where(believed, evidence.normal_std, torch.inf),
     )
-    width = maps.uv.shape[-1]
-    pixel = torch.stack([index % width, index // width], -1) + 0.5
-    return crop.invert(pixel), distance < gate
 
 
-def normals_at(maps: PriorMaps, pixel: Tensor, crop: Crop, camera: Camera) -> tuple[Tensor, Tensor]:
-    """Normals (N, 3) in the world and the deviation of their angle (N,), at pixels (N, 2) of the crop."""
-    assert maps.normal is not None
-    log_var = torch.full_like(maps.normal[0], _EXACT) if maps.normal_log_var is None else maps.normal_log_var
-    layers = torch.cat([maps.normal, log_var[None]])
-    grid = (pixel * (2 / crop.size[0]) - 1)[None, None]
+def _evidence(
+    maps: PriorMaps, pixel: Tensor, std_px: Tensor, seen: Tensor, crop: Crop, camera: Camera, config: LookupConfig
+) -> DenseEvidence:
+    """For pixels (N, 2) of the crop with deviations (N,), where they are seen (N,)."""
+    normal, normal_std = _normals_at(maps, pixel, config.normal_std)
+    if maps.frame != "head":
+        to_world = camera.T_cam_world[:3, :3]
+        if maps.frame == "crop":
+            to_world = R_crop_camera(camera, crop) @ to_world  # n_crop = R_crop_camera R_camera_world n_world
+        normal = normal @ to_world
+    return DenseEvidence(
+        pixel_px=crop.invert(pixel),
+        pixel_std_px=torch.where(seen, std_px / crop.affine[0, 0], torch.inf),
+        normal=normal,
+        normal_std=torch.where(seen, normal_std, torch.inf),
+        normal_frame="head" if maps.frame == "head" else "world",
+    )
+
+
+def _normals_at(maps: PriorMaps, pixel: Tensor, std: float) -> tuple[Tensor, Tensor]:
+    """Normals (N, 3) in the frame of the maps and the deviation of their angle (N,), at pixels (N, 2) of the crop.
+
+    Without a map of them, their deviation is infinite; without deviations in it, it is ``std``.
+    """
+    if maps.normal is None:
+        ahead = pixel.new_tensor([0.0, 0.0, 1.0]).expand(len(pixel), 3)
+        return ahead, torch.full_like(pixel[:, 0], torch.inf)
+    layers = maps.normal if maps.normal_log_var is None else torch.cat([maps.normal, maps.normal_log_var[None]])
+    grid = (pixel / pixel.new_tensor(maps.normal.shape[-1:]) * 2 - 1)[None, None]
     sampled = torch.nn.functional.grid_sample(layers[None], grid, align_corners=False)[0, :, 0].T
-    # n_crop = R_crop_camera R_camera_world n_world
-    R_crop_world = R_crop_camera(camera, crop) @ camera.T_cam_world[:3, :3]
-    return torch.nn.functional.normalize(sampled[:, :3], dim=-1) @ R_crop_world, torch.exp(sampled[:, 3] / 2)
+    deviation = torch.full_like(pixel[:, 0], std) if sampled.shape[1] == 3 else torch.exp(sampled[:, 3] / 2)
+    return torch.nn.functional.normalize(sampled[:, :3], dim=-1), deviation

@@ -15,6 +15,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from teacher.evidence import DenseEvidence
 from teacher.residuals.bias import BiasModes, patches, turns
+from teacher.residuals.head_normals import HeadNormalTerm
 from teacher.residuals.normals import NormalTerm, Surface
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
@@ -62,8 +63,9 @@ class DenseVertices:
         kernel = PseudoHuber(self.config.robust_threshold)
         return PixelTerm(self.points, self.pixel_modes, PIXEL_BIAS, kernel, camera, seen.pixel_px, std_px, scale_px)
 
-    def normal_term(self, seen: DenseEvidence) -> NormalTerm:
+    def normal_term(self, seen: DenseEvidence) -> NormalTerm | HeadNormalTerm:
         """The normal loss, (B) rows."""
         config, surface = self.config, self.surface
         std = ((config.normal_factor * seen.normal_std) ** 2 + config.normal_std**2 + surface.modes.remainder**2).sqrt()
-        return NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal, std)
+        term = NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal, std)
+        return HeadNormalTerm(term) if seen.normal_frame == "head" else term

@@ -19,7 +19,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
-from teacher.correspond import DensePrior
+from teacher.dense_prior import DensePrior
 from teacher.evidence import FaceEvidence, FitResult, MapCheck
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace, batch_evidence

@@ -24,9 +24,8 @@ from shared.geometry.rotation import (
 )
 from shared.records import TensorRecord
 from shared.render.maps import render_maps
-from teacher.correspond import nearest_in_uv_map
 from teacher.prior.geometry.crops import R_crop_camera
-from teacher.prior.geometry.lookup import trust
+from teacher.prior.geometry.lookup import nearest_pixels, trust
 from teacher.prior.records import PriorMaps
 
 _ROTATIONS = ("global_rot", "neck", "jaw")
@@ -58,16 +57,16 @@ class ReferenceEvidence(TensorRecord):
             camera: of the picture.
             gate_uv: distance beyond which a vertex has no pixel.
         """
-        assert maps.normal is not None
-        place, found = nearest_in_uv_map(maps, wanted, crop, gate_uv)
+        assert maps.normal is not None and maps.uv is not None
+        pixel, distance = nearest_pixels(maps.uv, trust(maps), wanted)
         back = R_crop_camera(camera, crop).T
         return ReferenceEvidence(
             camera=camera.warped(crop.affine, crop.size),
             normal_cam=torch.einsum("ij,jhw->ihw", back, maps.normal),
             mask=trust(maps) > 0,
             vertices=vertices,
-            vertex_px=crop.apply(place),
-            vertex_found=found,
+            vertex_px=pixel,
+            vertex_found=distance < gate_uv,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.config.fit import ClipConfig, FitConfig
+from shared.config.fit import ClipConfig, FitConfig, FocalConfig, LookupConfig
 from shared.config.option import option, require_positive
 
 
@@ -46,9 +46,7 @@ class QualityConfig:
     shape_rms: float = option(1.5, "rms of the shape codes; random heads have 1, fits less")
     expression_rms: float = option(2.5, "rms of the expression codes; the strongest expressions reach 2")
     largest_code: float = option(6.0, "of shape and expression; one of 100,000 heads has a code beyond 5.6")
-    drift: float = option(
-        3.5, "reach of the neutral head along an expression; one of 200 heads goes farther"
-    )
+    drift: float = option(3.5, "reach of the neutral head along an expression; one of 200 heads goes farther")
     stretched: float = option(0.02, "share of the mesh at twice its length; a laugh with open mouth reaches 0.01")
     eye_distance_mm: tuple[float, float] = option((52.0, 75.0), "eyeball centres; adults: 63.4 and three deviations")
     eye_distance_px: float = option(20.0, "outer eye corners at least so far apart in the picture")
@@ -79,11 +77,18 @@ class FitRunConfig(ObserveConfig):
     """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    prior: str = option("auto", "network that sees the face: auto (the shipped one if of this head), a file, or none")
+    prior: str = option(
+        "auto", "network that sees the face: auto (the shipped one if of this head), none, a file, or several a,b"
+    )
+    correspondences: Literal["auto", "points", "uv_map", "nearest"] = option(
+        "auto", "where vertices are: the network's points (auto, if it has any), or looked up in its UV map"
+    )
+    lookup: LookupConfig = field(default_factory=LookupConfig)
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    focal: FocalConfig = field(default_factory=FocalConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -135,6 +140,7 @@ class FitDatasetConfig(FitRunConfig):
     shard_size: int = option(256, "inputs a shard; a finished shard is never redone")
     seed: int = option(0, "seed of everything random; kept with the labels")
     previews: bool = option(True, "write an overlay of every face for the report")
+    vertices: bool = option(False, "also store the posed mesh of every face, 64 kB each on the open head")
     overwrite: bool = option(False, "delete what an earlier run left in out")
     processes: int = option(1, "processes on this machine, unless a launcher started several")
     threads: int = option(1, "threads a process that decode and detect while others are fitted")

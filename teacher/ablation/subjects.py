@@ -22,7 +22,8 @@ from shared.geometry.meshes import vertex_normals
 from shared.images.decode import Frame
 from shared.records import stack
 from shared.synthetic.portrait import Portrait
-from teacher.correspond import DensePrior, at_points, in_uv_map
+from teacher.correspond import at_points, in_uv_map
+from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.observe import ObservedFace, observed_face
 from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
@@ -90,8 +91,8 @@ class Subjects:
         seen = face.evidence()
         crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
         return prediction, {
-            "points": at_points(prediction, self.prior.rows, crop, seen.camera),
-            "uv map": in_uv_map(prediction.maps, self.uv, crop, seen.camera, LookupConfig()),
+            "points": at_points(prediction, torch.arange(len(self.vertices)), crop, seen.camera),
+            "uv map": in_uv_map(prediction.maps, self.prior.charts, crop, seen.camera, LookupConfig()),
             "exact": exact(portrait, self.vertices, self.model, seen.camera),
         }
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from torch import Tensor
 from tqdm import tqdm
 
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrop
 from teacher.prior.evaluation.figures import Group, Row, group_of, summarise
 from teacher.prior.evaluation.measure import Errors, PriorScore, measure, measure_landmarks, measure_lookup
+from teacher.prior.geometry.lookup import UvIndex
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import N_PARTS, PriorInput, PriorPrediction
 
@@ -47,7 +47,7 @@ class Judge:
     """What it takes to judge a prediction."""
 
     surface: HeadSurface
-    vertex_uv: Tensor | None  # (N, 2) of the target's points; None: the UV map's points are not looked for
+    vertices: UvIndex | None  # the target's points; None: the UV map's points are not looked for
 
     def row(self, crop: BenchmarkCrop, inputs: PriorInput, prediction: PriorPrediction) -> Row:
         """One picture: "normal_deg", "uv_mm" and "points_mm" as in `PriorScore`; "by_map_mm" and "by_points_mm" as in
@@ -58,8 +58,8 @@ class Judge:
         if bool(inputs.has_landmarks) and score.uv_mm is not None:
             errors["landmarks_uv_mm"], there = measure_landmarks(inputs, crop.target, self.surface)
             errors["refined_uv_mm"] = score.uv_mm.where(there)
-        if self.vertex_uv is not None and prediction.maps.uv is not None:
-            found = measure_lookup(prediction, crop.target, self.vertex_uv)
+        if self.vertices is not None and prediction.maps.uv is not None:
+            found = measure_lookup(prediction, crop.target, self.vertices)
             errors["by_map_mm"], judged = found.by_map_mm, found.judged
             if found.by_points_mm is not None:
                 errors["by_points_mm"] = found.by_points_mm

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shared.records import TensorRecord
-from teacher.prior.geometry.lookup import look_up, trust
+from teacher.prior.geometry.lookup import UvIndex, look_up, trust
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import UNKNOWN_PART, PriorInput, PriorMaps, PriorPrediction, PriorTarget
 
@@ -89,18 +89,18 @@ class FoundPoints:
     judged: int  # seen vertices, found in the map or not
 
 
-def measure_lookup(prediction: PriorPrediction, target: PriorTarget, vertex_uv: Tensor) -> FoundPoints:
+def measure_lookup(prediction: PriorPrediction, target: PriorTarget, vertices: UvIndex) -> FoundPoints:
     """How far the seen vertices are from where the UV map shows them, in the picture plane.
 
     Args:
         prediction: with a UV map.
-        target: its points are those of ``vertex_uv``.
-        vertex_uv: (N, 2) on the head.
+        target: its points are those of ``vertices``.
+        vertices: by their UV on the head.
     """
     maps, points = prediction.maps, prediction.points
     assert maps.uv is not None
     rows = judged_points(target).nonzero()[:, 0]
-    found = look_up(maps.uv, trust(maps), vertex_uv[rows])
+    found = look_up(maps.uv, trust(maps), vertices)[rows]
     rows = rows[found.valid]
 
     def errors(pixel_px: Tensor) -> Errors:

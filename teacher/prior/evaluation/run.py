@@ -23,6 +23,7 @@ from teacher.prior.evaluation.judge import Judge, Judged, Predict, evaluate
 from teacher.prior.evaluation.photos import PhotoReport, judge_photos, readers
 from teacher.prior.evaluation.table import lines
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.geometry.lookup import UvIndex
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.networks.weights import Prior
@@ -63,7 +64,7 @@ def run_evaluation(prior: Prior, config: PriorEvaluateConfig, device: torch.devi
     crops = BenchmarkCrops.of(assets, network, vertices, config.first)
     crops.portraits.prepare(crops.indices)
     surface = HeadSurface.of(assets)
-    judged = evaluate(predict, crops, Judge(surface, assets.vertex_uv()[vertices]), config.batch_size)
+    judged = evaluate(predict, crops, Judge(surface, UvIndex.of(assets.vertex_uv()[vertices])), config.batch_size)
     report, sheets = None, [_benchmark_sheet(out / "benchmark.jpg", predict, crops)]
     if _predicts_uv(predict, crops):
         report = judge_photos(photos, predict, MediaPipeFaces(), LandmarkMapper.of(assets), surface, network.size)

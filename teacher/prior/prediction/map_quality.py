@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
 
 from shared.synthetic.scene import Part
+from teacher.prior.geometry.parts import is_one_of
 from teacher.prior.prediction.artefacts import PERIODS, median, patch_score
-from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPrediction
+from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
 
 HEAD_PARTS = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)  # where one sees the head itself
 _SURFACE_PARTS = (Part.SKIN, Part.BROWS)  # what the maps are judged on: eyes and mouth lie in charts of their own
@@ -57,8 +57,8 @@ class MapQuality:
         place, maps = whole[rows, columns], prediction.maps.map(lambda t: t[..., rows, columns])
         face, seen = place, None
         if maps.part_logits is not None:
-            seen = _share(_is_one_of(maps.part_logits, HEAD_PARTS), place)
-            face = place & _is_one_of(maps.part_logits, _SURFACE_PARTS)
+            seen = _share(is_one_of(maps.part_logits, HEAD_PARTS), place)
+            face = place & is_one_of(maps.part_logits, _SURFACE_PARTS)
         apart = None
         if maps.uv is not None and bool(inputs.has_landmarks):
             coarse = _twice(inputs.landmark_maps)[:, rows, columns]
@@ -124,12 +124,6 @@ def _box(place: Tensor) -> tuple[slice, slice]:
 def _twice(map: Tensor) -> Tensor:
     """(..., H, W) -> (..., 2 H, 2 W)."""
     return map[..., :, None, :, None].expand(*map.shape[:-1], 2, map.shape[-1], 2).flatten(-4, -3).flatten(-2)
-
-
-def _is_one_of(logits: Tensor, parts: tuple[Part, ...]) -> Tensor:
-    """(9, H, W) -> (H, W) whether the likeliest part is one of these; a fifth of the time of an argmax."""
-    these = reduce(torch.maximum, [logits[part] for part in parts])
-    return these >= reduce(torch.maximum, [logits[part] for part in range(N_PARTS) if part not in parts])
 
 
 def _share(of: Tensor, place: Tensor) -> float | None:

@@ -17,6 +17,7 @@ from teacher.prior.evaluation.measure import Errors
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.evaluation.table import lines
 from teacher.prior.evaluation.validation import validate
+from teacher.prior.geometry.lookup import UvIndex
 from teacher.prior.records import PriorInput, PriorPrediction, PriorTarget
 from tests.teacher.prior.evaluation.benchmark_fakes import (
     PX_PER_M,
@@ -28,7 +29,7 @@ from tests.teacher.prior.evaluation.benchmark_fakes import (
     prediction,
 )
 
-JUDGE = Judge(flat_surface(), VERTEX_UV)
+JUDGE = Judge(flat_surface(), UvIndex.of(VERTEX_UV))
 CROPS = FakeCrops((crop(0), crop(1, "posed", 30.0), crop(2, "profile", -80.0, found=False), crop(3, "occluded", 50.0)))
 
 

@@ -10,6 +10,7 @@ import torch
 
 from shared.synthetic.scene import Part
 from teacher.prior.evaluation.measure import mean_iou, measure, measure_landmarks, measure_lookup, part_counts
+from teacher.prior.geometry.lookup import UvIndex
 from teacher.prior.records import N_PARTS, PriorMaps, PriorPrediction
 from tests.teacher.prior.evaluation.benchmark_fakes import PX_PER_M, SIZE, VERTEX_UV, crop, flat_surface, prediction
 
@@ -113,11 +114,11 @@ def test_landmarks_alone_are_judged_where_their_mesh_is() -> None:
 
 
 def test_vertices_are_found_in_the_map() -> None:
-    found = measure_lookup(prediction(TARGET, points_step_px=1.0), TARGET, VERTEX_UV)
+    found = measure_lookup(prediction(TARGET, points_step_px=1.0), TARGET, UvIndex.of(VERTEX_UV))
     assert found.judged == 3
     assert len(found.by_map_mm.error) == 2  # the first lies on hair, by the parts
     assert found.by_map_mm.error.max() < 0.02 / PX_PER_M * 1e3
     assert found.by_points_mm
     assert found.by_points_mm.error.tolist() == pytest.approx([1 / PX_PER_M * 1e3] * 2, rel=1e-4)
-    stepped = measure_lookup(prediction(TARGET, uv_step=0.1 / SIZE), TARGET, VERTEX_UV)
+    stepped = measure_lookup(prediction(TARGET, uv_step=0.1 / SIZE), TARGET, UvIndex.of(VERTEX_UV))
     assert stepped.by_map_mm.error.tolist() == pytest.approx([1 / PX_PER_M * 1e3] * 2, rel=0.02)

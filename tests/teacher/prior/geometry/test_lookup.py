@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teacher.prior.geometry.lookup import look_up
+from teacher.prior.geometry.lookup import UvIndex, look_up
 
 H, W = 96, 128
 
@@ -33,7 +33,7 @@ def some_pixels(count: int = 60, margin: float = 4.0) -> Tensor:
 
 def test_an_exact_map_gives_exact_pixels() -> None:
     pixels = some_pixels()
-    found = look_up(rendered(), torch.ones(H, W), curved_map(pixels))
+    found = look_up(rendered(), torch.ones(H, W), UvIndex.of(curved_map(pixels)))
     assert found.valid.all()
     assert (found.pixel_px - pixels).norm(dim=1).max() < 0.03
     slope = torch.autograd.functional.jacobian(lambda p: curved_map(p), pixels[0])
@@ -43,7 +43,7 @@ def test_an_exact_map_gives_exact_pixels() -> None:
 
 def test_at_the_border_too() -> None:
     pixels = torch.tensor([[0.6, 0.6], [W - 0.6, H - 0.7], [0.5, 40.0]])
-    found = look_up(rendered(), torch.ones(H, W), curved_map(pixels))
+    found = look_up(rendered(), torch.ones(H, W), UvIndex.of(curved_map(pixels)))
     assert found.valid.all()
     assert (found.pixel_px - pixels).norm(dim=1).max() < 0.1
 
@@ -52,14 +52,14 @@ def test_what_the_map_does_not_show_is_not_found() -> None:
     weight = torch.ones(H, W)
     weight[:, 64:] = 0
     pixels = torch.tensor([[30.0, 50.0], [72.0, 50.0], [110.0, 50.0]])
-    found = look_up(rendered(), weight, curved_map(pixels))
+    found = look_up(rendered(), weight, UvIndex.of(curved_map(pixels)))
     assert found.valid.tolist() == [True, False, False]
-    assert not look_up(rendered(), torch.zeros(H, W), curved_map(pixels)).valid.any()
+    assert not look_up(rendered(), torch.zeros(H, W), UvIndex.of(curved_map(pixels))).valid.any()
     assert found.pixel_px.isfinite().all()
 
 
 def test_a_constant_map_has_no_place() -> None:
-    found = look_up(torch.full((2, H, W), 0.5), torch.ones(H, W), torch.full((1, 2), 0.5))
+    found = look_up(torch.full((2, H, W), 0.5), torch.ones(H, W), UvIndex.of(torch.full((1, 2), 0.5)))
     assert not found.valid.any()
     assert found.pixel_px.isfinite().all()
 
@@ -71,7 +71,7 @@ def test_averages_noise_by_its_weight() -> None:
     pixels = some_pixels(200, margin=8.0)
 
     def error(weight: Tensor) -> float:
-        found = look_up(uv, weight, curved_map(pixels))
+        found = look_up(uv, weight, UvIndex.of(curved_map(pixels)))
         assert found.valid.all()
         return float((found.pixel_px - pixels).norm(dim=1).median())
 
@@ -84,7 +84,7 @@ def test_another_part_of_the_head_beside_the_point_does_not_pull() -> None:
     uv = rendered()
     uv[:, :, 66:] = rendered()[:, :, :62]  # something else, 0.25 away, from column 66 on
     pixels = torch.tensor([[64.5, 30.0], [63.2, 70.4]])
-    found = look_up(uv, torch.ones(H, W), curved_map(pixels))
+    found = look_up(uv, torch.ones(H, W), UvIndex.of(curved_map(pixels)))
     assert found.valid.all()
     assert (found.pixel_px - pixels).norm(dim=1).max() < 0.05
 
@@ -93,8 +93,8 @@ def test_leading_dimensions_are_independent() -> None:
     uv = torch.stack([rendered(), rendered().flip(-1)])[:, None]
     weight = torch.ones(2, 1, H, W)
     pixels = some_pixels(20)
-    both = look_up(uv, weight, curved_map(pixels))
+    both = look_up(uv, weight, UvIndex.of(curved_map(pixels)))
     assert both.pixel_px.shape == (2, 1, 20, 2)
-    single = look_up(uv[1, 0], weight[1, 0], curved_map(pixels))
+    single = look_up(uv[1, 0], weight[1, 0], UvIndex.of(curved_map(pixels)))
     assert torch.equal(both.pixel_px[1, 0], single.pixel_px)
     assert torch.equal(both.valid[1, 0], single.valid)

@@ -1,0 +1,142 @@
+"""A prior network at work for a fit: loaded, matched with the head, and asked for evidence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import FitRunConfig
+from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+from shared.records import stack
+from shared.runtime import UserError
+from teacher.correspond import at_points, confirmed, in_uv_map, nearest_in_uv_map
+from teacher.evidence import DenseEvidence, MapCheck
+from teacher.first_view import MeanHead
+from teacher.map_check import check_maps
+from teacher.prior.geometry.charts import Charts
+from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.networks.joined import load_priors
+from teacher.prior.networks.vertices import spread_vertices
+from teacher.prior.networks.weights import Prior
+from teacher.prior.prediction.predictor import Predictor
+from teacher.prior.records import PriorInput, PriorPrediction
+
+logger = logging.getLogger(__name__)
+
+N_VERTICES = 1024  # looked up where the network has no points of its own
+
+# Where vertices are in a picture: by a prediction, its crop, MediaPipe's landmarks (478, 2) and the picture's camera.
+Correspond = Callable[[PriorPrediction, Crop, Tensor, Camera], DenseEvidence]
+
+
+@dataclass(frozen=True, eq=False)
+class DensePrior:
+    """One or several networks, and how vertices are found in what they say."""
+
+    predictor: Predictor
+    mapper: LandmarkMapper | None  # None: the network sees the picture alone
+    charts: Charts
+    vertices: Tensor  # (N,) int64 vertices of the head that the evidence is of
+    correspond: Correspond
+
+    @staticmethod
+    def load(config: FitRunConfig, model: FlameModel, device: torch.device) -> DensePrior | None:
+        """What ``config.prior`` names. UserError if it does not suit the head, or tells too little.
+
+        None for "none", and, said in the log, for "auto" where the shipped one is of another head.
+        """
+        if config.prior == "none":
+            return None
+        prior, assets = load_priors("default" if config.prior == "auto" else config.prior, device), model.assets
+        if prior.head_id != assets.head_id:
+            if config.prior == "auto":
+                logger.warning("the shipped prior is not of the head %s: the fit rests on landmarks alone", assets.name)
+                return None
+            raise UserError(
+                f"prior={config.prior} speaks of head {prior.head_id}, the fit's head is {assets.name!r} "
+                f"({assets.head_id}): give a prior that was trained on it, or prior=none for landmarks alone"
+            )
+        return DensePrior.of(prior, config, model, device)
+
+    @staticmethod
+    def of(prior: Prior, config: FitRunConfig, model: FlameModel, device: torch.device) -> DensePrior:
+        """Networks of the model's head. UserError if the head lacks what they need."""
+        network, assets = prior.network, model.assets
+        try:
+            points = network.vertices
+            vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices)) if points is None else points.cpu()
+            charts = Charts.of(assets, vertices)
+            mapper = LandmarkMapper.of(assets) if network.sees_landmarks else None
+            return DensePrior(
+                predictor=Predictor(prior, config.batch_size, False, device, assets),
+                mapper=mapper,
+                charts=charts,
+                vertices=vertices,
+                correspond=_way(prior, config, model, charts, vertices),
+            )
+        except ValueError as error:
+            raise UserError(f"prior={config.prior} cannot be used: {error}") from error
+
+    def look(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorPrediction]:
+        """The prediction for one face of a picture (H, W, 3), and where its crop is."""
+        crop, given = self._input(image, landmarks_px)
+        return crop, next(iter(self.predictor.predict([given])))
+
+    def evidence(
+        self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]
+    ) -> tuple[DenseEvidence, tuple[MapCheck, ...]]:
+        """What it sees of faces, one a row, in the pixels of the pictures, and how far that can be believed.
+
+        Args:
+            pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
+        """
+        seen = [self._input(image, landmarks) for image, landmarks, _ in pictures]
+        rows, checks = [], []
+        predictions = self.predictor.predict(given for _, given in seen)
+        for prediction, (crop, given), (_, landmarks, camera) in zip(predictions, seen, pictures, strict=True):
+            found = self.correspond(prediction, crop, landmarks, camera)
+            rows.append(found)
+            checks.append(check_maps(prediction, given, found, self.charts, crop))
+        return stack(rows), tuple(checks)
+
+    def _input(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorInput]:
+        crop = face_crop(landmarks_px, self.predictor.network.size)
+        return crop, prior_input(image, crop, landmarks_px, self.mapper)
+
+
+def _way(prior: Prior, config: FitRunConfig, model: FlameModel, charts: Charts, vertices: Tensor) -> Correspond:
+    """The one that ``config.correspondences`` names."""
+    points = prior.network.vertices
+    if config.correspondences == "points" or (config.correspondences == "auto" and points is not None):
+        if points is None:
+            raise UserError(f"correspondences=points: prior={config.prior} predicts none; give uv_map or nearest")
+        rows = torch.arange(len(points))
+        return lambda prediction, crop, _, camera: at_points(prediction, rows, crop, camera)
+    look_up = nearest_in_uv_map if config.correspondences == "nearest" else in_uv_map
+    return partial(_in_maps, look_up, config, charts, MeanHead.of(model, vertices))
+
+
+def _in_maps(
+    look_up: Callable[..., DenseEvidence],
+    config: FitRunConfig,
+    charts: Charts,
+    head: MeanHead,
+    prediction: PriorPrediction,
+    crop: Crop,
+    landmarks_px: Tensor,
+    camera: Camera,
+) -> DenseEvidence:
+    if prediction.maps.uv is None:
+        raise UserError(f"prior={config.prior} predicts no UV: give a network that does beside it, after a comma")
+    found = look_up(prediction.maps, charts, crop, camera, config.lookup)
+    reach_px = config.lookup.reach * crop.size[0] / float(crop.affine[0, 0])
+    return confirmed(found, head.view(landmarks_px, camera, crop), reach_px)
