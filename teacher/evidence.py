@@ -39,6 +39,16 @@ class IdentityEvidence(TensorRecord):
 
 
 @dataclass(frozen=True)
+class ExpressionEvidence(TensorRecord):
+    """What one picture tells of the expression of its moment, as independent Gaussians."""
+
+    mean: Tensor  # (..., E) expression codes along directions that the fitter knows
+    std: Tensor  # (..., E)
+    jaw_mean: Tensor  # (..., 3) axis-angle
+    jaw_std: Tensor  # (..., 3)
+
+
+@dataclass(frozen=True)
 class MapCheck:
     """How far what the networks say of one face can be believed; plain numbers for the gate and the report."""
 
@@ -55,6 +65,7 @@ class FaceEvidence(TensorRecord):
     camera: Camera  # crop camera, world frame as in `Camera.at_origin`; its intrinsics are taken as known
     dense: DenseEvidence | None = None  # at the fitter's vertices
     identity: IdentityEvidence | None = None  # None: the mean head is expected
+    expression: ExpressionEvidence | None = None  # None: the neutral one is expected
     seen: Tensor | None = None  # (...) bool: False where there is no face; the rest then says nothing. None: all seen
 
 

@@ -19,7 +19,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
 from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
-from teacher.evidence import FaceEvidence, FitResult
+from teacher.evidence import FaceEvidence, FitResult, IdentityEvidence
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
 from teacher.initialise import pose_from_landmarks
@@ -75,6 +75,7 @@ class HeadFitter:
         noise: VertexNoise | None = None,
         detector: DetectorModel | None = None,
         directions: Tensor | None = None,
+        expression_directions: Tensor | None = None,
     ) -> None:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
@@ -83,6 +84,7 @@ class HeadFitter:
         the shape codes that evidence of identity is along.
         """
         self.model, self.config, self.directions = model, config, directions
+        self.expression_directions = expression_directions
         landmarks = LandmarkEvidence.of(model, config, detector)
         dense = None
         if vertices is not None:
@@ -133,12 +135,11 @@ class HeadFitter:
         terms: list[Term] = [
             self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
             self._shape_prior(evidence, case),
-            ExpressionPrior(self._size, const(config.expression_std, MOMENT, sizes.expression)),
+            *self._expression_priors(evidence, case),
         ]
         stds: dict[str, float | tuple[float, ...]] = {
             "eyelids": config.eyelid_std,
             "neck": config.neck_std,
-            "jaw": config.jaw_std,
             "left_eye": config.eye_std,
             "right_eye": config.eye_std,
             LANDMARK_BIAS: 1.0,
@@ -206,18 +207,33 @@ class HeadFitter:
 
     def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
         """Around the mean head, or what the pictures tell of each person's identity."""
-        like, config = evidence.landmarks_px, self.config
-        rows, basis = case.structure.count(PERSON), self.basis.shape
-        mean, covariance = like.new_zeros(rows, basis.shape[1]), torch.eye(basis.shape[1]).to(like).expand(rows, -1, -1)
-        if evidence.identity is not None:
-            if self.directions is None:
-                raise ValueError("there is evidence of identity, but this fitter was built without directions")
-            person = case.structure.owner(PICTURE, PERSON)
-            told = merge(evidence.identity, person, rows, config.identity_factor, config.identity_shared)
-            seen = basis.T @ self.directions.to(like)  # (s, D)
-            mean = told.mean @ seen.T
-            covariance = covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
+        config, rows, told = self.config, case.structure.count(PERSON), evidence.identity
+        if told is not None:
+            owner = case.structure.owner(PICTURE, PERSON)
+            told = merge(told, owner, rows, config.identity_factor, config.identity_shared)
+        mean, covariance = _along(told, self.directions, self.basis.shape, evidence.landmarks_px, rows)
         return ShapePrior.around(self._size, mean, covariance, config.shape_std)
+
+    def _expression_priors(self, evidence: FaceEvidence, case: Case) -> list[Term]:
+        """Expression and jaw around the neutral face, or what the pictures tell of each moment."""
+        config, rows, like = self.config, case.structure.count(MOMENT), evidence.landmarks_px
+        codes, jaw, seen = None, None, evidence.expression
+        unit = like.new_tensor(config.jaw_std)
+        if seen is not None:
+            owner, factor, shared = case.structure.moment, config.expression_factor, config.expression_shared
+            codes = merge(IdentityEvidence(seen.mean, seen.std), owner, rows, factor, shared)
+            jaw = IdentityEvidence(seen.jaw_mean / unit, seen.jaw_std / unit)
+            jaw = merge(jaw, owner, rows, factor, shared)
+        centre, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)
+        return [
+            ExpressionPrior.around(self._size, centre, covariance, config.expression_std),
+            GaussianPrior(
+                "jaw",
+                MOMENT,
+                like.new_zeros(rows, 3) if jaw is None else jaw.mean * unit,
+                unit.expand(rows, 3) if jaw is None else jaw.std * unit,
+            ),
+        ]
 
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]
@@ -238,6 +254,23 @@ class HeadFitter:
         """(N,) scale of the image at the head."""
         head = camera.world_to_cam((translation + self.model.joints_template[0])[:, None])[:, 0]
         return camera.focal_px[:, 0] / head[:, 2].clamp(min=1e-3)
+
+
+def _along(
+    told: IdentityEvidence | None, directions: Tensor | None, basis: Tensor, like: Tensor, rows: int
+) -> tuple[Tensor, Tensor]:
+    """Mean (rows, s) and covariance (rows, s, s) of codes in a reduced basis (S, s).
+
+    They are N(0, 1), but along ``directions`` (S, D) as told. ValueError if something is told along no directions.
+    """
+    size = basis.shape[1]
+    mean, covariance = like.new_zeros(rows, size), torch.eye(size).to(like).expand(rows, -1, -1)
+    if told is not None:
+        if directions is None:
+            raise ValueError("there is evidence of codes, but this fitter was built without their directions")
+        seen = basis.T @ directions.to(like)  # (s, D)
+        mean, covariance = told.mean @ seen.T, covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
+    return mean, covariance
 
 
 def _first_of(owner: Tensor) -> Tensor:

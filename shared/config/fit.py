@@ -53,6 +53,8 @@ class FitConfig:
     shape_std: float = option(1.0, "prior on each shape code")
     identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
     identity_shared: float = option(0.5, "correlation of these errors between two pictures of one person")
+    expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
+    expression_shared: float = option(0.5, "correlation of these errors between two views of one moment")
     expression_std: float = option(1.0, "prior on each expression code")
     eyelid_std: float = option(0.3, "prior on the eyelids")
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")

@@ -32,9 +32,7 @@ class ShapePrior(TensorRecord):
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ShapePrior:
         """Codes are N(mean, std^2 covariance): (G, s), (G, s, s)."""
-        factor = torch.linalg.cholesky(covariance)
-        eye = torch.eye(factor.shape[-1]).to(factor).expand_as(factor)
-        return ShapePrior(size, mean, torch.linalg.solve_triangular(factor, eye, upper=False) / std)
+        return ShapePrior(size, mean, whitening(covariance) / std)
 
     def residual(self, values: Values) -> Tensor:
         """(G, s) in standard deviations."""
@@ -56,15 +54,22 @@ class ShapePrior(TensorRecord):
 
 @dataclass(frozen=True)
 class ExpressionPrior(TensorRecord):
-    """``expression / (std * size(shape))``, for the same reason."""
+    """``whiten (expression / size(shape) - mean)``, for the same reason."""
 
     level: ClassVar[int] = MOMENT
     size: SizeFunctional
-    std: Tensor  # (T, e) standard deviation of each code, the weight of this term
+    mean: Tensor  # (T, e) the most probable codes on a head of mean size: zero, or what a network says
+    whiten: Tensor  # (T, e, e) lower triangular, to standard deviations: the weight of this term
+
+    @staticmethod
+    def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ExpressionPrior:
+        """Codes are N(mean, std^2 covariance): (T, e), (T, e, e)."""
+        return ExpressionPrior(size, mean, whitening(covariance) / std)
 
     def residual(self, values: Values) -> Tensor:
         """(T, e) in standard deviations."""
-        return values["expression"] / (self.std * self.size(values["shape"]))
+        off = values["expression"] / self.size(values["shape"]) - self.mean
+        return (self.whiten @ off[..., None])[..., 0]
 
     def energy(self, values: Values) -> Tensor:
         """(T,)"""
@@ -72,9 +77,10 @@ class ExpressionPrior(TensorRecord):
 
     def linearise(self, values: Values) -> Linearisation:
         """Jacobian by expression, and through the size by shape."""
-        residual, size = self.residual(values), self.size(values["shape"])
-        by_shape = -(residual / size)[..., None] * self.size.gradient
-        return Linearisation(residual, {"expression": torch.diag_embed(1 / (self.std * size)), "shape": by_shape})
+        size = self.size(values["shape"])
+        scaled = (self.whiten @ (values["expression"] / size**2)[..., None])[..., 0]
+        jacobian = {"expression": self.whiten / size[..., None], "shape": -scaled[..., None] * self.size.gradient}
+        return Linearisation(self.residual(values), jacobian)
 
 
 @dataclass(frozen=True)
@@ -94,3 +100,10 @@ class SizeFunctional:
     def __call__(self, shape: Tensor) -> Tensor:
         """(B, s) -> (B, 1); 1 for the mean head."""
         return (1 + shape @ self.gradient)[:, None].clamp(min=0.5)
+
+
+def whitening(covariance: Tensor) -> Tensor:
+    """(B, D, D) -> (B, D, D) lower triangular; it makes standard deviations of deviations."""
+    factor = torch.linalg.cholesky(covariance)
+    eye = torch.eye(factor.shape[-1]).to(factor).expand_as(factor)
+    return torch.linalg.solve_triangular(factor, eye, upper=False)
