@@ -15,18 +15,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shared.flame.face_parts import FACE_PARTS
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord, concatenate
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
-SCHEMA = "pixel3dmm-distill/labels/1"
+SCHEMA = "pixel3dmm-distill/labels/2"
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
 SUFFIX = ".safetensors"
 
 _PARAMS = tuple(f.name for f in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world", "size")
-_OTHERS = ("landmarks_px", "score", "landmark_error", "eye_distance_m", "code_rms")
+_OTHERS = ("landmarks_px", "confidence", "score", "landmark_error", "eye_distance_m", "code_rms", "drift", "seen")
+_VERTS = "verts_m"  # only in files of runs that were asked for it
 
 
 class LabelError(Exception):
@@ -61,35 +64,45 @@ class LabelShard(TensorRecord):
     """Labels of N faces. Float32, full-image pixels, metres, radians."""
 
     ids: tuple[str, ...]  # N names: the picture's id, '#', and the face's number in it, 0 for the largest
+    focal_sources: tuple[str, ...]  # N: "given", "exif", "estimated" or "assumed"
     params: FlameParams  # (N, ...)
     cameras: Cameras  # (N, ...)
     crop_affine: Tensor  # (N, 2, 3) image pixels -> pixels of the crop that was fitted; ``crop.affine`` in the file
     crop_size: Tensor  # (N, 2) int64 height and width of that crop; ``crop.size`` in the file
     landmarks_px: Tensor  # (N, 478, 2) MediaPipe's points
+    confidence: Tensor  # (N, R) of `FACE_PARTS`: 1 seen from all over and known exactly, 0 not seen
     score: Tensor  # (N,) quality in [0, 1]
     landmark_error: Tensor  # (N,) mean distance to the inner landmarks / distance of the outer eye corners
     eye_distance_m: Tensor  # (N,) between the eyeball centres
     code_rms: Tensor  # (N, 2) of shape and expression, in standard deviations
+    drift: Tensor  # (N,) reach of the neutral head along an expression, in standard deviations of people's heads
+    seen: Tensor  # (N,) share of the vertices that the network saw; 0 where no network looked
+    verts_m: Tensor | None = None  # (N, V, 3) posed mesh in the world, where the run was asked for it
     provenance: Mapping[str, Any] = field(default_factory=dict)  # what `write_shard` was given, and schema, conventions
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def empty_shard(n_shape: int, n_expression: int, n_landmarks: int = 478) -> LabelShard:
-    """No rows, with all fields: the label shard of pictures without a usable face."""
+def empty_shard(n_shape: int, n_expression: int, n_vertices: int | None = None) -> LabelShard:
+    """No rows, with all fields: the label shard of pictures without a usable face. ``n_vertices`` None: no meshes."""
     zeros = torch.zeros
     return LabelShard(
         ids=(),
+        focal_sources=(),
         params=FlameParams.neutral(n_shape, n_expression, (0,)),
         cameras=Cameras(zeros(0, 2), zeros(0, 2), zeros(0, 4, 4), zeros(0, 2, dtype=torch.int64)),
         crop_affine=zeros(0, 2, 3),
         crop_size=zeros(0, 2, dtype=torch.int64),
-        landmarks_px=zeros(0, n_landmarks, 2),
+        landmarks_px=zeros(0, N_MEDIAPIPE, 2),
+        confidence=zeros(0, len(FACE_PARTS)),
         score=zeros(0),
         landmark_error=zeros(0),
         eye_distance_m=zeros(0),
         code_rms=zeros(0, 2),
+        drift=zeros(0),
+        seen=zeros(0),
+        verts_m=None if n_vertices is None else zeros(0, n_vertices, 3),
     )
 
 
@@ -117,7 +130,14 @@ def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) ->
         if not bool(torch.isfinite(tensor).all()):
             rows = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten().tolist()
             raise ValueError(f"{name} is not finite for {', '.join(shard.ids[row] for row in rows[:5])}")
-    header = {"schema": SCHEMA, "conventions": CONVENTIONS, "ids": list(shard.ids), **provenance}
+    header = {
+        "schema": SCHEMA,
+        "conventions": CONVENTIONS,
+        "ids": list(shard.ids),
+        "focal_sources": list(shard.focal_sources),
+        "parts": list(FACE_PARTS),
+        **provenance,
+    }
     return write_tensors(path, tensors, header)
 
 
@@ -133,11 +153,13 @@ def read_shard(path: Path) -> LabelShard:
     try:
         return LabelShard(
             ids=tuple(header.pop("ids")),
+            focal_sources=tuple(header.pop("focal_sources")),
             params=FlameParams(**{name: tensors[name] for name in _PARAMS}),
             cameras=Cameras(**{name: tensors[name] for name in _CAMERA}),
             crop_affine=tensors["crop.affine"],
             crop_size=tensors["crop.size"],
             **{name: tensors[name] for name in _OTHERS},
+            verts_m=tensors.get(_VERTS),
             provenance=header,
         )
     except KeyError as error:
@@ -170,8 +192,9 @@ def read_labels(folder: str | os.PathLike[str]) -> LabelShard:
 def join(shards: Sequence[LabelShard]) -> LabelShard:
     """Shards below one another, with the provenance of the first."""
     ids = tuple(one for shard in shards for one in shard.ids)
-    rows = concatenate([replace(shard, ids=(), provenance={}) for shard in shards])
-    return replace(rows, ids=ids, provenance=shards[0].provenance)
+    focal_sources = tuple(one for shard in shards for one in shard.focal_sources)
+    rows = concatenate([replace(shard, ids=(), focal_sources=(), provenance={}) for shard in shards])
+    return replace(rows, ids=ids, focal_sources=focal_sources, provenance=shards[0].provenance)
 
 
 def _tensors(shard: LabelShard) -> dict[str, Tensor]:
@@ -180,6 +203,8 @@ def _tensors(shard: LabelShard) -> dict[str, Tensor]:
     found |= {name: getattr(shard.cameras, name) for name in _CAMERA}
     found |= {"crop.affine": shard.crop_affine, "crop.size": shard.crop_size}
     found |= {name: getattr(shard, name) for name in _OTHERS}
+    if shard.verts_m is not None:
+        found[_VERTS] = shard.verts_m
     return {
         name: (tensor.float() if tensor.is_floating_point() else tensor.long()).detach().cpu().contiguous()
         for name, tensor in found.items()

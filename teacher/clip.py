@@ -18,7 +18,7 @@ from shared.images.video import frame_rate
 from shared.runtime import UserError
 from teacher.clip_fitter import fit_clip_jointly
 from teacher.fitter import Motion
-from teacher.pipeline import FittedFace, Tools, judged
+from teacher.pipeline import FittedFace, Seen, Tools, judged
 from teacher.results import draw_overlay, extras, parameters
 from teacher.watch import WatchedClip, bridge, watch
 
@@ -39,7 +39,7 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
         raise UserError(f"input={ref.path}: no face was found in any frame")
     motion = Motion(clip.follows.to(tools.device), rate)
     result = fit_clip_jointly(tools.fitter, clip.evidence.to(tools.device), motion, config.clip)
-    fitted = judged(clip.faces, [None] * len(clip.faces), result, tools, config.quality)
+    fitted = judged(clip.faces, Seen(clip.evidence, (None,) * len(clip.faces)), result, tools, config.quality)
     files = [_write_overlay(ref, config, tools, clip, fitted, rate)]
     params, camera = parameters(fitted)
     more = {

@@ -36,7 +36,7 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
     seen = torch.ones(count, dtype=torch.bool) if evidence.seen is None else evidence.seen
     if not bool(seen.any()):
         raise ValueError("no frame shows a face")
-    identity = fit_identity(fitter, evidence[seen.nonzero()[:, 0]], config.identity_frames)
+    identity = fit_identity(fitter, evidence[spread_rows(seen, config.identity_frames)])
     parts = []
     for window, kept in windows(count, config.window, config.overlap):
         rows = torch.arange(window.start, window.stop)
@@ -46,12 +46,17 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
     return concatenate(parts)
 
 
-def fit_identity(fitter: Fitter, evidence: FaceEvidence, count: int) -> Tensor:
-    """(1, S) shape codes of one person from ``count`` of the pictures (N rows), spread evenly over them."""
-    total = len(evidence.landmarks_px)
-    rows = torch.linspace(0, total - 1, min(count, total)).round().long().unique()
-    together = fitter.fit_together(evidence[rows], Case(Structure.of_one(torch.arange(len(rows)))))
-    return together.params.shape[:1]
+def fit_identity(fitter: Fitter, evidence: FaceEvidence) -> Tensor:
+    """(1, S) shape codes of one person from all pictures (N rows) at once."""
+    moments = torch.arange(len(evidence.landmarks_px), device=evidence.landmarks_px.device)
+    return fitter.fit_together(evidence, Case(Structure.of_one(moments))).params.shape[:1]
+
+
+def spread_rows(seen: Tensor, count: int) -> Tensor:
+    """(R,) rows of at most ``count`` frames, spread evenly over those with a face, of frames (T,) bool."""
+    rows = seen.nonzero()[:, 0]
+    places = torch.linspace(0, len(rows) - 1, min(count, len(rows)))
+    return rows[places.round().long().to(rows.device)]
 
 
 def windows(count: int, size: int, overlap: int) -> list[tuple[slice, slice]]:

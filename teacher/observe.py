@@ -20,7 +20,7 @@ from shared.images.faces import FaceDetector, select
 from shared.records import stack
 from teacher.evidence import FaceEvidence
 
-FocalSource = Literal["given", "exif", "assumed"]
+FocalSource = Literal["given", "exif", "estimated", "assumed"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,14 +14,17 @@ from torch import Tensor
 from shared.config import FitRunConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
+from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
+from shared.records import concatenate
 from shared.runtime import UserError
 from teacher.dense_prior import DensePrior
 from teacher.evidence import FaceEvidence, FitResult, MapCheck
 from teacher.fitter import Case, HeadFitter
+from teacher.focal import FocalSearch, with_focal_lengths
 from teacher.observe import ObservedFace, batch_evidence
 from teacher.quality.gate import Failure, Verdict, judge
 from teacher.quality.gauges import HeadGauges
@@ -56,6 +59,7 @@ class Tools:
     gauges: HeadGauges  # of the model
     detector: Callable[[], FaceDetector]  # a new one, for one thread
     device: torch.device
+    focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,8 @@ class FittedFace:
     result: FitResult
     verts_m: Tensor  # (V, 3) posed, world frame
     verdict: Verdict
-    check: MapCheck | None = None  # of the network's maps
+    confidence: Tensor  # (R,) for each of `FACE_PARTS`, see `PartGauge`
+    check: MapCheck | None  # of the network's maps
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -102,6 +107,10 @@ class Seen:
     evidence: FaceEvidence
     checks: tuple[MapCheck | None, ...]  # None: no network looked at the face
 
+    def __getitem__(self, rows: slice) -> Seen:
+        """Some of the faces."""
+        return Seen(self.evidence[rows], self.checks[rows])
+
 
 def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
     """Load the head and the prior, and prepare the fitter. UserError if one of them cannot be used.
@@ -120,52 +129,80 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
     detector = partial(MediaPipeFaces, thorough=config.faces == "all")
-    return Tools(model, fitter, prior, HeadGauges.of(model), detector, device)
+    focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
+    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal)
 
 
 def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
-    """Fit a batch and judge each face. A face that breaks the solver breaks no other."""
-    if not faces:
-        return []
-    try:
-        return [*_fit_batch(faces, tools, limits)]
-    except (RuntimeError, ValueError) as error:  # torch's linear algebra raises RuntimeError
-        if len(faces) == 1:
-            logger.warning("%s: the fit broke down: %s", faces[0].id, error)
-            return [UnfittedFace(faces[0])]
-        return [outcome for face in faces for outcome in fit_faces([face], tools, limits)]
+    """Fit a batch and judge each face; `evidence_of` and `fit_seen` in one."""
+    return fit_seen(faces, evidence_of(faces, tools), tools, limits) if faces else []
 
 
 def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
-    """What is seen of faces, one a row: landmarks, and what the prior says of them. On the CPU."""
+    """What is seen of faces, one a row: landmarks, and what the prior says of them. On the CPU.
+
+    In halves where the GPU's memory does not suffice; UserError if not even for one face.
+    """
     evidence = batch_evidence(faces)
     if tools.prior is None:
         return Seen(evidence, (None,) * len(faces))
     pictures = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
-    dense, checks = tools.prior.evidence(pictures)
-    return Seen(replace(evidence, dense=dense), checks)
+    try:
+        dense, checks = tools.prior.evidence(pictures)
+        return Seen(replace(evidence, dense=dense), checks)
+    except torch.cuda.OutOfMemoryError as error:
+        _require_several(faces, error)
+    # Not in the handler: what it holds of the failed call is released only after it.
+    torch.cuda.empty_cache()
+    first, second = (evidence_of(half, tools) for half in _halves(faces))
+    return Seen(concatenate([first.evidence, second.evidence]), first.checks + second.checks)
 
 
-def _fit_batch(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FittedFace]:
-    seen = evidence_of(faces, tools)
-    return judged(faces, seen.checks, tools.fitter.fit(seen.evidence.to(tools.device)), tools, limits)
+def fit_seen(faces: Sequence[ObservedFace], seen: Seen, tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
+    """Fit a batch and judge each face. A face that breaks the solver breaks no other: the batch is halved until it is
+    alone. So it is where the GPU's memory does not suffice; UserError if not even for one face.
+    """
+    try:
+        located, evidence = with_focal_lengths(faces, seen.evidence.to(tools.device), tools.focal)
+        return [*judged(located, replace(seen, evidence=evidence), tools.fitter.fit(evidence), tools, limits)]
+    except torch.cuda.OutOfMemoryError as error:
+        _require_several(faces, error)
+    except (RuntimeError, ValueError) as error:  # torch's linear algebra raises RuntimeError
+        if len(faces) == 1:
+            logger.warning("%s: the fit broke down: %s", faces[0].id, error)
+            return [UnfittedFace(faces[0])]
+    torch.cuda.empty_cache()
+    middle = len(faces) // 2
+    first, second = _halves(faces)
+    return fit_seen(first, seen[:middle], tools, limits) + fit_seen(second, seen[middle:], tools, limits)
 
 
 def judged(
-    faces: Sequence[ObservedFace],
-    checks: Sequence[MapCheck | None],
-    result: FitResult,
-    tools: Tools,
-    limits: QualityConfig,
+    faces: Sequence[ObservedFace], seen: Seen, result: FitResult, tools: Tools, limits: QualityConfig
 ) -> list[FittedFace]:
     """Fits, one a row, with their meshes and what the gate says of them."""
     result = result.detach()
     with torch.no_grad():
         posed = tools.model(result.params)
-    result, posed = result.to("cpu"), posed.to("cpu")
+    result, posed, evidence = result.to("cpu"), posed.to("cpu"), seen.evidence.to("cpu")
     fitted = []
-    for row, (face, check) in enumerate(zip(faces, checks, strict=True)):
-        head = PosedHead(posed.verts_m[row], posed.joints_m[row])
-        verdict = judge(face, result[row], head, tools.gauges, limits, check)
-        fitted.append(FittedFace(face, result[row], posed.verts_m[row], verdict, check))
+    for row, (face, check) in enumerate(zip(faces, seen.checks, strict=True)):
+        one, head = result[row], PosedHead(posed.verts_m[row], posed.joints_m[row])
+        verdict = judge(face, one, head, tools.gauges, limits, check)
+        right, left = (evidence.landmarks_px[row, corner] for corner in OUTER_EYE_CORNERS)
+        dense = None if evidence.dense is None else evidence.dense[row]
+        camera = one.camera.warped(face.crop.inverse_affine(), face.camera.size)
+        confidence = tools.gauges.parts.confidence(head.verts_m, camera, dense, float((right - left).norm()))
+        fitted.append(FittedFace(face, one, head.verts_m, verdict, confidence, check))
     return fitted
+
+
+def _halves(faces: Sequence[ObservedFace]) -> tuple[Sequence[ObservedFace], Sequence[ObservedFace]]:
+    return faces[: len(faces) // 2], faces[len(faces) // 2 :]
+
+
+def _require_several(faces: Sequence[ObservedFace], error: torch.cuda.OutOfMemoryError) -> None:
+    if len(faces) == 1:
+        raise UserError("the GPU's memory does not suffice for one face: end what uses it, or device=cpu") from error
+    half = len(faces) // 2
+    logger.warning("%d faces are too many for the GPU's memory, batch_size=%d would be faster", len(faces), half)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,23 @@ import numpy as np
 from shared.flame.model import FlameModel
 from shared.images.encode import write_jpeg
 from shared.render.overlay import overlay
+from teacher.entries import Entry
 from teacher.pipeline import FitOutcome, FittedFace
 
 PREVIEW_SIZE = 256  # pixels, height and half the width
 JPEG_QUALITY = 85
+
+
+def write_previews(
+    entries: Sequence[Entry], first: int, outcomes: Sequence[FitOutcome], folder: Path, model: FlameModel
+) -> None:
+    """Previews of the faces of one batch, numbered as the entries from ``first``; these learn their names."""
+    faces = {one.face.id: one for one in outcomes}
+    for number, entry in enumerate(entries, first):
+        if entry["id"] in faces:
+            name = f"{number:06d}.jpg"
+            write_preview(folder / name, faces[entry["id"]], model)
+            entry["preview"] = f"{folder.parent.name}/{folder.name}/{name}"
 
 
 def write_preview(path: Path, outcome: FitOutcome, model: FlameModel) -> Path:

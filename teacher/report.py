@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,10 +13,8 @@ from typing import Any
 from jinja2 import Environment
 
 from shared.files import write_json, write_text
+from teacher.entries import LABELLED, NO_FACE, REJECTED, STATES, UNREADABLE
 from teacher.run_folder import RunFolder
-from teacher.shard import LABELLED, NO_FACE, REJECTED, UNREADABLE
-
-STATES = (LABELLED, REJECTED, NO_FACE, UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,12 @@ class Summary:
     landmark_error: float | None  # median over the labels
     eye_distance_mm: float | None
     score: float | None
+    uv_distance: tuple[float, ...]  # of a head's vertices to the UV map: the labels' mean of each quantile, 0 to 100 %
     inputs_per_s: float | None  # of one process, over everything from decoding to writing
+
+    def uv_quantile(self, share: float) -> float:
+        """The quantile of ``uv_distance`` nearest to a share."""
+        return self.uv_distance[round(share * (len(self.uv_distance) - 1))]
 
     def lines(self) -> list[str]:
         """For the terminal."""
@@ -46,6 +49,9 @@ class Summary:
                 f"eyes {self.eye_distance_mm:.1f} mm apart, score {self.score:.2f}"
             )
         lines += [f"{count:6d} x {reason}" for reason, count in self.reasons.items()]
+        if self.uv_distance:
+            quantiles = ", ".join(f"{self.uv_quantile(share):.4f} at {share:.0%}" for share in (0.5, 0.9))
+            lines.append(f"labels, vertices to the UV map: {quantiles}")
         if self.inputs_per_s:
             lines.append(f"{self.inputs_per_s:.2f} inputs/s and process")
         return lines
@@ -76,6 +82,7 @@ def summarise(folder: RunFolder, entries: Iterable[dict[str, Any]]) -> Summary:
         landmark_error=_median(entry["landmark_error"] for entry in labels),
         eye_distance_mm=_median(entry["eye_distance_mm"] for entry in labels),
         score=_median(entry["score"] for entry in labels),
+        uv_distance=_mean_quantiles([entry["uv_distance"] for entry in labels if entry.get("uv_distance")]),
         inputs_per_s=_rate(folder),
     )
 
@@ -107,6 +114,14 @@ def _script_json(value: Any) -> str:
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
+
+
+def _mean_quantiles(faces: Sequence[Sequence[float | None]]) -> tuple[float, ...]:
+    """Mean over the faces of each quantile; a face that found no vertex has none."""
+    whole = [[value for value in face if value is not None] for face in faces]
+    longest = max(map(len, whole), default=0)
+    complete = [one for one in whole if len(one) == longest]
+    return tuple(statistics.fmean(column) for column in zip(*complete, strict=True))
 
 
 def _rate(folder: RunFolder) -> float | None:

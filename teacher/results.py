@@ -23,6 +23,7 @@ from teacher.pipeline import FittedFace
 _FOCAL = {
     "given": "as given",
     "exif": "from EXIF",
+    "estimated": "estimated to about a third; give focal_35mm= if you know it",
     "assumed": "assumed; give focal_35mm= if you know it, as distance and size of the head depend on it",
 }
 

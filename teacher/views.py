@@ -45,7 +45,7 @@ def fit_views(config: FitViewsConfig, tools: Tools) -> list[Path]:
     seen = evidence_of([view.face for view in views], tools)
     case = case_of(len(views), config.one_moment, known_cameras=config.cameras is not None)
     result = tools.fitter.fit_together(seen.evidence.to(tools.device), case)
-    fitted = judged([view.face for view in views], seen.checks, result, tools, config.quality)
+    fitted = judged([view.face for view in views], seen, result, tools, config.quality)
     return _write(config, tools, views, fitted)
 
 

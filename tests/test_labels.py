@@ -25,9 +25,9 @@ from shared.labels import (
 PROVENANCE = {"head_id": "abc", "config_hash": "123", "git_sha": "f00"}
 
 
-def random_shard(count: int, seed: int = 0) -> LabelShard:
+def random_shard(count: int, seed: int = 0, n_vertices: int | None = None) -> LabelShard:
     generator = torch.Generator().manual_seed(seed)
-    shard = empty_shard(7, 5)
+    shard = empty_shard(7, 5, n_vertices)
 
     def fill(tensor: torch.Tensor) -> torch.Tensor:
         size = (count, *tensor.shape[1:])
@@ -35,7 +35,9 @@ def random_shard(count: int, seed: int = 0) -> LabelShard:
             return torch.randn(size, generator=generator)
         return torch.randint(100, 4000, size, generator=generator)
 
-    return replace(shard.map(fill), ids=tuple(f"é'{seed}/{k}.jpg#0" for k in range(count)))
+    ids = tuple(f"é'{seed}/{k}.jpg#0" for k in range(count))
+    sources = ("exif", "assumed", "given", "estimated", "exif")[:count]
+    return replace(shard.map(fill), ids=ids, focal_sources=sources)
 
 
 def tensors_of(shard: LabelShard) -> list[torch.Tensor]:
@@ -44,11 +46,13 @@ def tensors_of(shard: LabelShard) -> list[torch.Tensor]:
     return found
 
 
+@pytest.mark.parametrize("n_vertices", [None, 9])
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_round_trip(tmp_path: Path, count: int) -> None:
-    shard = random_shard(count)
+def test_round_trip(tmp_path: Path, count: int, n_vertices: int | None) -> None:
+    shard = random_shard(count, n_vertices=n_vertices)
     read = read_shard(write_shard(tmp_path / shard_name(0, 1), shard, PROVENANCE))
-    assert read.ids == shard.ids
+    assert (read.ids, read.focal_sources) == (shard.ids, shard.focal_sources)
+    assert (read.verts_m is None) == (n_vertices is None)
     assert PROVENANCE.items() <= dict(read.provenance).items()
     for got, want in zip(tensors_of(read), tensors_of(shard), strict=True):
         assert torch.equal(got, want)
@@ -57,7 +61,7 @@ def test_round_trip(tmp_path: Path, count: int) -> None:
 def test_tensors_are_named_as_the_fields(tmp_path: Path) -> None:
     stored = load_file(write_shard(tmp_path / "a.safetensors", random_shard(2), PROVENANCE))
     assert {field.name for field in fields(FlameParams)} | {field.name for field in fields(Cameras)} <= stored.keys()
-    assert {"crop.affine", "landmarks_px", "score"} <= stored.keys()
+    assert {"crop.affine", "landmarks_px", "confidence", "score"} <= stored.keys()
     assert stored["size"].dtype == torch.int64
 
 
@@ -78,6 +82,7 @@ def test_labels_of_a_folder_are_joined_in_order(tmp_path: Path) -> None:
         write_shard(tmp_path / "labels" / shard_name(index, 3), shards[index], PROVENANCE)
     read = read_labels(str(tmp_path))
     assert read.ids == join(shards).ids
+    assert read.focal_sources == ("exif", "assumed", "given", "exif", "assumed")
     assert torch.equal(read.params.shape, torch.cat([shard.params.shape for shard in shards]))
     assert len(read) == 5
     assert read.cameras.camera(1).size == tuple(shards[0].cameras.size[1].tolist())
@@ -103,8 +108,8 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"hello")
     with pytest.raises(LabelError, match=r"00000\.safetensors cannot be read"):
         read_shard(path)
-    write_shard(path, random_shard(1), {**PROVENANCE, "schema": "pixel3dmm-distill/labels/0"})
-    with pytest.raises(LabelError, match="is of pixel3dmm-distill/labels/0, this version reads"):
+    write_shard(path, random_shard(1), {**PROVENANCE, "schema": "pixel3dmm-distill/labels/1"})
+    with pytest.raises(LabelError, match="is of pixel3dmm-distill/labels/1, this version reads"):
         read_shard(path)
 
 

@@ -13,6 +13,11 @@ def focal_from_fov(fov_rad: float, extent_px: float) -> float:
     return extent_px / (2 * math.tan(fov_rad / 2))
 
 
+def focal_to_35mm(focal_px: float, size: Sequence[int]) -> float:
+    """35 mm equivalent of a focal length in pixels of an image of (height, width), as in `focal_from_35mm`."""
+    return focal_px * DIAGONAL_35MM / math.hypot(*size)
+
+
 def focal_from_35mm(focal_35mm: float, size: Sequence[int]) -> float:
     """Focal length in pixels from its 35 mm equivalent, for an image of (height, width).
 

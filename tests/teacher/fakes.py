@@ -71,7 +71,7 @@ class FakeFitter:
 def fake_tools(seconds: float = 0.0) -> Tools:
     """Tools on the tiny head."""
     model = FlameModel(tiny_head())
-    return Tools(model, FakeFitter(model, seconds), None, HeadGauges.of(model), FakeDetector, torch.device("cpu"))
+    return Tools(model, FakeFitter(model, seconds), None, HeadGauges.of(model, None), FakeDetector, torch.device("cpu"))
 
 
 def make_photos(folder: Path, count: int, size: tuple[int, int] = (120, 160)) -> list[str]:

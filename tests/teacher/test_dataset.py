@@ -18,11 +18,13 @@ from PIL import Image
 import teacher.run_folder
 from shared.config import FitDatasetConfig
 from shared.files import StorageError, exclusive
+from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
 from shared.labels import read_labels
 from shared.runtime import Ranks, UserError
 from teacher.dataset import RunOutcome, run_dataset
 from teacher.evidence import FaceEvidence, FitResult
+from teacher.report import read_entries, render_html, summarise
 from teacher.run_folder import open_run
 from tests.teacher.fakes import FakeFitter, fake_tools, make_photos
 
@@ -81,6 +83,9 @@ def test_a_folder_becomes_labels_previews_and_report(photos: Path, tmp_path: Pat
     assert labels.cameras.size.tolist() == [[120, 160]] * COUNT
     assert torch.allclose(labels.cameras.center_px, torch.tensor([80.0, 60.0]), atol=1e-3)
     assert labels.provenance["git_sha"] == "test"
+    assert set(labels.focal_sources) == {"assumed"}
+    assert labels.confidence.shape == (COUNT, len(FACE_PARTS))
+    assert labels.verts_m is None
     assert len(list((out / "labels").iterdir())) == 4
     assert len(list((out / "previews").rglob("*.jpg"))) == COUNT
     assert {"manifest.json", "config.yaml", "run.json", "report.html", "report.json"} <= {p.name for p in out.iterdir()}
@@ -194,6 +199,50 @@ def test_bad_inputs_are_reported_and_end_nothing(photos: Path, tmp_path: Path) -
     assert entries["0005.jpg"]["state"] == "no face"
     assert entries["clip.mp4/000001"]["state"] == "no face"
     assert {"clip.mp4/000000#0", "clip.mp4/000002#0"} <= set(read_labels(tmp_path / "out").ids)
+
+
+def test_meshes_are_stored_on_request(photos: Path, tmp_path: Path) -> None:
+    run(config_of(photos, tmp_path / "out", vertices=True))
+    labels, model = read_labels(tmp_path / "out"), fake_tools().model
+    assert labels.verts_m is not None
+    torch.testing.assert_close(labels.verts_m, model(labels.params).verts_m, rtol=0, atol=1e-6)
+
+
+class SmallGpu(FakeFitter):
+    """Has memory for two faces, or for none."""
+
+    room = 2
+
+    def fit(self, evidence: FaceEvidence) -> FitResult:
+        if len(evidence.landmarks_px) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return super().fit(evidence)
+
+
+def test_batches_too_large_for_the_gpu_are_halved(photos: Path, tmp_path: Path) -> None:
+    run(config_of(photos, tmp_path / "whole", shard_size=COUNT))
+    tools = fake_tools()
+    small = SmallGpu(tools.model)
+    run(config_of(photos, tmp_path / "out", shard_size=COUNT, batch_size=9), tools=replace(tools, fitter=small))
+    got, want = (read_labels(tmp_path / name) for name in ("out", "whole"))
+    assert got.ids == want.ids
+    assert torch.equal(got.params.shape, want.params.shape)
+    small.room = 0
+    with pytest.raises(UserError, match="memory does not suffice for one face"):
+        run(config_of(photos, tmp_path / "none"), tools=replace(tools, fitter=small))
+
+
+def test_the_report_shows_how_far_vertices_lie_from_the_uv_map(photos: Path, tmp_path: Path) -> None:
+    config = config_of(photos, tmp_path / "out")
+    run(config)
+    folder = open_run(config)
+    entries = [
+        entry | {"uv_distance": [0.0, 0.001 * number, 0.01]} for number, entry in enumerate(read_entries(folder))
+    ]
+    summary = summarise(folder, entries)
+    assert summary.uv_distance == pytest.approx((0, 0.0045, 0.01))
+    assert "half are nearer than 0.0045" in render_html(summary, entries, "title")
+    assert any("0.0045 at 50%" in line for line in summary.lines())
 
 
 class FragileFitter(FakeFitter):

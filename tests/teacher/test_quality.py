@@ -37,7 +37,7 @@ def a_result(face: ObservedFace) -> FitResult:
 
 
 MODEL = FlameModel(tiny_head())
-GAUGES = HeadGauges.of(MODEL)
+GAUGES = HeadGauges.of(MODEL, None)
 
 
 def verdict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,14 @@ import torch
 
 from shared.config import FitConfig, QualityConfig
 from shared.flame.assets import load_flame
+from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import stack
-from teacher.evidence import FaceEvidence
+from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.fitter import HeadFitter
+from teacher.quality.confidence import HALF_STD, PartGauge
 from teacher.quality.gauges import HeadGauges
 
 LIMITS = QualityConfig()
@@ -27,7 +30,7 @@ def model() -> FlameModel:
 
 @pytest.fixture(scope="module")
 def gauges(model: FlameModel) -> HeadGauges:
-    return HeadGauges.of(model)
+    return HeadGauges.of(model, None)
 
 
 def people(model: FlameModel, count: int, expression: float = 1.0, jaw: float = 0.0) -> FlameParams:
@@ -68,3 +71,24 @@ def test_strong_expressions_stretch_little_and_wild_codes_much(model: FlameModel
         for params, explodes in ((laughing, False), (wild, True)):
             verts = model(params).verts_m
             assert [gauges.mesh.stretched(one) > LIMITS.stretched for one in verts] == [explodes] * 16
+
+
+def test_confidence_tells_which_parts_are_seen(model: FlameModel) -> None:
+    """With landmarks alone by what faces the camera, with a network by what it says of its vertices."""
+    camera, neutral = Camera.at_origin(torch.tensor(900.0), (512, 512)), model.neutral_params()
+    posed = replace(
+        neutral, translation=torch.tensor([0.0, 0.0, -0.6]), global_rot=torch.tensor([0.0, math.radians(70), 0.0])
+    )
+    with torch.no_grad():
+        verts = model(posed).verts_m  # looks to its left: the camera sees the right side
+    vertices = torch.arange(0, model.assets.n_vertices, 3)
+    gauge = PartGauge.of(model, vertices)
+    by_mesh = dict(zip(FACE_PARTS, gauge.confidence(verts, camera, None, 100.0).tolist(), strict=True))
+    assert by_mesh["right_cheek"] > 0.9 > 0.3 > by_mesh["left_cheek"]
+    left = gauge.part[vertices] == FACE_PARTS.index("left_cheek")
+    std_px = torch.where(left, torch.inf, 100 * HALF_STD)
+    nothing = torch.zeros(len(vertices), 3)
+    dense = DenseEvidence(nothing[:, :2], std_px, nothing, std_px)
+    by_network = dict(zip(FACE_PARTS, gauge.confidence(verts, camera, dense, 100.0).tolist(), strict=True))
+    assert by_network["left_cheek"] == 0
+    assert by_network["nose"] == pytest.approx(0.5)
