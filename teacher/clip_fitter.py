@@ -33,15 +33,14 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
         ValueError: no frame shows a face.
     """
     count = len(evidence.landmarks_px)
-    seen = torch.ones(count, dtype=torch.bool) if evidence.seen is None else evidence.seen
+    seen = evidence.landmarks_px.new_ones(count, dtype=torch.bool) if evidence.seen is None else evidence.seen
     if not bool(seen.any()):
         raise ValueError("no frame shows a face")
     identity = fit_identity(fitter, evidence[spread_rows(seen, config.identity_frames)])
     parts = []
     for window, kept in windows(count, config.window, config.overlap):
-        rows = torch.arange(window.start, window.stop)
-        structure = Structure.of_one(torch.arange(len(rows)))
-        fitted = fitter.fit_together(evidence[rows], Case(structure, identity=identity, motion=motion[rows]))
+        structure = Structure.of_one(torch.arange(window.stop - window.start, device=seen.device))
+        fitted = fitter.fit_together(evidence[window], Case(structure, identity=identity, motion=motion[window]))
         parts.append(fitted[kept.start - window.start : kept.stop - window.start])
     return concatenate(parts)
 

@@ -103,7 +103,8 @@ def with_one_focal_length(
     if search is None or faces[0].focal_source != "assumed":
         return list(faces), evidence
     assumed = _assumed_35mm(faces[:1], evidence.landmarks_px)
-    factor = search(evidence[rows], assumed, Structure.of_one(torch.arange(len(rows), device=rows.device)))
+    structure = Structure.of_one(torch.arange(len(rows), device=evidence.landmarks_px.device))
+    factor = search(evidence[rows], assumed, structure)
     factor = factor.expand(len(faces))
     return _estimated(faces, factor), under_focal(evidence, factor)
 

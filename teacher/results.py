@@ -63,6 +63,11 @@ def write_meshes(stem: Path, one: FittedFace, model: FlameModel, morph_targets: 
     ]
 
 
+def focal_line(one: FittedFace) -> str:
+    """The focal length, and where it comes from."""
+    return f"{float(one.camera.focal_px[0]):.0f} px, {_FOCAL[one.face.focal_source]}"
+
+
 def describe(one: FittedFace, model: FlameModel) -> str:
     """A few lines for the terminal."""
     measures = one.verdict.measures
@@ -76,7 +81,7 @@ def describe(one: FittedFace, model: FlameModel) -> str:
         f"  head            {width:.0f} mm wide with ears, {depth:.0f} mm deep, eyes {eyes:.1f} mm apart",
         f"  place           {measures.distance_m:.2f} m from the camera, yaw {measures.yaw_deg:.0f} degrees",
         f"  landmark error  {measures.landmark_error:.2%} of the eye distance",
-        f"  focal length    {float(one.camera.focal_px[0]):.0f} px, {_FOCAL[one.face.focal_source]}",
+        f"  focal length    {focal_line(one)}",
         f"  score           {one.verdict.score:.2f}",
     ]
     lines += [f"  doubtful        {failure.reason}" for failure in one.failures]

@@ -55,8 +55,8 @@ class QualityConfig:
     jaw_deg: float = option(40.0, "rotation of the jaw; a wide open mouth is about 30 degrees")
     neck_deg: float = option(60.0, "rotation of the neck; turned as far as it goes it is about 70, pictures show less")
     yaw_deg: float = option(100.0, "the head against the camera; mirrored landmarks fit a head seen from behind")
-    map_found: float = option(0.1, "share of the vertices that the network sees, at least; 0.3 to 0.6 on clear faces")
-    map_uv_distance: float = option(0.005, "median distance of the vertices seen to the UV map; 0.01 is 6.6 mm")
+    map_found: float = option(0.1, "share of the vertices that the network sees, at least; clear faces 0.3 to 0.6")
+    map_uv_distance: float = option(0.015, "median distance of the vertices to the UV map; clear faces 0.003 to 0.007")
 
     def __post_init__(self) -> None:
         angles = ("jaw_deg", "neck_deg", "yaw_deg")

@@ -106,7 +106,7 @@ def test_what_the_maps_lack_is_named() -> None:
     warning = MapWarning("patch artefacts", "the network's grid shows in UV: 0.0042")
     for check, name in (
         (replace(good, found=0.02), "little seen"),
-        (replace(good, uv_distance=(0.0, 0.008, 0.02)), "patch artefacts"),
+        (replace(good, uv_distance=(0.0, 0.02, 0.03)), "patch artefacts"),
         (replace(good, warnings=(warning,)), "patch artefacts"),
     ):
         bad = verdict(check=check)
