@@ -132,10 +132,11 @@ class HeadFitter:
             "translation": (start.translation[first], pose),
             LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.matrix.shape[1]), PICTURE),
         }
+        expression, jaw = self._expression_priors(evidence, case)
         terms: list[Term] = [
             self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
             self._shape_prior(evidence, case),
-            *self._expression_priors(evidence, case),
+            expression,
         ]
         stds: dict[str, float | tuple[float, ...]] = {
             "eyelids": config.eyelid_std,
@@ -153,6 +154,7 @@ class HeadFitter:
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * modes), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * modes), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
+        terms.append(jaw)
         for name, std in stds.items():
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
@@ -214,26 +216,19 @@ class HeadFitter:
         mean, covariance = _along(told, self.directions, self.basis.shape, evidence.landmarks_px, rows)
         return ShapePrior.around(self._size, mean, covariance, config.shape_std)
 
-    def _expression_priors(self, evidence: FaceEvidence, case: Case) -> list[Term]:
+    def _expression_priors(self, evidence: FaceEvidence, case: Case) -> tuple[ExpressionPrior, GaussianPrior]:
         """Expression and jaw around the neutral face, or what the pictures tell of each moment."""
         config, rows, like = self.config, case.structure.count(MOMENT), evidence.landmarks_px
-        codes, jaw, seen = None, None, evidence.expression
+        codes, told = None, evidence.expression
         unit = like.new_tensor(config.jaw_std)
-        if seen is not None:
+        jaw = IdentityEvidence(like.new_zeros(rows, 3), like.new_ones(rows, 3))
+        if told is not None:
             owner, factor, shared = case.structure.moment, config.expression_factor, config.expression_shared
-            codes = merge(IdentityEvidence(seen.mean, seen.std), owner, rows, factor, shared)
-            jaw = IdentityEvidence(seen.jaw_mean / unit, seen.jaw_std / unit)
-            jaw = merge(jaw, owner, rows, factor, shared)
-        centre, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)
-        return [
-            ExpressionPrior.around(self._size, centre, covariance, config.expression_std),
-            GaussianPrior(
-                "jaw",
-                MOMENT,
-                like.new_zeros(rows, 3) if jaw is None else jaw.mean * unit,
-                unit.expand(rows, 3) if jaw is None else jaw.std * unit,
-            ),
-        ]
+            codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
+            jaw = merge(IdentityEvidence(told.jaw_mean / unit, told.jaw_std / unit), owner, rows, factor, shared)
+        mean, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)
+        prior = ExpressionPrior.around(self._size, mean, covariance, config.expression_std)
+        return prior, GaussianPrior("jaw", MOMENT, jaw.mean * unit, jaw.std * unit)
 
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]

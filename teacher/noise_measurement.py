@@ -59,7 +59,8 @@ def compare(
     seen = torch.isfinite(dense.pixel_std_px)
     depth = camera.world_to_cam(place_m)[:, 2:]
     off = (dense.pixel_px - camera.project(place_m)) / camera.focal_px * depth
-    product = (tangents.unflatten(0, (2, -1)) * dense.normal).sum(-1).T
+    directions = torch.nn.functional.normalize(tangents, dim=-1)
+    product = (directions.unflatten(0, (2, -1)) * dense.normal).sum(-1).T
     head = axis_angle_to_matrix(params.global_rot) @ axis_angle_to_matrix(params.neck)
     nothing = torch.zeros_like(off)
     return VertexErrors(

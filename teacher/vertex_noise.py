@@ -29,7 +29,7 @@ class VertexNoise(TensorRecord):
     """Constant errors at N vertices of a head."""
 
     offset_m: Tensor  # (N, 3) from the vertex to where the prior sees it, frame of the unposed head
-    tilt: Tensor  # (N, 2) mean product of the predicted normal and the two `surface_tangents`
+    tilt: Tensor  # (N, 2) mean product of the predicted normal and the two `surface_tangents`, as units
 
     @staticmethod
     def none(model: FlameModel, vertices: Tensor) -> VertexNoise:
@@ -37,9 +37,9 @@ class VertexNoise(TensorRecord):
 
         These are not quite upright on the tangents, which are least squares over the neighbours.
         """
-        tangents = surface_tangents(model, vertices).rest_positions().unflatten(0, (2, -1))
+        tangents = torch.nn.functional.normalize(surface_tangents(model, vertices).rest_positions(), dim=-1)
         normals = vertex_normals(model.v_template, model.faces)[vertices]
-        return VertexNoise(torch.zeros_like(normals), (tangents * normals).sum(-1).T)
+        return VertexNoise(torch.zeros_like(normals), (tangents.unflatten(0, (2, -1)) * normals).sum(-1).T)
 
 
 def noise_path(weights: Path) -> Path:

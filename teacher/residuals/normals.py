@@ -33,10 +33,11 @@ class Surface:
 
 @dataclass(frozen=True)
 class NormalTerm(TensorRecord):
-    """``((n_p + bias_p) . t_pk - tilt_pk) / std_p`` for two tangents k at each point: the normal is upright on both.
+    """``((n_p + bias_p) . t_pk / |t_pk| - tilt_pk) / std_p`` for two tangents k at each point: it is upright on both.
 
-    The tangents are about a unit long and perpendicular, so that a residual is an angle in radians over its deviation.
-    They are linear in the vertices, which makes this as cheap as a point to plane distance. The bias is as that of
+    The tangents are about perpendicular, so that a residual is an angle in radians over its deviation. They are
+    differences of vertices, which makes this as cheap as a point to plane distance; divided by their length they lead
+    no fit to a smaller head, which noise would otherwise do. The bias is as that of
     `PixelTerm`, ``modes @ coefficients`` in the axes of the world; the tilt is a constant of the prior.
     """
 
@@ -49,8 +50,7 @@ class NormalTerm(TensorRecord):
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P, 2) in standard deviations."""
-        tangents = posed.position.unflatten(1, (2, -1))  # (N, 2, P, 3)
-        product = (tangents * self._normal(values)[:, None]).sum(-1).transpose(1, 2)
+        product = (_directions(posed)[0] * self._normal(values)[:, None]).sum(-1).transpose(1, 2)
         return (product - self.surface.tilt) / self.std[..., None]
 
     def energy(self, values: Values) -> Tensor:
@@ -61,14 +61,14 @@ class NormalTerm(TensorRecord):
     def linearise(self, values: Values) -> Linearisation:
         """Jacobian by all head variables and the bias."""
         posed = pose_points(self.surface.tangents, values)
-        residual = self.residual(posed, values)
+        residual, normal = self.residual(posed, values), self._normal(values)
         weight = self.kernel.weight((residual**2).sum(-1)).sqrt()  # (N, P)
-        scale = (weight / self.std)[..., None]
-        rows = self._normal(values) * scale
-        jacobian = head_jacobian(posed, torch.cat([rows, rows], 1)[:, :, None], values, self.surface.tangents.sizes)
-        # In the order of the tangents: (N, 2, P, 3) times (P, k).
-        by_normal = posed.position.unflatten(1, (2, -1)) * scale[:, None]
-        by_bias = by_normal[..., None] * self.surface.modes.matrix[:, None]
+        scale = (weight / self.std)[:, None, :, None]
+        directions, length = _directions(posed)  # (N, 2, P, 3), in the order of the tangents
+        along = (directions * normal[:, None]).sum(-1, keepdim=True)
+        rows = (normal[:, None] - along * directions) * scale / length
+        jacobian = head_jacobian(posed, rows.flatten(1, 2)[:, :, None], values, self.surface.tangents.sizes)
+        by_bias = (directions * scale)[..., None] * self.surface.modes.matrix[:, None]  # (N, 2, P, 3, k)
         jacobian[self.bias] = by_bias.flatten(3).flatten(1, 2)
         weighted = (residual * weight[..., None]).transpose(1, 2).flatten(1)
         return Linearisation(weighted, jacobian)
@@ -77,3 +77,10 @@ class NormalTerm(TensorRecord):
         """(N, P, 3) as predicted, less what the bias explains."""
         coefficients = values[self.bias].unflatten(1, (3, -1))  # (N, 3, k)
         return self.normal + self.surface.modes.matrix @ coefficients.transpose(1, 2)
+
+
+def _directions(posed: PosedPoints) -> tuple[Tensor, Tensor]:
+    """Unit tangents (N, 2, P, 3) and their lengths (N, 2, P, 1)."""
+    tangents = posed.position.unflatten(1, (2, -1))
+    length = tangents.norm(dim=-1, keepdim=True)
+    return tangents / length, length
