@@ -217,7 +217,13 @@ class HeadFitter:
             seen = basis.T @ self.directions.to(like)  # (s, D)
             mean = told.mean @ seen.T
             covariance = covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
-        return ShapePrior.around(self._size, mean, covariance, config.shape_std)
+        prior = ShapePrior.around(self._size, mean, covariance, config.shape_std)
+        # Errors that all pictures of a person share don't average out: n of them tell as much as n / (1 + rho (n - 1))
+        # that share none. So the prior counts for more, where the evidence should count for less.
+        seen = like.new_ones(len(like)) if evidence.seen is None else evidence.seen.to(like)
+        pictures = case.structure.sum_by_person(seen, PICTURE).clamp(min=1)
+        growth = 1 + config.shared_error * (pictures - 1)
+        return replace(prior, whiten=prior.whiten * growth.sqrt()[:, None, None])
 
     def _start(self, evidence: FaceEvidence) -> _Start:
         landmarks, root = self.landmarks, self.model.joints_template[0]
