@@ -210,11 +210,18 @@ class HeadFitter:
     def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
         """Around the mean head, or what the pictures tell of each person's identity."""
         config, rows, told = self.config, case.structure.count(PERSON), evidence.identity
+        like = evidence.landmarks_px
         if told is not None:
             owner = case.structure.owner(PICTURE, PERSON)
-            told = merge(told, owner, rows, config.identity_factor, config.identity_shared)
-        mean, covariance = _along(told, self.directions, self.basis.shape, evidence.landmarks_px, rows)
-        return ShapePrior.around(self._size, mean, covariance, config.shape_std)
+            told = merge(told, owner, rows, config.identity_factor, config.shared_error)
+        mean, covariance = _along(told, self.directions, self.basis.shape, like, rows)
+        prior = ShapePrior.around(self._size, mean, covariance, config.shape_std)
+        # Errors that all pictures of a person share don't average out: n of them tell as much as n / (1 + rho (n - 1))
+        # that share none. So the prior counts for more, where the evidence should count for less.
+        seen = like.new_ones(len(like)) if evidence.seen is None else evidence.seen.to(like)
+        pictures = case.structure.sum_by_person(seen, PICTURE).clamp(min=1)
+        growth = 1 + config.shared_error * (pictures - 1)
+        return replace(prior, whiten=prior.whiten * growth.sqrt()[:, None, None])
 
     def _expression_priors(self, evidence: FaceEvidence, case: Case) -> tuple[ExpressionPrior, GaussianPrior]:
         """Expression and jaw around the neutral face, or what the pictures tell of each moment."""
@@ -223,7 +230,7 @@ class HeadFitter:
         unit = like.new_tensor(config.jaw_std)
         jaw = IdentityEvidence(like.new_zeros(rows, 3), like.new_ones(rows, 3))
         if told is not None:
-            owner, factor, shared = case.structure.moment, config.expression_factor, config.expression_shared
+            owner, factor, shared = case.structure.moment, config.expression_factor, config.shared_error
             codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
             jaw = merge(IdentityEvidence(told.jaw_mean / unit, told.jaw_std / unit), owner, rows, factor, shared)
         mean, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)

@@ -52,9 +52,8 @@ class FitConfig:
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
     identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
-    identity_shared: float = option(0.5, "correlation of these errors between two pictures of one person")
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
-    expression_shared: float = option(0.5, "correlation of these errors between two views of one moment")
+    shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
     expression_std: float = option(1.0, "prior on each expression code")
     eyelid_std: float = option(0.3, "prior on the eyelids")
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
@@ -86,7 +85,7 @@ class LookupConfig:
     """Vertices in a UV map."""
 
     gate: float = option(0.02, "UV distance beyond which a pixel says nothing of a vertex; 0.01 is 6.6 mm on the face")
-    radius: int = option(3, "pixels around the nearest one that a plane is fitted to")
+    radius: int = option(1, "pixels around the nearest one that a plane is fitted to")
     reach: float = option(0.08, "share of the crop's side that a vertex may be away from where the mean head has it")
     nearest_gate: float = option(0.00707, "correspondences=nearest: the gate; square root of 5e-5 as in the paper")
     nearest_std: float = option(0.012, "and the deviation of its pixels, share of the crop's side")
