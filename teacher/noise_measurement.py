@@ -52,6 +52,20 @@ def measure_noise(prior: DensePrior, model: FlameModel, portraits: StoredPortrai
     return VertexNoise(_offset(errors), _tilt(errors)), errors
 
 
+def summary(noise: VertexNoise, errors: VertexErrors) -> dict[str, float]:
+    """What is taken away, and what is left."""
+    off = errors.pixel_m - torch.einsum("nij,pj->npi", errors.R_cam_head[:, :2], noise.offset_m)
+    left = (errors.tangent - noise.tilt)[errors.seen]
+    return {
+        "offset_mm": 1e3 * float(noise.offset_m.norm(dim=1).mean()),
+        "tilt_rms_rad": float(noise.tilt.square().mean().sqrt()),
+        "pixel_median_mm": 1e3 * float(errors.pixel_m[errors.seen].norm(dim=1).median()),
+        "pixel_median_left_mm": 1e3 * float(off[errors.seen].norm(dim=1).median()),
+        "tangent_rms_rad": float(errors.tangent[errors.seen].square().mean().sqrt()),
+        "tangent_rms_left_rad": float(left.square().mean().sqrt()),
+    }
+
+
 def compare(
     dense: DenseEvidence, place_m: Tensor, tangents: Tensor, params: FlameParams, camera: Camera
 ) -> VertexErrors:

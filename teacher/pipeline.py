@@ -29,6 +29,7 @@ from teacher.observe import ObservedFace, batch_evidence
 from teacher.quality.gate import Failure, Verdict, judge
 from teacher.quality.gauges import HeadGauges
 from teacher.quality.measures import PosedHead
+from teacher.vertex_noise import load_noise
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         model = FlameModel(load_flame(config.flame)).to(device)
         prior = DensePrior.load(config, model, device)
         vertices = None if prior is None else prior.vertices.to(device)
-        fitter = HeadFitter(model, config.fit, vertices)
+        noise = None if vertices is None else load_noise(config.prior, model, vertices)
+        fitter = HeadFitter(model, config.fit, vertices, noise)
     except FlameFileError as error:
         raise UserError(str(error)) from error
     except ValueError as error:

@@ -7,6 +7,7 @@ bent, on every face in the same direction. Such errors are measured once, on ren
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from shared.geometry.meshes import vertex_normals
 from shared.records import TensorRecord
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from teacher.prior.networks.weights import SHIPPED
 
 SCHEMA = "pixel3dmm-distill/vertex-noise/1"
 SUFFIX = ".noise.safetensors"  # beside the network's weights
@@ -42,14 +44,15 @@ class VertexNoise(TensorRecord):
         return VertexNoise(torch.zeros_like(normals), (tangents.unflatten(0, (2, -1)) * normals).sum(-1).T)
 
 
-def noise_path(weights: Path) -> Path:
-    """Where the noise of a network is looked for."""
+def noise_path(prior: str) -> Path:
+    """Where the noise of a network is looked for; ``prior`` as in `FitRunConfig`."""
+    weights = SHIPPED if prior in ("auto", "default") else Path(prior)
     return weights.with_suffix(SUFFIX)
 
 
-def load_noise(weights: Path, model: FlameModel, vertices: Tensor) -> VertexNoise:
+def load_noise(prior: str, model: FlameModel, vertices: Tensor) -> VertexNoise:
     """The noise of a network's vertices (N,), if it was measured. UserError if it is of other vertices."""
-    path = noise_path(weights)
+    path = noise_path(prior)
     if not path.is_file():
         return VertexNoise.none(model, vertices)
     try:
@@ -57,11 +60,11 @@ def load_noise(weights: Path, model: FlameModel, vertices: Tensor) -> VertexNois
     except TensorFileError as error:
         raise UserError(f"{error}: measure it anew with python teacher/prior_noise.py") from error
     if not torch.equal(tensors["vertices"], vertices.cpu()):
-        raise UserError(f"{path} is of other vertices than {weights}: measure it anew with teacher/prior_noise.py")
+        raise UserError(f"{path} is of other vertices than prior={prior}: measure it anew with teacher/prior_noise.py")
     return VertexNoise(tensors["offset_m"], tensors["tilt"])
 
 
-def save_noise(weights: Path, vertices: Tensor, noise: VertexNoise, made: dict[str, object]) -> Path:
+def save_noise(prior: str, vertices: Tensor, noise: VertexNoise, made: Mapping[str, object]) -> Path:
     """Write it beside the weights."""
     tensors = {"vertices": vertices.cpu(), "offset_m": noise.offset_m, "tilt": noise.tilt}
-    return write_tensors(noise_path(weights), tensors, {"schema": SCHEMA, **made})
+    return write_tensors(noise_path(prior), tensors, {"schema": SCHEMA, **made})

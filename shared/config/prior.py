@@ -150,6 +150,16 @@ class PriorEvaluateConfig:
 
 
 @dataclass(frozen=True)
+class PriorNoiseConfig:
+    """`teacher/prior_noise.py`: what a network's errors have in common, for the fit to take away."""
+
+    portraits: str = option("???", "folder of python -m shared.synthetic landmarks=true, of people no training saw")
+    weights: str = option("default", "default (the shipped network), or the path of a .safetensors file of ours")
+    flame: str | None = option(None, "FLAME model file of the head the network was trained on, if not the open head")
+    device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
+
+
+@dataclass(frozen=True)
 class PriorConvertConfig:
     """`teacher/prior_convert.py`: a released network of Pixel3DMM becomes a weight file of ours."""
 
@@ -189,15 +199,23 @@ class IdentityTrainConfig:
     out: str = option("???", "folder for the weights")
     prior: str = option("default", "network whose features it sees: default (the shipped one) or a weight file")
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
-    data: PriorDataConfig = field(default_factory=PriorDataConfig)
-    # Not mirrored: the mirror image of a head has other codes.
-    augment: PriorAugmentConfig = field(default_factory=lambda: PriorAugmentConfig(mirror=0.0, photometric=0.5))
-    passes: int = option(2, "times every portrait is looked at, cut anew each time")
+    data: PriorDataConfig = field(default_factory=lambda: PriorDataConfig(landmark_share=1.0))
+    # Crops as a fit makes them. Not mirrored: the mirror image of a head has other codes.
+    augment: PriorAugmentConfig = field(
+        default_factory=lambda: PriorAugmentConfig(
+            roll_deg=0.0, log_scale=0.02, shift=0.01, mirror=0.0, photometric=0.25, cover=0.0
+        )
+    )
+    passes: int = option(1, "times every portrait is looked at, cut anew each time")
     batch_size: int = option(32, "crops the prior looks at together")
-    epochs: int = option(40, "of the training on what it said")
+    held: int = option(20, "every so manieth person is not trained on, but measured")
+    directions: int = option(400, "principal directions kept of each kind of feature")
+    width: int = option(128, "of the hidden layer")
+    dropout: float = option(0.3, "of features and hidden layer")
+    epochs: int = option(20, "of the training on what the prior said")
     batch: int = option(256, "portraits a training step")
-    learning_rate: float = option(2e-3, "at its highest")
-    weight_decay: float = option(0.05, "of all weights")
+    learning_rate: float = option(1e-3, "at its highest")
+    weight_decay: float = option(1.0, "of all weights")
     weight_doubt: float = option(0.1, "likelihood of the spread, against the squared error")
     tolerance_m: float = option(3e-4, "directions of shape that move the face by less than this (rms) are left out")
     precision: Literal["fp32", "bf16"] = option("bf16", "of the prior; bf16: autocast")
@@ -206,6 +224,8 @@ class IdentityTrainConfig:
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
 
     def __post_init__(self) -> None:
-        require_positive(self, "passes", "batch_size", "epochs", "batch")
+        require_positive(self, "passes", "batch_size", "epochs", "batch", "directions", "width")
+        if self.held < 2:
+            raise ValueError(f"held must be at least 2, got {self.held}")
         if self.augment.mirror:
             raise ValueError("augment.mirror must be 0: the mirror image of a head has other codes")
