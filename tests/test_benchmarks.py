@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     ("script", "options", "expected"),
     [
         ("rasterizer.py", "sizes=64 repeats=1 oracle_repeats=1 batch=2", "64"),
-        ("landmark_fit.py", "batch=2 repeats=1 adam_steps=3", "energy no higher"),
+        ("solvers.py", "pictures=2 batch=2 steps=3 recipe=0", "energy is no higher"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
         ("landmark_noise.py", "heads=3", "less the offsets"),
         ("portrait_realism.py", "count=4 size=256", "portraits with a free face of 4"),
@@ -33,8 +33,8 @@ def test_script(script: str, options: str, expected: str) -> None:
 
 def test_an_unknown_option_is_named() -> None:
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "landmark_fit.py"), "batches=3"], capture_output=True, text=True, timeout=120
+        [sys.executable, str(BENCHMARKS / "solvers.py"), "batches=3"], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
     assert "batches=3" in done.stderr
-    assert "batch=32" in done.stderr
+    assert "batch=16" in done.stderr

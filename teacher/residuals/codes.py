@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,10 +23,14 @@ class ShapePrior(TensorRecord):
     relative to the size takes that pull away; the size itself is held by its own codes, as all else is.
     """
 
-    level: ClassVar[int] = PERSON
     size: SizeFunctional
     mean: Tensor  # (G, s) the most probable codes: zero, or what an identity network says
     whiten: Tensor  # (G, s, s) lower triangular, to standard deviations: the weight of this term
+
+    @property
+    def level(self) -> int:
+        """A row a person."""
+        return PERSON
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ShapePrior:
@@ -56,10 +59,14 @@ class ShapePrior(TensorRecord):
 class ExpressionPrior(TensorRecord):
     """``whiten (expression / size(shape) - mean)``, for the same reason."""
 
-    level: ClassVar[int] = MOMENT
     size: SizeFunctional
     mean: Tensor  # (T, e) the most probable codes on a head of mean size: zero, or what a network says
     whiten: Tensor  # (T, e, e) lower triangular, to standard deviations: the weight of this term
+
+    @property
+    def level(self) -> int:
+        """A row a moment."""
+        return MOMENT
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ExpressionPrior:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,8 +19,12 @@ TURNED = ("global_rot", "neck")  # what turns the whole head, and is not in such
 class HeadNormalTerm(TensorRecord):
     """`NormalTerm` of the head before its neck and its own rotation turn it: these tell nothing of the pose."""
 
-    level: ClassVar[int] = PICTURE
     upright: NormalTerm  # its ``normal`` in the head's axes
+
+    @property
+    def level(self) -> int:
+        """A row a picture."""
+        return PICTURE
 
     def energy(self, values: Values) -> Tensor:
         """(N,)"""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
@@ -41,12 +39,16 @@ class NormalTerm(TensorRecord):
     `PixelTerm`, ``modes @ coefficients`` in the axes of the world; the tilt is a constant of the prior.
     """
 
-    level: ClassVar[int] = PICTURE
     surface: Surface
     bias: str  # variable (N, 3 k): coefficients of x, of y, of z
     kernel: PseudoHuber
     normal: Tensor  # (N, P, 3) unit
     std: Tensor  # (N, P) radians; infinite where nothing is seen
+
+    @property
+    def level(self) -> int:
+        """A row a picture."""
+        return PICTURE
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P, 2) in standard deviations."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,7 +28,6 @@ class PixelTerm(TensorRecord):
     ``diag(std^2) + scale_px^2 modes modes^T``, and it leaves each point its own robust weight.
     """
 
-    level: ClassVar[int] = PICTURE
     points: FlamePoints
     modes: BiasModes
     bias: str  # variable (N, 2 k): coefficients of x, then of y
@@ -38,6 +36,11 @@ class PixelTerm(TensorRecord):
     target_px: Tensor  # (N, P, 2)
     std_px: Tensor  # (N, P) what is independent from point to point; infinite where nothing is seen
     scale_px: Tensor  # (N,) pixels of one unit of the modes
+
+    @property
+    def level(self) -> int:
+        """A row a picture."""
+        return PICTURE
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P, 2) in standard deviations."""

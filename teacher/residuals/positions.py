@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,10 +18,14 @@ from teacher.solver.terms import Linearisation, Values
 class PositionTerm(TensorRecord):
     """``(x_p - target_p) / std`` in the world frame."""
 
-    level: ClassVar[int] = PICTURE
     points: FlamePoints
     target_m: Tensor  # (B, P, 3)
     std_m: Tensor  # (B,) the weight of this term
+
+    @property
+    def level(self) -> int:
+        """A row a picture."""
+        return PICTURE
 
     def residual(self, posed: PosedPoints) -> Tensor:
         """(B, P, 3) in standard deviations."""
