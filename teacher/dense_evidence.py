@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from shared.config import DenseConfig
@@ -13,8 +14,9 @@ from shared.flame.points import FlamePoints
 from shared.flame.tangents import surface_tangents
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
-from teacher.evidence import DenseEvidence
+from teacher.evidence import ContourEvidence, DenseEvidence
 from teacher.residuals.bias import BiasModes, patches, turns
+from teacher.residuals.contour import ContourTerm
 from teacher.residuals.head_normals import HeadNormalTerm
 from teacher.residuals.normals import NormalTerm, Surface
 from teacher.residuals.pixels import PixelTerm
@@ -69,3 +71,9 @@ class DenseVertices:
         std = ((config.normal_factor * seen.normal_std) ** 2 + config.normal_std**2 + surface.modes.remainder**2).sqrt()
         term = NormalTerm(surface, NORMAL_BIAS, PseudoHuber(config.robust_threshold), seen.normal, std)
         return HeadNormalTerm(term) if seen.normal_frame == "head" else term
+
+    def contour_term(self, seen: ContourEvidence, camera: Camera, scale_px: Tensor) -> ContourTerm:
+        """The silhouette, (B) rows."""
+        std_px = torch.where(seen.found, scale_px[:, None] * self.config.contour_std, torch.inf)
+        kernel = PseudoHuber(self.config.robust_threshold)
+        return ContourTerm(self.points, kernel, camera, seen.line_px, seen.direction, std_px)

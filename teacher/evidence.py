@@ -17,6 +17,15 @@ NormalFrame = Literal["world", "head"]
 
 
 @dataclass(frozen=True)
+class ContourEvidence(TensorRecord):
+    """Where the silhouette passes the vertices that lie on the rim of the head."""
+
+    line_px: Tensor  # (..., N, 2) crop pixels, its nearest place
+    direction: Tensor  # (..., N, 2) unit, across it
+    found: Tensor  # (..., N) bool: on the rim, with the silhouette near
+
+
+@dataclass(frozen=True)
 class DenseEvidence(TensorRecord):
     """Where N vertices of the head are seen, and which way the surface faces there.
 
@@ -28,6 +37,7 @@ class DenseEvidence(TensorRecord):
     normal: Tensor  # (..., N, 3) unit
     normal_std: Tensor  # (..., N) standard deviation of its angle, radians
     normal_frame: NormalFrame = "world"
+    contour: ContourEvidence | None = None  # None: the silhouette is not known
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,10 @@ from teacher.initialise import pose_from_landmarks
 from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence, mediapipe_embedding
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
+from teacher.residuals.principal import PRINCIPAL, shifted
 from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.robust import PseudoHuber
+from teacher.residuals.symmetry import SymmetryPrior
 from teacher.solver.levenberg import Problem, Solution, solve
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
 from teacher.solver.terms import ChainTerm, Term, Variable
@@ -50,6 +52,7 @@ class Case:
 
     structure: Structure
     pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
+    camera_level: int = PICTURE  # PERSON where all pictures of a person come from one camera
     identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
     motion: Motion | None = None  # None: the moments follow each other in no way
 
@@ -96,6 +99,7 @@ class HeadFitter:
         self.landmarks = landmarks.with_basis(self.basis)
         self.dense = None if dense is None else dense.with_basis(self.basis)
         self._size = SizeFunctional.of(self.landmarks.points)
+        self._symmetry = SymmetryPrior.of(model, self.basis, config.asymmetry_std_m)
         self._skin = self._points_of_motion()
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
@@ -130,6 +134,7 @@ class HeadFitter:
             **{name: (const(0.0, MOMENT, 3), MOMENT) for name in ROTATIONS},
             "global_rot": (start.global_rot[first], pose),
             "translation": (start.translation[first], pose),
+            PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
             LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.matrix.shape[1]), PICTURE),
         }
         expression, jaw = self._expression_priors(evidence, case)
@@ -143,6 +148,7 @@ class HeadFitter:
             "neck": config.neck_std,
             "left_eye": config.eye_std,
             "right_eye": config.eye_std,
+            PRINCIPAL: config.principal_std,
             LANDMARK_BIAS: 1.0,
         }
         if evidence.dense is not None:
@@ -150,11 +156,13 @@ class HeadFitter:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
             terms.append(self.dense.pixel_term(evidence.dense, evidence.camera, start.scale_px))
             terms.append(self.dense.normal_term(evidence.dense))
+            if evidence.dense.contour is not None:
+                terms.append(self.dense.contour_term(evidence.dense.contour, evidence.camera, start.scale_px))
             modes = config.dense.bias_modes
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * modes), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * modes), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
-        terms.append(jaw)
+        terms += [jaw, self._symmetry]
         for name, std in stds.items():
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
@@ -175,10 +183,11 @@ class HeadFitter:
         person = problem.structure.owner(PICTURE, PERSON)
         params = to_params(values, self.basis)
         joints = self.model.rest_joints(self.model.coefficients(params))
-        projected = evidence.camera.project(pose_points(self.landmarks.points, values).position)
+        projected = shifted(evidence.camera, pose_points(self.landmarks.points, values).position, values)
+        center_px = evidence.camera.center_px + evidence.camera.focal_px * values[PRINCIPAL]
         return FitResult(
             params=params,
-            camera=evidence.camera,
+            camera=replace(evidence.camera, center_px=center_px),
             landmark_error=self.landmarks.error(projected, evidence.landmarks_px),
             eye_distance_m=(joints[:, 3] - joints[:, 4]).norm(dim=-1),
             code_rms=torch.stack([(c**2).mean(-1).sqrt() for c in (params.shape, params.expression)], -1),

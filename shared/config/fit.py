@@ -34,6 +34,7 @@ class DenseConfig:
     bias_modes: int = option(24, "fields that stand for each of them")
     normal_factor: float = option(2.0, "deviation of a normal over what the network says")
     normal_std: float = option(0.2, "deviation that is added to it, radians")
+    contour_std: float = option(0.05, "deviation of the silhouette from the rim of the head")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
 
 
@@ -55,6 +56,8 @@ class FitConfig:
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
     expression_std: float = option(1.0, "prior on each expression code")
+    asymmetry_std_m: float = option(2e-3, "rms distance of the neutral face from its mirror image, metres")
+    principal_std: float = option(0.005, "prior on the principal point, in focal lengths")
     eyelid_std: float = option(0.3, "prior on the eyelids")
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")

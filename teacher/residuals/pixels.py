@@ -13,6 +13,7 @@ from shared.geometry.projection import projection_rows
 from shared.records import TensorRecord
 from teacher.head_variables import head_jacobian, pose_points
 from teacher.residuals.bias import BiasModes
+from teacher.residuals.principal import shift_jacobian, shifted
 from teacher.residuals.robust import PseudoHuber
 from teacher.solver.structure import PICTURE
 from teacher.solver.terms import Linearisation, Values
@@ -46,7 +47,7 @@ class PixelTerm(TensorRecord):
         """(N, P, 2) in standard deviations."""
         coefficients = values[self.bias].unflatten(1, (2, -1))  # (N, 2, k)
         bias_px = self.scale_px[:, None, None] * (self.modes.matrix @ coefficients.transpose(1, 2))
-        projected = self.camera.project(posed.position)
+        projected = shifted(self.camera, posed.position, values)
         return (projected + bias_px - self.target_px) / self.std_px[..., None]
 
     def energy(self, values: Values) -> Tensor:
@@ -55,13 +56,15 @@ class PixelTerm(TensorRecord):
         return self.kernel.energy((residual**2).sum(-1)).sum(1)
 
     def linearise(self, values: Values) -> Linearisation:
-        """Jacobian by all head variables and the bias."""
+        """Jacobian by all head variables, the bias and the principal point."""
         posed = pose_points(self.points, values)
         residual = self.residual(posed, values)
         weight = self.kernel.weight((residual**2).sum(-1)).sqrt()  # (N, P)
         scale = weight / self.std_px
         rows = projection_rows(self.camera, posed.position) * scale[..., None, None]
         jacobian = head_jacobian(posed, rows, values, self.points.sizes)
+        across = torch.eye(2).to(scale) * scale[..., None, None]
+        jacobian |= shift_jacobian(self.camera, across)
         by_bias = (scale * self.scale_px[:, None])[..., None] * self.modes.matrix  # (N, P, k)
         zero = torch.zeros_like(by_bias)
         by_x, by_y = torch.cat([by_bias, zero], -1), torch.cat([zero, by_bias], -1)

@@ -9,22 +9,29 @@ import torch
 from torch.func import jacfwd, vmap
 
 from shared.config import DenseConfig, FitConfig
+from shared.flame.assets import load_flame
+from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from teacher.evidence import DenseEvidence, FaceEvidence
+from teacher.evidence import ContourEvidence, DenseEvidence, FaceEvidence
 from teacher.fitter import Case, HeadFitter
 from teacher.landmark_evidence import LANDMARK_BIAS
 from teacher.residuals.codes import ExpressionPrior, ShapePrior
+from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
 from teacher.residuals.pixels import PixelTerm
 from teacher.residuals.robust import PseudoHuber
+from teacher.residuals.symmetry import SymmetryPrior
 from teacher.solver.levenberg import Problem
 from teacher.solver.structure import Structure
 from teacher.solver.terms import Values
 from tests.tiny_head import tiny_head
 
 BATCH = 3
-LANDMARKS, SHAPE, EXPRESSION, PIXELS, NORMALS = range(5)  # places of the terms
+LANDMARKS, SHAPE, EXPRESSION, PIXELS, NORMALS, CONTOUR, _, SYMMETRY = range(8)  # places of the terms
+
+
+SEEN = [(LANDMARKS, PixelTerm), (PIXELS, PixelTerm), (NORMALS, NormalTerm), (CONTOUR, ContourTerm)]
 
 
 def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]:
@@ -49,6 +56,11 @@ def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]
         pixel_std_px=2 + torch.rand(BATCH, count, generator=generator).double(),
         normal=torch.nn.functional.normalize(randn(BATCH, count, 3), dim=-1),
         normal_std=0.1 + torch.rand(BATCH, count, generator=generator).double(),
+        contour=ContourEvidence(
+            line_px=places + 9 * randn(BATCH, count, 2),
+            direction=torch.nn.functional.normalize(randn(BATCH, count, 2), dim=-1),
+            found=torch.rand(BATCH, count, generator=generator) < 0.5,
+        ),
     )
     evidence = FaceEvidence(marks + 8 * randn(BATCH, 478, 2), camera, dense)
     problem = fitter.problem(evidence, Case(Structure.photos(BATCH)))
@@ -80,7 +92,7 @@ def differentiate(term, problem: Problem, values: Values, function) -> dict[str,
 
 
 @pytest.mark.parametrize("threshold", [1e9, 2.0])
-@pytest.mark.parametrize(("place", "kind"), [(LANDMARKS, PixelTerm), (PIXELS, PixelTerm), (NORMALS, NormalTerm)])
+@pytest.mark.parametrize(("place", "kind"), SEEN)
 def test_jacobian_of_what_is_seen(place: int, kind: type, threshold: float) -> None:
     config = FitConfig(robust_threshold=threshold, dense=DenseConfig(robust_threshold=threshold))
     problem, values = random_problem(config)
@@ -109,13 +121,32 @@ def test_translation_moves_pixels_and_no_normals() -> None:
 
 def test_what_is_not_seen_does_not_count() -> None:
     problem, values = random_problem(FitConfig())
-    for place, std in ((PIXELS, "std_px"), (NORMALS, "std")):
+    for place, std in ((PIXELS, "std_px"), (NORMALS, "std"), (CONTOUR, "std_px")):
         term = problem.terms[place]
         unseen = replace(term, **{std: torch.full_like(getattr(term, std), torch.inf)})  # type: ignore[type-var]
         assert not unseen.energy(values).any()
         linearised = unseen.linearise(values)
         assert not linearised.residual.any()
         assert not any(block.any() for block in linearised.jacobian.values())
+
+
+def test_the_symmetry_term_is_how_far_a_face_is_from_its_mirror_image() -> None:
+    model = FlameModel(load_flame()).double()
+    basis = CodeBasis(torch.eye(model.n_shape).double(), torch.eye(model.n_expression).double())
+    prior = SymmetryPrior.of(model, basis, 1e-3)
+    shape = torch.randn(2, model.n_shape, generator=torch.Generator().manual_seed(0)).double()
+    verts = model.v_template + torch.einsum("vks,bs->bvk", model.blendshapes[..., : model.n_shape], shape)
+    mirror = model.assets.mirror
+    assert mirror is not None
+    rest = model.v_template - model.v_template[mirror] * torch.tensor([-1.0, 1.0, 1.0])
+    apart = verts - verts[:, mirror] * torch.tensor([-1.0, 1.0, 1.0]) - rest
+    expected = apart[:, model.assets.region("face")].square().sum(-1).mean(1) / 1e-6 / 2
+    torch.testing.assert_close(prior.energy({"shape": shape}), expected, rtol=1e-4, atol=0)
+    linear = prior.linearise({"shape": shape})
+    gradient = (linear.residual[:, None] @ linear.jacobian["shape"])[:, 0]
+    step = 1e-5 * torch.randn_like(shape)
+    change = prior.energy({"shape": shape + step}) - prior.energy({"shape": shape - step})
+    torch.testing.assert_close(change, 2 * (gradient * step).sum(1), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("place", [SHAPE, EXPRESSION])
