@@ -6,8 +6,6 @@ paper's nearest neighbour among its whole pixels (equation 6). What a UV map say
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -18,7 +16,7 @@ from teacher.evidence import DenseEvidence
 from teacher.first_view import FirstView
 from teacher.prior.geometry.charts import Charts
 from teacher.prior.geometry.crops import R_crop_camera
-from teacher.prior.geometry.lookup import trust
+from teacher.prior.geometry.lookup import Expected, trust
 from teacher.prior.records import PriorMaps, PriorPrediction
 
 SEEN = 0.0  # logit of a point's visibility from which it counts as seen
@@ -40,7 +38,9 @@ def at_points(prediction: PriorPrediction, rows: Tensor, crop: Crop, camera: Cam
     return _evidence(maps, pixel, torch.exp(points.log_var[rows] / 2), seen, crop, camera, LookupConfig())
 
 
-def in_uv_map(maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig) -> DenseEvidence:
+def in_uv_map(
+    maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig, view: FirstView
+) -> DenseEvidence:
     """Evidence from a UV map alone: for each vertex where in the picture it is, to a fraction of a pixel.
 
     Args:
@@ -49,32 +49,29 @@ def in_uv_map(maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, confi
         crop: from the picture to the map.
         camera: of the picture.
         config: of the lookup.
+        view: what the mean head shows in the picture; only there, and near by, a vertex is looked for.
     """
     assert maps.uv is not None
-    found = charts.look_up(maps.uv, trust(maps, config.uv_std), config.gate, config.radius)
+    place = torch.where(view.visible[:, None], crop.apply(view.pixel_px), torch.inf)
+    expected = Expected(place, config.reach * crop.size[0])
+    found = charts.look_up(maps.uv, trust(maps, config.uv_std), config.gate, config.radius, expected)
     std_px = found.px_per_uv * (found.uv_distance**2 + 1 / found.weight.clamp_min(1e-12)).sqrt()
     return _evidence(maps, found.pixel_px, std_px, found.valid, crop, camera, config)
 
 
 def nearest_in_uv_map(
-    maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig
+    maps: PriorMaps, charts: Charts, crop: Crop, camera: Camera, config: LookupConfig, view: FirstView
 ) -> DenseEvidence:
-    """The paper's lookup, arguments as in `in_uv_map`: the whole pixel of nearest UV, if it is within the gate."""
+    """The paper's lookup, arguments as in `in_uv_map`: the whole pixel of nearest UV, if it is within the gate.
+
+    As there, a vertex that the mean head hides, or has elsewhere, is let go.
+    """
     assert maps.uv is not None
     pixel, distance = charts.nearest_pixels(maps.uv, trust(maps))
+    near = (pixel - crop.apply(view.pixel_px)).norm(dim=1) < config.reach * crop.size[0]
     std_px = torch.full_like(distance, config.nearest_std * crop.size[0])
-    return _evidence(maps, pixel, std_px, distance < config.nearest_gate, crop, camera, config)
-
-
-def confirmed(evidence: DenseEvidence, view: FirstView, reach_px: float) -> DenseEvidence:
-    """The evidence without vertices that the mean head hides, or shows more than ``reach_px`` away."""
-    near = (evidence.pixel_px - view.pixel_px).norm(dim=-1) < reach_px
-    believed = view.visible & near
-    return replace(
-        evidence,
-        pixel_std_px=torch.where(believed, evidence.pixel_std_px, torch.inf),
-        normal_std=torch.where(believed, evidence.normal_std, torch.inf),
-    )
+    seen = view.visible & near & (distance < config.nearest_gate)
+    return _evidence(maps, pixel, std_px, seen, crop, camera, config)
 
 
 def _evidence(

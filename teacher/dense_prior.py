@@ -17,7 +17,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.records import stack
 from shared.runtime import UserError
-from teacher.correspond import at_points, confirmed, in_uv_map, nearest_in_uv_map
+from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
 from teacher.evidence import DenseEvidence, MapCheck
 from teacher.first_view import MeanHead
 from teacher.map_check import check_maps
@@ -121,6 +121,8 @@ def _way(prior: Prior, config: FitRunConfig, model: FlameModel, charts: Charts, 
             raise UserError(f"correspondences=points: prior={config.prior} predicts none; give uv_map or nearest")
         rows = torch.arange(len(points))
         return lambda prediction, crop, _, camera: at_points(prediction, rows, crop, camera)
+    if "uv" not in prior.network.predicts:
+        raise UserError(f"prior={config.prior} predicts no UV: give a network that does beside it, after a comma")
     look_up = nearest_in_uv_map if config.correspondences == "nearest" else in_uv_map
     return partial(_in_maps, look_up, config, charts, MeanHead.of(model, vertices))
 
@@ -135,8 +137,5 @@ def _in_maps(
     landmarks_px: Tensor,
     camera: Camera,
 ) -> DenseEvidence:
-    if prediction.maps.uv is None:
-        raise UserError(f"prior={config.prior} predicts no UV: give a network that does beside it, after a comma")
-    found = look_up(prediction.maps, charts, crop, camera, config.lookup)
-    reach_px = config.lookup.reach * crop.size[0] / float(crop.affine[0, 0])
-    return confirmed(found, head.view(landmarks_px, camera, crop), reach_px)
+    view = head.view(landmarks_px, camera, crop)
+    return look_up(prediction.maps, charts, crop, camera, config.lookup, view)

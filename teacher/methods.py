@@ -86,4 +86,5 @@ def _with_camera(face: ObservedFace, camera: Camera | None) -> ObservedFace:
     if camera is None:
         return face
     at_origin = Camera.at_origin(camera.focal_px[0], camera.size)
-    return replace(face, camera=replace(at_origin, focal_px=camera.focal_px, center_px=camera.center_px))
+    known = replace(at_origin, focal_px=camera.focal_px, center_px=camera.center_px)
+    return replace(face, camera=known, focal_source="given")

@@ -14,6 +14,7 @@ from shared.runtime import UserError, run_entry
 EXAMPLE = """
 python teacher/prior_convert.py input=uv.ckpt out=uv.safetensors flame=FLAME2020
 python teacher/prior_predict.py weights=uv.safetensors inputs=photos out=runs/uv
+python teacher/fit.py input=photo.jpg out=runs/photo flame=FLAME2020 prior=uv.safetensors,normals.safetensors
 """
 
 

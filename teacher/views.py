@@ -68,7 +68,7 @@ def with_cameras(views: Sequence[View], path: Path) -> list[View]:
         entry = given.get(view.frame.id) if isinstance(given, dict) else None
         if not isinstance(entry, dict):
             raise UserError(f"cameras={path} says nothing of {view.frame.id}, docs/views.md")
-        found.append(replace(view, face=replace(view.face, camera=_camera(entry, view, path))))
+        found.append(replace(view, face=replace(view.face, camera=_camera(entry, view, path), focal_source="given")))
     return found
 
 

@@ -22,15 +22,16 @@ from shared.geometry.meshes import vertex_normals
 from shared.images.decode import Frame
 from shared.records import stack
 from shared.synthetic.portrait import Portrait
-from teacher.correspond import at_points, in_uv_map
+from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
 from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence
+from teacher.first_view import MeanHead
 from teacher.observe import ObservedFace, observed_face
 from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.records import PriorPrediction
 
-Source = Literal["points", "uv map", "exact"]  # of the dense evidence
+Source = Literal["points", "uv map", "nearest", "exact"]  # of the dense evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Subjects:
         self.portraits = BenchmarkPortraits.of(model.assets)
         self.samples = skin_samples(model.assets)
         self.vertices = prior.vertices
-        self.uv = model.assets.vertex_uv()[self.vertices]
+        self.head = MeanHead.of(model, self.vertices)
 
     def all(self, count: int | None, covered: float = 0.0) -> list[Subject]:
         """``count`` pictures, spread over people and views; with a patch over a share of the face where asked."""
@@ -90,9 +91,12 @@ class Subjects:
     def _look(self, face: ObservedFace, portrait: Portrait) -> tuple[PriorPrediction, dict[Source, DenseEvidence]]:
         seen = face.evidence()
         crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
+        view = self.head.view(seen.landmarks_px, seen.camera, crop)
+        looked_up = prediction.maps, self.prior.charts, crop, seen.camera, LookupConfig(), view
         return prediction, {
             "points": at_points(prediction, torch.arange(len(self.vertices)), crop, seen.camera),
-            "uv map": in_uv_map(prediction.maps, self.prior.charts, crop, seen.camera, LookupConfig()),
+            "uv map": in_uv_map(*looked_up),
+            "nearest": nearest_in_uv_map(*looked_up),
             "exact": exact(portrait, self.vertices, self.model, seen.camera),
         }
 

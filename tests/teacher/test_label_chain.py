@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.data import astronaut
 from torch import Tensor
 
-from shared.config import FitDatasetConfig, FitRunConfig
+from shared.config import FitDatasetConfig, FitRunConfig, FocalConfig
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.geometry.crop import Crop
 from shared.images.decode import Frame
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def tools() -> Tools:
-    return build_tools(FitRunConfig(prior="none"), torch.device("cpu"))
+    return build_tools(FitRunConfig(prior="none", focal=FocalConfig(estimate=False)), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from teacher.prior.geometry.lookup import Found, UvIndex, look_up, nearest_pixels
+from teacher.prior.geometry.lookup import Expected, Found, UvIndex, look_up, nearest_pixels
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,14 @@ class Charts:
         ours = pairs[row[pairs[:, 0]] >= 0]
         return Charts(UvIndex.of(assets.uv[ours[:, 1]]), row[ours[:, 0]])
 
-    def look_up(self, uv: Tensor, weight: Tensor, gate: float, radius: int) -> Found:
-        """`lookup.look_up` in one map (2, H, W): the N vertices, each in the chart that shows it best."""
-        found = look_up(uv, weight, self.places, gate, radius)
+    def look_up(self, uv: Tensor, weight: Tensor, gate: float, radius: int, expected: Expected | None = None) -> Found:
+        """`lookup.look_up` in one map (2, H, W): the N vertices, each in the chart that shows it best.
+
+        ``expected`` is of the N.
+        """
+        if expected is not None:
+            expected = replace(expected, pixel_px=expected.pixel_px[self.row])
+        found = look_up(uv, weight, self.places, gate, radius, expected)
         return found[self._nearest(torch.where(found.valid, found.uv_distance, torch.inf))]
 
     def nearest_pixels(self, uv: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from shared.records import TensorRecord
@@ -24,6 +24,7 @@ from teacher.prior.records import PriorMaps
 _HEAD = (Part.SKIN, Part.BROWS, Part.NECK)  # parts whose pixels the UV map is trained on
 _TEXELS = 512  # 1.3 mm on the face: which of two points is nearer matters little where both are as near
 _LOOKS = 2  # refinements, each around the place that the last one found
+_SPREAD = 0.05  # product of both variances of the pixels that a plane rests on, less those in line; 3 x 3 have 0.44
 _FLAT = 1e-9  # squared UV a pixel, product of both directions: below, the plane has no slope to follow
 _NOTHING = torch.iinfo(torch.int64).max
 
@@ -40,7 +41,7 @@ class UvIndex:
         """Of points (N, 2); takes a fraction of a second."""
         centre = (np.arange(_TEXELS) + 0.5) / _TEXELS
         texels = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)
-        _, nearest = cKDTree(wanted.cpu().numpy()).query(texels)
+        _, nearest = KDTree(wanted.cpu().numpy()).query(texels)
         return UvIndex(wanted, torch.from_numpy(nearest).reshape(_TEXELS, _TEXELS).to(wanted.device))
 
     def nearest_to(self, uv: Tensor) -> Tensor:
@@ -82,13 +83,23 @@ def nearest_pixels(uv: Tensor, weight: Tensor, wanted: Tensor) -> tuple[Tensor, 
     exists = (weight.flatten() > 0).nonzero()[:, 0]
     if not len(exists):
         return torch.zeros_like(wanted), torch.full_like(wanted[:, 0], torch.inf)
-    tree = cKDTree(uv.flatten(1).T[exists].numpy(), balanced_tree=False, compact_nodes=False)
+    tree = KDTree(uv.flatten(1).T[exists].numpy(), balanced_tree=False, compact_nodes=False)
     distance, place = tree.query(wanted.numpy())
     index = exists[torch.from_numpy(place)]
     return torch.stack([index % width, index // width], -1) + 0.5, torch.from_numpy(distance).to(wanted)
 
 
-def look_up(uv: Tensor, weight: Tensor, index: UvIndex, gate: float = 0.02, radius: int = 3) -> Found:
+@dataclass(frozen=True)
+class Expected:
+    """Where points may be at all."""
+
+    pixel_px: Tensor  # (N, 2) pixels of the map; infinite for a point that cannot be seen
+    reach_px: float  # so far from there at most
+
+
+def look_up(
+    uv: Tensor, weight: Tensor, index: UvIndex, gate: float = 0.02, radius: int = 1, expected: Expected | None = None
+) -> Found:
     """Find points of the head in a UV map.
 
     Args:
@@ -97,10 +108,11 @@ def look_up(uv: Tensor, weight: Tensor, index: UvIndex, gate: float = 0.02, radi
         index: of the points, N.
         gate: UV distance beyond which a pixel says nothing of a point; 0.01 is 6.6 mm on the open head's face.
         radius: the plane is fitted to the pixels that are so far away at most, along rows and columns.
+        expected: where to look, the same for all maps; None: everywhere.
     """
     leading, (height, width) = uv.shape[:-3], uv.shape[-2:]
     uv, weight = uv.reshape(-1, 2, height, width).float(), weight.reshape(-1, height, width).float()
-    maps, points, pixel = _offered(uv, weight, index, gate)
+    maps, points, pixel = _offered(uv, weight, index, gate, expected)
     place = torch.stack([pixel % width, pixel // width], -1) + 0.5
     window = _Window(uv.flatten(2), weight.flatten(1), (height, width), gate, radius)
     wanted = index.wanted[points]
@@ -122,12 +134,18 @@ def look_up(uv: Tensor, weight: Tensor, index: UvIndex, gate: float = 0.02, radi
     return Found(place, plane.weight, distance, plane.px_per_uv, valid).map(everywhere)
 
 
-def _offered(uv: Tensor, weight: Tensor, index: UvIndex, gate: float) -> tuple[Tensor, Tensor, Tensor]:
+def _offered(
+    uv: Tensor, weight: Tensor, index: UvIndex, gate: float, expected: Expected | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Map, point and pixel (M,) of the points to which a pixel within the gate offers itself; its nearest one each."""
     point = index.nearest_to(uv)  # (B, H, W)
     near = index.wanted[point]  # (B, H, W, 2)
     squared = (uv[:, 0] - near[..., 0]).square_().add_((uv[:, 1] - near[..., 1]).square_())
     maps, row, column = ((weight > 0) & (squared < gate**2)).nonzero(as_tuple=True)
+    if expected is not None:
+        away = expected.pixel_px[point[maps, row, column]] - torch.stack([column, row], -1) - 0.5
+        kept = away.square().sum(-1) < expected.reach_px**2
+        maps, row, column = maps[kept], row[kept], column[kept]
     # Bits of floats that are not negative have their order; below them the pixel, for one answer where two are as near.
     rank = squared[maps, row, column].view(torch.int32).long() << 32 | (row * uv.shape[-1] + column)
     count = len(index.wanted)
@@ -194,7 +212,7 @@ class _Window:
         step_x = (level[:, 1] * slope_y[:, 0] - level[:, 0] * slope_y[:, 1]) / safe
         step_y = (level[:, 0] * slope_x[:, 1] - level[:, 1] * slope_x[:, 0]) / safe
         steepness = (slope_x.square() + slope_y.square()).sum(-1)  # of the inverse slope too, over det^2
-        sound = (spread[:, 0] > 0.25) & (det.abs() > _FLAT)
+        sound = (spread[:, 0] > _SPREAD) & (det.abs() > _FLAT)
         zero = torch.stack([x0[:, 0] + step_x, y0[:, 0] + step_y], -1)
         return _Plane(zero, (share * w).sum(-1) * sound, (steepness / 2).sqrt() / safe.abs(), sound)
 

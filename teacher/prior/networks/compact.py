@@ -66,6 +66,11 @@ class CompactPrior(PriorNetwork):
         """(N,) int64."""
         return None if self.points is None else self.points.vertices
 
+    @property
+    def predicts(self) -> frozenset[str]:
+        """All maps, or none where it was made for points alone."""
+        return frozenset() if self.maps is None else frozenset({"normal", "uv"})
+
     def forward(self, inputs: PriorInput) -> PriorPrediction:
         """Crops (B, ...) of the configured size."""
         hints = inputs.landmark_maps

@@ -24,15 +24,21 @@ class JoinedPrior(PriorNetwork):
         if len(sizes) > 1:
             raise ValueError(f"they take crops of {' and '.join(map(str, sorted(sizes)))} pixels")
         self.size = sizes.pop()
-        self.frame = networks[0].frame
+        self.frame = ([network for network in networks if "normal" in network.predicts] or [*networks])[0].frame
         self.backbone = nn.ModuleList(network.backbone for network in networks)
         self.sees_landmarks = any(network.sees_landmarks for network in networks)
+        self._predicts = frozenset().union(*(network.predicts for network in networks))
         self._vertices = next((network.vertices for network in networks if network.vertices is not None), None)
 
     @property
     def vertices(self) -> Tensor | None:
         """Of the first network that predicts points."""
         return self._vertices
+
+    @property
+    def predicts(self) -> frozenset[str]:
+        """What any of them does."""
+        return self._predicts
 
     def forward(self, inputs: PriorInput) -> PriorPrediction:
         """Crops (B, ...) -> predictions (B, ...)."""

@@ -23,6 +23,11 @@ class PriorNetwork(nn.Module):
         """(N,) int64 the head's vertices whose pixels it predicts; None if it does not."""
         return None
 
+    @property
+    def predicts(self) -> frozenset[str]:
+        """Which of "normal" and "uv" are among its maps."""
+        return frozenset({"normal", "uv"})
+
     def forward(self, inputs: PriorInput) -> PriorPrediction:
         """Crops (B, ...) -> predictions (B, ...)."""
         raise NotImplementedError

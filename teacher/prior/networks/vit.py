@@ -49,6 +49,11 @@ class VitPrior(PriorNetwork):
         backbone = pretrained_vit(config.backbone, config.pretrained) if new else create_vit(config.backbone)
         return VitPrior(config, frame, backbone)
 
+    @property
+    def predicts(self) -> frozenset[str]:
+        """One map."""
+        return frozenset({self.config.output})
+
     def forward(self, inputs: PriorInput) -> PriorPrediction:
         """Square crops (B, ...) of any size that 16 divides; only the picture is looked at."""
         raw = self.head(self.tokens(inputs.image)).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -135,7 +136,8 @@ def _median(values: Tensor, place: Tensor) -> float | None:
 
 
 def _sigma(log_var: Tensor | None, face: Tensor) -> float | None:
-    return None if log_var is None else _median((log_var / 2).exp(), face)
+    middle = None if log_var is None else _median(log_var, face)
+    return None if middle is None else math.exp(middle / 2)
 
 
 def _upright(uv: Tensor, face: Tensor) -> float | None:

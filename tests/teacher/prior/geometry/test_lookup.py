@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teacher.prior.geometry.lookup import UvIndex, look_up
+from teacher.prior.geometry.lookup import Expected, UvIndex, look_up, nearest_pixels
 
 H, W = 96, 128
 
@@ -71,7 +71,7 @@ def test_averages_noise_by_its_weight() -> None:
     pixels = some_pixels(200, margin=8.0)
 
     def error(weight: Tensor) -> float:
-        found = look_up(uv, weight, UvIndex.of(curved_map(pixels)))
+        found = look_up(uv, weight, UvIndex.of(curved_map(pixels)), radius=3)
         assert found.valid.all()
         return float((found.pixel_px - pixels).norm(dim=1).median())
 
@@ -98,3 +98,28 @@ def test_leading_dimensions_are_independent() -> None:
     single = look_up(uv[1, 0], weight[1, 0], UvIndex.of(curved_map(pixels)))
     assert torch.equal(both.pixel_px[1, 0], single.pixel_px)
     assert torch.equal(both.valid[1, 0], single.valid)
+
+
+def test_only_where_a_point_is_expected() -> None:
+    """Of two places that look alike the expected one is taken, and none where the point cannot be seen."""
+    uv = rendered()
+    uv[:, :, 64:] = rendered()[:, :, :64]  # all twice
+    pixels = torch.tensor([[30.0, 50.0], [20.3, 60.2], [40.0, 30.0]])
+    expected = Expected(torch.tensor([[33.0, 48.0], [80.0, 61.0], [torch.inf, torch.inf]]), reach_px=10.0)
+    found = look_up(uv, torch.ones(H, W), UvIndex.of(curved_map(pixels)), expected=expected)
+    assert found.valid.tolist() == [True, True, False]
+    assert (found.pixel_px[0] - pixels[0]).norm() < 0.05
+    assert (found.pixel_px[1] - pixels[1] - torch.tensor([64.0, 0.0])).norm() < 0.05
+
+
+def test_the_nearest_pixel_is_that_of_all_distances() -> None:
+    uv, wanted = rendered(), curved_map(some_pixels())
+    weight = torch.ones(H, W)
+    weight[:40] = 0
+    pixel, distance = nearest_pixels(uv, weight, wanted)
+    every = (uv.flatten(1).T[None] - wanted[:, None]).norm(dim=-1)
+    every[:, weight.flatten() == 0] = torch.inf
+    assert torch.allclose(distance, every.min(1).values)
+    index = every.argmin(1)
+    assert torch.equal(pixel, torch.stack([index % W, index // W], -1) + 0.5)
+    assert nearest_pixels(uv, torch.zeros(H, W), wanted)[1].isinf().all()
