@@ -33,6 +33,8 @@ class FirstView(TensorRecord):
 
     pixel_px: Tensor  # (..., N, 2)
     visible: Tensor  # (..., N) bool, for all that the head itself can hide
+    towards: Tensor  # (..., N) cosine between its normal and the way to the camera
+    outward: Tensor  # (..., N, 2) unit, its normal in the picture
 
 
 @dataclass(frozen=True)
@@ -82,4 +84,5 @@ class MeanHead(TensorRecord):
         inside = (column >= 0) & (column < _RASTER) & (row >= 0) & (row < _RASTER)
         front = depth_m[row.clamp(0, _RASTER - 1), column.clamp(0, _RASTER - 1)]
         hidden = inside & (front > 0) & (ours[:, 2] > front + _SLACK_M)
-        return FirstView(camera.project(verts[self.vertices]), (towards > _TURNED) & ~hidden)
+        outward = torch.nn.functional.normalize(normals[:, :2], dim=1)
+        return FirstView(camera.project(verts[self.vertices]), (towards > _TURNED) & ~hidden, towards, outward)

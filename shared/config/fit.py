@@ -34,7 +34,7 @@ class DenseConfig:
     bias_modes: int = option(24, "fields that stand for each of them")
     normal_factor: float = option(2.0, "deviation of a normal over what the network says")
     normal_std: float = option(0.2, "deviation that is added to it, radians")
-    contour_std: float = option(0.05, "deviation of the silhouette from the rim of the head")
+    contour_std: float = option(0.1, "deviation of the silhouette from the rim of the head")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
 
 
