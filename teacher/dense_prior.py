@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from shared.records import stack
 from shared.runtime import UserError
 from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
 from teacher.evidence import DenseEvidence, MapCheck
-from teacher.first_view import MeanHead
+from teacher.first_view import FirstView, MeanHead
 from teacher.map_check import check_maps
 from teacher.prior.geometry.charts import Charts
 from teacher.prior.geometry.crops import face_crop, prior_input
@@ -29,13 +28,16 @@ from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorInput, PriorPrediction
+from teacher.silhouette import silhouette
 
 logger = logging.getLogger(__name__)
 
 N_VERTICES = 1024  # looked up where the network has no points of its own
 
-# Where vertices are in a picture: by a prediction, its crop, MediaPipe's landmarks (478, 2) and the picture's camera.
-Correspond = Callable[[PriorPrediction, Crop, Tensor, Camera], DenseEvidence]
+POINT_STRIDE = 2  # of the network's points every so many are fitted: what neighbours say is much the same
+
+# Where vertices are in a picture: by a prediction, its crop, the mean head's view and the picture's camera.
+Correspond = Callable[[PriorPrediction, Crop, FirstView, Camera], DenseEvidence]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,7 @@ class DensePrior:
     mapper: LandmarkMapper | None  # None: the network sees the picture alone
     charts: Charts
     vertices: Tensor  # (N,) int64 vertices of the head that the evidence is of
+    head: MeanHead
     correspond: Correspond
 
     @staticmethod
@@ -73,7 +76,10 @@ class DensePrior:
         network, assets = prior.network, model.assets
         try:
             points = network.vertices
-            vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices)) if points is None else points.cpu()
+            if points is None:
+                vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices))
+            else:
+                vertices = points.cpu()[::POINT_STRIDE]
             charts = Charts.of(assets, vertices)
             mapper = LandmarkMapper.of(assets) if network.sees_landmarks else None
             return DensePrior(
@@ -81,7 +87,8 @@ class DensePrior:
                 mapper=mapper,
                 charts=charts,
                 vertices=vertices,
-                correspond=_way(prior, config, model, charts, vertices),
+                head=MeanHead.of(model, vertices),
+                correspond=_way(prior, config, charts),
             )
         except ValueError as error:
             raise UserError(f"prior={config.prior} cannot be used: {error}") from error
@@ -103,7 +110,9 @@ class DensePrior:
         rows, checks = [], []
         predictions = self.predictor.predict(given for _, given in seen)
         for prediction, (crop, given), (_, landmarks, camera) in zip(predictions, seen, pictures, strict=True):
-            found = self.correspond(prediction, crop, landmarks, camera)
+            view = self.head.view(landmarks, camera, crop)
+            found = self.correspond(prediction, crop, view, camera)
+            found = replace(found, contour=silhouette(prediction.maps, view, crop))
             rows.append(found)
             checks.append(check_maps(prediction, given, found, self.charts, crop))
         return stack(rows), tuple(checks)
@@ -113,29 +122,15 @@ class DensePrior:
         return crop, prior_input(image, crop, landmarks_px, self.mapper)
 
 
-def _way(prior: Prior, config: FitRunConfig, model: FlameModel, charts: Charts, vertices: Tensor) -> Correspond:
+def _way(prior: Prior, config: FitRunConfig, charts: Charts) -> Correspond:
     """The one that ``config.correspondences`` names."""
     points = prior.network.vertices
     if config.correspondences == "points" or (config.correspondences == "auto" and points is not None):
         if points is None:
             raise UserError(f"correspondences=points: prior={config.prior} predicts none; give uv_map or nearest")
-        rows = torch.arange(len(points))
+        rows = torch.arange(len(points))[::POINT_STRIDE]
         return lambda prediction, crop, _, camera: at_points(prediction, rows, crop, camera)
     if "uv" not in prior.network.predicts:
         raise UserError(f"prior={config.prior} predicts no UV: give a network that does beside it, after a comma")
     look_up = nearest_in_uv_map if config.correspondences == "nearest" else in_uv_map
-    return partial(_in_maps, look_up, config, charts, MeanHead.of(model, vertices))
-
-
-def _in_maps(
-    look_up: Callable[..., DenseEvidence],
-    config: FitRunConfig,
-    charts: Charts,
-    head: MeanHead,
-    prediction: PriorPrediction,
-    crop: Crop,
-    landmarks_px: Tensor,
-    camera: Camera,
-) -> DenseEvidence:
-    view = head.view(landmarks_px, camera, crop)
-    return look_up(prediction.maps, charts, crop, camera, config.lookup, view)
+    return lambda prediction, crop, view, camera: look_up(prediction.maps, charts, crop, camera, config.lookup, view)

@@ -22,14 +22,14 @@ from shared.geometry.meshes import vertex_normals
 from shared.images.decode import Frame
 from shared.records import stack
 from shared.synthetic.portrait import Portrait
-from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
+from teacher.correspond import in_uv_map, nearest_in_uv_map
 from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.first_view import MeanHead
 from teacher.observe import ObservedFace, observed_face
 from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.records import PriorPrediction
+from teacher.silhouette import silhouette
 
 Source = Literal["points", "uv map", "nearest", "exact"]  # of the dense evidence
 
@@ -57,7 +57,6 @@ class Subjects:
         self.portraits = BenchmarkPortraits.of(model.assets)
         self.samples = skin_samples(model.assets)
         self.vertices = prior.vertices
-        self.head = MeanHead.of(model, self.vertices)
 
     def all(self, count: int | None, covered: float = 0.0) -> list[Subject]:
         """``count`` pictures, spread over people and views; with a patch over a share of the face where asked."""
@@ -91,14 +90,16 @@ class Subjects:
     def _look(self, face: ObservedFace, portrait: Portrait) -> tuple[PriorPrediction, dict[Source, DenseEvidence]]:
         seen = face.evidence()
         crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
-        view = self.head.view(seen.landmarks_px, seen.camera, crop)
+        view = self.prior.head.view(seen.landmarks_px, seen.camera, crop)
         looked_up = prediction.maps, self.prior.charts, crop, seen.camera, LookupConfig(), view
-        return prediction, {
-            "points": at_points(prediction, torch.arange(len(self.vertices)), crop, seen.camera),
+        contour = silhouette(prediction.maps, view, crop)
+        found: dict[Source, DenseEvidence] = {
+            "points": self.prior.correspond(prediction, crop, view, seen.camera),
             "uv map": in_uv_map(*looked_up),
             "nearest": nearest_in_uv_map(*looked_up),
-            "exact": exact(portrait, self.vertices, self.model, seen.camera),
         }
+        dense = {source: replace(one, contour=contour) for source, one in found.items()}
+        return prediction, dense | {"exact": exact(portrait, self.vertices, self.model, seen.camera)}
 
     def score(self, subject: Subject, verts_m: Tensor, shape: Tensor) -> dict[str, FaceError]:
         """Errors of a posed mesh (V, 3) and of the neutral head of its codes (S,), by task."""
