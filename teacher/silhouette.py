@@ -42,6 +42,7 @@ def silhouette(maps: PriorMaps, view: FirstView, crop: Crop) -> ContourEvidence 
     )
     rows, columns = edge.nonzero()
     owner = np.zeros(len(rows) + 1, np.int64)
+    label = label.astype(np.int64)
     owner[label[rows, columns]] = np.arange(len(rows))
     column, row = place.floor().long().clamp(0, side - 1).unbind(-1)
     nearest = torch.from_numpy(owner[label[row, column]])

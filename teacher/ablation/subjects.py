@@ -98,7 +98,7 @@ class Subjects:
             "uv map": in_uv_map(*looked_up),
             "nearest": nearest_in_uv_map(*looked_up),
         }
-        dense = {source: replace(one, contour=contour) for source, one in found.items()}
+        dense: dict[Source, DenseEvidence] = {source: replace(one, contour=contour) for source, one in found.items()}
         return prediction, dense | {"exact": exact(portrait, self.vertices, self.model, seen.camera)}
 
     def score(self, subject: Subject, verts_m: Tensor, shape: Tensor) -> dict[str, FaceError]:
