@@ -25,6 +25,8 @@ from teacher.vertex_noise import VertexNoise
 
 PIXEL_BIAS, NORMAL_BIAS = "pixel_bias", "normal_bias"  # variables
 
+_STRIDE = 2  # every so many vertices count: neighbours are told nearly the same, and half of them cost half the time
+
 
 @dataclass(frozen=True)
 class DenseVertices:
@@ -38,7 +40,7 @@ class DenseVertices:
     @staticmethod
     def of(model: FlameModel, vertices: Tensor, noise: VertexNoise, config: DenseConfig) -> DenseVertices:
         """The vertices (N,) whose evidence a fit is given, and what its errors have in common."""
-        noise = noise.to(model.v_template.device)
+        vertices, noise = vertices[::_STRIDE], noise[::_STRIDE].to(model.v_template.device)
         places, sides = model.v_template[vertices], vertex_normals(model.v_template, model.faces)[vertices]
         pixels = patches(places, config.pixel_bias_std, config.pixel_bias_length_m)
         normals = patches(places, config.normal_bias_std, config.normal_bias_length_m)
@@ -50,6 +52,10 @@ class DenseVertices:
     def with_basis(self, basis: CodeBasis) -> DenseVertices:
         """The same with points and surface as functions of reduced codes."""
         return replace(self, points=self.points.with_basis(basis), surface=self.surface.with_basis(basis))
+
+    def kept(self, seen: DenseEvidence) -> DenseEvidence:
+        """Of (B, N) what is compared; the terms take that."""
+        return seen.map(lambda values: values[:, ::_STRIDE])
 
     def pixel_term(self, seen: DenseEvidence, camera: Camera, scale_px: Tensor) -> PixelTerm:
         """The 2D vertex loss. The network's own deviation counts as many times over as its errors are correlated.

@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 N_VERTICES = 1024  # looked up where the network has no points of its own
 
-POINT_STRIDE = 2  # of the network's points every so many are fitted: what neighbours say is much the same
-
 # Where vertices are in a picture: by a prediction, its crop, the mean head's view and the picture's camera.
 Correspond = Callable[[PriorPrediction, Crop, FirstView, Camera], DenseEvidence]
 
@@ -76,10 +74,7 @@ class DensePrior:
         network, assets = prior.network, model.assets
         try:
             points = network.vertices
-            if points is None:
-                vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices))
-            else:
-                vertices = points.cpu()[::POINT_STRIDE]
+            vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices)) if points is None else points.cpu()
             charts = Charts.of(assets, vertices)
             mapper = LandmarkMapper.of(assets) if network.sees_landmarks else None
             return DensePrior(
@@ -128,7 +123,7 @@ def _way(prior: Prior, config: FitRunConfig, charts: Charts) -> Correspond:
     if config.correspondences == "points" or (config.correspondences == "auto" and points is not None):
         if points is None:
             raise UserError(f"correspondences=points: prior={config.prior} predicts none; give uv_map or nearest")
-        rows = torch.arange(len(points))[::POINT_STRIDE]
+        rows = torch.arange(len(points))
         return lambda prediction, crop, _, camera: at_points(prediction, rows, crop, camera)
     if "uv" not in prior.network.predicts:
         raise UserError(f"prior={config.prior} predicts no UV: give a network that does beside it, after a comma")

@@ -154,10 +154,11 @@ class HeadFitter:
         if evidence.dense is not None:
             if self.dense is None:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
-            terms.append(self.dense.pixel_term(evidence.dense, evidence.camera, start.scale_px))
-            terms.append(self.dense.normal_term(evidence.dense))
-            if evidence.dense.contour is not None:
-                terms.append(self.dense.contour_term(evidence.dense.contour, evidence.camera, start.scale_px))
+            seen, camera = self.dense.kept(evidence.dense), evidence.camera
+            terms.append(self.dense.pixel_term(seen, camera, start.scale_px))
+            terms.append(self.dense.normal_term(seen))
+            if seen.contour is not None:
+                terms.append(self.dense.contour_term(seen.contour, camera, start.scale_px))
             modes = config.dense.bias_modes
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * modes), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * modes), PICTURE)

@@ -12,6 +12,7 @@ from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
+from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from teacher.evidence import ContourEvidence, DenseEvidence, FaceEvidence
 from teacher.fitter import Case, HeadFitter
@@ -42,13 +43,12 @@ def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]
         return torch.randn(*size, generator=generator).double()
 
     model = FlameModel(tiny_head()).double()
-    vertices = model.faces.unique()[::3]
+    vertices = model.faces.unique()[::2]
     fitter = HeadFitter(model, config, vertices)
     camera = Camera.at_origin(torch.full((BATCH,), 900.0).double(), (512, 400))
-    assert fitter.dense is not None
     marks, places = (
         camera.project(points.rest_positions() - torch.tensor([0.0, 0.0, 0.8]).double())
-        for points in (fitter.landmarks.points, fitter.dense.points)
+        for points in (fitter.landmarks.points, FlamePoints.from_vertices(model, vertices))
     )
     count = len(vertices)
     dense = DenseEvidence(
