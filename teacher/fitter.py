@@ -135,7 +135,7 @@ class HeadFitter:
             "global_rot": (start.global_rot[first], pose),
             "translation": (start.translation[first], pose),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
-            LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.matrix.shape[1]), PICTURE),
+            LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.count), PICTURE),
         }
         expression, jaw = self._expression_priors(evidence, case)
         terms: list[Term] = [
@@ -159,9 +159,8 @@ class HeadFitter:
             terms.append(self.dense.normal_term(seen))
             if seen.contour is not None:
                 terms.append(self.dense.contour_term(seen.contour, camera, start.scale_px))
-            modes = config.dense.bias_modes
-            values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * modes), PICTURE)
-            values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * modes), PICTURE)
+            values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.pixel_modes.count), PICTURE)
+            values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * self.dense.surface.modes.count), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
         terms += [jaw, self._symmetry]
         for name, std in stds.items():

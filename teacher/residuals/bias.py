@@ -27,6 +27,11 @@ class BiasModes:
         left = (covariance.double().diagonal() - (scaled**2).sum(1)).clamp(min=0).sqrt()
         return BiasModes(scaled.to(covariance), left.to(covariance))
 
+    @property
+    def count(self) -> int:
+        """k; fewer than asked for where there are fewer points."""
+        return self.matrix.shape[1]
+
     def scaled(self, factor: Tensor) -> BiasModes:
         """The same process with each point's deviation times a factor (P,)."""
         return BiasModes(self.matrix * factor[:, None], self.remainder * factor)
