@@ -166,7 +166,7 @@ def test_maps_in_the_heads_axes_give_the_head(model: FlameModel) -> None:
     fitter = HeadFitter(model, EXACT, scene.prior.vertices, detector=DetectorModel.perfect(478))
     seen = FaceEvidence(scene.landmarks_px[None], scene.camera[None], dense)
     found = fitter.fit(seen).params
-    assert face_error_mm(model, model(found).verts_m, model(scene.params).verts_m) < 0.6
+    assert face_error_mm(model, model(found).verts_m, model(scene.params).verts_m) < 0.7
 
 
 TINY = VitConfig("uv", "vit_tiny_patch16_224", "none", 64, 32, 1, 2)
