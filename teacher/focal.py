@@ -1,9 +1,9 @@
 """Focal length of pictures that do not tell it: a search over the field of view.
 
 One picture hardly shows its focal length; what perspective there is in a face decides, together with what lenses people
-use. The energy is nearly flat along it, as distance and shape of the head make up for it, and what a network gets wrong
-may look like perspective. So it is not left to the gradient: a few focal lengths are tried, each by some steps from the
-fit at the assumed one, and a parabola through the best and its neighbours, together with the prior, decides.
+use. Distance and shape of the head make up for most of it, so the energy is flat, and it is not left to the gradient:
+the fit is run at the assumed focal length and, by some steps from there, at a shorter and a longer one. Perspective
+goes with the inverse of the distance, so with that of the focal length, in which the energy is nearly a parabola.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from teacher.prior.geometry.crops import R_crop_camera
 from teacher.residuals.normals import NormalTerm
 from teacher.residuals.pixels import PixelTerm
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import PERSON, PICTURE, Structure
+from teacher.solver.structure import Structure
 from teacher.solver.terms import Term, Values
+
+_GRID, _NEWTON = 64, 8
 
 
 @dataclass(frozen=True)
@@ -50,35 +52,64 @@ class FocalSearch:
         Returns:
             (G,) factors.
         """
-        config, rows = self.config, len(evidence.landmarks_px)
+        rows = len(evidence.landmarks_px)
         structure = structure or Structure.photos(rows, evidence.landmarks_px.device)
-        logs = torch.linspace(math.log(config.shortest_35mm), math.log(config.longest_35mm), config.steps)
-        logs = logs.to(assumed_35mm)
-        energy = self.energy(evidence, structure, logs[:, None].exp() / assumed_35mm)
-        unlikely = 0.5 * ((logs - math.log(config.typical_35mm)) / config.log_std) ** 2
-        best = parabola_minimum(logs, energy.T + unlikely)
-        return best.exp() / assumed_35mm
+        return most_probable(self.energy(evidence, structure), assumed_35mm, self.config)
 
-    def energy(self, evidence: FaceEvidence, structure: Structure, factors: Tensor) -> Tensor:
-        """(K, G) energies of each person's pictures at factors (K, G) of the assumed focal length.
+    def energy(self, evidence: FaceEvidence, structure: Structure) -> Tensor:
+        """(3, G) energies of each person's pictures, at the inverse focal lengths 1 - reach, 1, 1 + reach.
 
         The noise of all that is seen stays what it is at the assumed one; otherwise a focal length could win because
         the noise is larger there.
         """
-        solver, count = self.fitter.config.solver, len(factors)
-        here = solve(self.fitter.problem(evidence, Case(structure)), solver).values
-        many = concatenate([evidence] * count)
-        problem = self.fitter.problem(many, Case(_repeated(structure, count)))
-        factor = factors[:, structure.owner(PICTURE, PERSON)].flatten()
-        seen = under_focal(many, factor)
-        root_m = self.fitter.model.joints_template[0]
-        start = _moved_head({name: value.repeat(count, 1) for name, value in here.items()}, many.camera, factor, root_m)
+        solver, reach = self.fitter.config.solver, self.config.reach
+        here = solve(self.fitter.problem(evidence, Case(structure)), solver)
+        both = concatenate([evidence] * 2)
+        problem = self.fitter.problem(both, Case(_twice(structure)))
+        inverse = evidence.landmarks_px.new_tensor([1 - reach, 1 + reach])
+        factor = (1 / inverse).repeat_interleave(len(evidence.landmarks_px))
+        seen = under_focal(both, factor)
+        values = {name: value.repeat(2, 1) for name, value in here.values.items()}
+        start = _moved_head(values, both.camera, factor, self.fitter.model.joints_template[0])
         tried = Problem(
             problem.structure,
             {name: replace(variable, value=start[name]) for name, variable in problem.variables.items()},
             [_seen_under(term, seen) for term in problem.terms],
         )
-        return solve(tried, replace(solver, max_steps=self.config.refinements)).energy.unflatten(0, (count, -1))
+        longer, shorter = solve(tried, replace(solver, max_steps=self.config.steps)).energy.chunk(2)
+        return torch.stack([longer, here.energy, shorter])
+
+
+def most_probable(energy: Tensor, assumed_35mm: Tensor, config: FocalConfig) -> Tensor:
+    """Where the parabola through three energies and the prior together are lowest.
+
+    Args:
+        energy: (3, G) at inverse focal lengths 1 - reach, 1, 1 + reach times the assumed one.
+        assumed_35mm: (G,) the assumed one as 35 mm equivalent.
+        config: the prior, and the range.
+
+    Returns:
+        (G,) focal lengths over the assumed one.
+    """
+    low, here, high = energy
+    slope = (high - low) / (2 * config.reach)
+    bend = (high - 2 * here + low) / (2 * config.reach**2)
+    ends = [math.log(mm) - assumed_35mm.log() for mm in (config.shortest_35mm, config.longest_35mm)]
+    middle, precision = math.log(config.typical_35mm) - assumed_35mm.log(), config.log_std**-2
+
+    def total(log: Tensor) -> Tensor:
+        off = (-log).exp() - 1
+        return slope * off + bend * off**2 + 0.5 * precision * (log - middle) ** 2
+
+    grid = torch.stack([torch.lerp(*ends, share) for share in torch.linspace(0, 1, _GRID).tolist()])
+    best = grid.gather(0, total(grid).argmin(0, keepdim=True))[0]
+    for _ in range(_NEWTON):  # to the bottom, as a grid would make jumps of what is continuous
+        inverse = (-best).exp()
+        first = -inverse * (slope + 2 * bend * (inverse - 1)) + precision * (best - middle)
+        second = inverse * (slope + 2 * bend * (2 * inverse - 1)) + precision
+        best = torch.where(second > 0, best - first / second, best)
+        best = torch.minimum(torch.maximum(best, ends[0]), ends[1])
+    return best.exp()
 
 
 def with_focal_lengths(
@@ -120,19 +151,6 @@ def under_focal(evidence: FaceEvidence, factor: Tensor) -> FaceEvidence:
         turn = _turn_of_sight(evidence.camera, camera)
         dense = replace(dense, normal=dense.normal @ turn.transpose(1, 2))
     return replace(evidence, camera=camera, dense=dense)
-
-
-def parabola_minimum(places: Tensor, values: Tensor) -> Tensor:
-    """(B,) where the parabola through the lowest of (B, K) values and its neighbours is lowest; places (K,) even."""
-    lowest = values.argmin(-1, keepdim=True)
-    inner = lowest.clamp(1, len(places) - 2)
-    low, here, high = (values.gather(-1, inner + step)[..., 0] for step in (-1, 0, 1))
-    bend = low - 2 * here + high
-    offset = 0.5 * (low - high) / torch.where(bend > 0, bend, 1)
-    offset = torch.where(bend > 0, offset.clamp(-0.5, 0.5), 0)
-    at_end = (lowest != inner)[..., 0]
-    step = places[1] - places[0]
-    return torch.where(at_end, places[lowest[..., 0]], places[inner[..., 0]] + offset * step)
 
 
 def _assumed_35mm(faces: Sequence[ObservedFace], like: Tensor) -> Tensor:
@@ -178,10 +196,7 @@ def _seen_under(term: Term, seen: FaceEvidence) -> Term:
     return term
 
 
-def _repeated(structure: Structure, count: int) -> Structure:
-    """The same pictures ``count`` times over, each time of other persons."""
-    moments, persons = (
-        torch.cat([index + repeat * (int(index[-1]) + 1) for repeat in range(count)])
-        for index in (structure.moment, structure.person)
-    )
-    return Structure(moments, persons)
+def _twice(structure: Structure) -> Structure:
+    """The same pictures two times, the second time of other persons."""
+    moment, person = (torch.cat([own, own + own[-1] + 1]) for own in (structure.moment, structure.person))
+    return Structure(moment, person)

@@ -101,16 +101,17 @@ class FocalConfig:
     """The search for a focal length that is not known."""
 
     estimate: bool = option(True, "false leaves it where fov_deg puts it")
-    shortest_35mm: float = option(20.0, "first focal length that is tried, as 35 mm equivalent")
-    longest_35mm: float = option(130.0, "last one")
-    steps: int = option(6, "how many are tried, evenly on a log scale")
-    refinements: int = option(5, "steps of the solver at each, from the fit at the assumed one")
-    typical_35mm: float = option(45.0, "the most frequent one")
+    reach: float = option(0.6, "the fit is tried at so much less and more of the assumed inverse focal length")
+    steps: int = option(3, "steps of the solver there, from the fit at the assumed one")
+    typical_35mm: float = option(45.0, "the most frequent focal length, as 35 mm equivalent")
     log_std: float = option(0.5, "standard deviation of its logarithm")
+    shortest_35mm: float = option(16.0, "none is taken to be shorter")
+    longest_35mm: float = option(150.0, "nor longer")
 
     def __post_init__(self) -> None:
-        if self.steps < 3 or not 0 < self.shortest_35mm < self.longest_35mm:
-            raise ValueError("needed: steps >= 3, 0 < shortest_35mm < longest_35mm")
+        require_positive(self, "steps")
+        if not (0 < self.reach < 1 and self.log_std > 0 and 0 < self.shortest_35mm < self.longest_35mm):
+            raise ValueError("needed: 0 < focal.reach < 1, focal.log_std > 0, 0 < shortest_35mm < longest_35mm")
 
 
 @dataclass(frozen=True)
