@@ -18,17 +18,26 @@ def main(argv: list[str]) -> int:
     config = load_config(IdentityTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.model import FlameModel
-    from teacher.identity.train import collect, save, train
+    from teacher.identity.examples import collect
+    from teacher.identity.train import train
+    from teacher.identity.weights import save_identity
     from teacher.prior.networks.weights import load_prior
     from teacher.prior.prediction.tools import network_id
 
     keep_freed_memory()
     prior, model = load_prior(config.prior, choose_device(config.device)), FlameModel(load_flame(config.flame))
     network, figures = train(collect(prior, config, model), config, model)
-    made = {"head_id": prior.head_id, "prior": network_id(prior.network), "figures": asdict(figures)}
-    path = save(Path(config.out) / "identity.safetensors", network, made)
-    print(f"neutral face of people not seen in training: {figures.network_mm:.2f} mm rms from the truth, the mean head")
-    print(f"{figures.mean_head_mm:.2f} mm; {path}")
+    vertices = prior.network.vertices
+    assert vertices is not None  # or nothing could have been collected
+    made = {
+        "head_id": prior.head_id,
+        "prior": network_id(prior.network),
+        "config": asdict(config),
+        "figures": asdict(figures),
+    }
+    path = save_identity(Path(config.out) / "identity.safetensors", network, vertices.cpu(), made)
+    print(f"neutral face of {figures.people} people not trained on: {figures.network_mm:.2f} mm rms; linear alone")
+    print(f"{figures.linear_mm:.2f} mm, mean head {figures.mean_head_mm:.2f} mm; {path}")
     return 0
 
 

@@ -27,11 +27,11 @@ def pose_from_landmarks(
     relative = rest_m - centre
     pseudo_inverse = torch.linalg.pinv(torch.cat([relative, torch.ones_like(relative[:, :1])], 1))  # (4, P)
     image = (target_px - camera.center_px[:, None]) / camera.focal_px[:, None]
-    rotation_cam, inverse_depth, shift = _scaled_orthography(pseudo_inverse, image)
+    rotation_cam, inverse_depth, shift = scaled_orthography(pseudo_inverse, image)
     for _ in range(refinements):
         # Depth of each point over that of the centre, from the pose so far; with it the projection is affine.
         perspective = 1 + (relative @ rotation_cam[:, 2, :, None])[..., 0] * inverse_depth[:, None]
-        rotation_cam, inverse_depth, shift = _scaled_orthography(pseudo_inverse, image * perspective[..., None])
+        rotation_cam, inverse_depth, shift = scaled_orthography(pseudo_inverse, image * perspective[..., None])
     depth = 1 / inverse_depth[:, None]
     centre_cam = torch.cat([shift * depth, depth], 1)
 
@@ -42,7 +42,7 @@ def pose_from_landmarks(
     return matrix_to_axis_angle(rotation), translation
 
 
-def _scaled_orthography(pseudo_inverse: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def scaled_orthography(pseudo_inverse: Tensor, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Least-squares affine camera, made a rotation (B, 3, 3), a scale (B,) and a shift (B, 2)."""
     affine = pseudo_inverse @ image  # (B, 4, 2)
     scale = affine[:, :3].norm(dim=1).mean(1)

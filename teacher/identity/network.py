@@ -1,7 +1,8 @@
-"""A network that tells identity from expression: from what the prior holds of a picture to the shape of the head.
+"""A network that tells identity from expression: from where landmarks and vertices are seen to the shape of the head.
 
-It is trained on portraits, where identity and expression are known apart, and sees nothing but the prior's own
-features, so that it costs next to nothing beside it.
+It is trained on portraits, where identity and expression are known apart. It sees what the fit sees, and nothing else:
+landmarks, and the points and normals of the prior that it was trained behind. The pose is taken out beforehand as far
+as a closed form can, without any focal length, so that what it says does not depend on one.
 """
 
 from __future__ import annotations
@@ -11,56 +12,112 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from shared.flame.schema import FlameAssets
+from shared.geometry.crop import Crop
+from shared.geometry.meshes import vertex_normals
 from shared.records import TensorRecord
-from teacher.prior.records import PriorPoints, PriorPrediction
+from teacher.evidence import DenseEvidence, FaceEvidence, IdentityEvidence
+from teacher.initialise import scaled_orthography
+from teacher.landmark_evidence import mediapipe_embedding
+from teacher.prior.geometry.crops import R_crop_camera
 
-_WIDTH = 256
-_DROPOUT = 0.2
-_LOG_STD = (-4.0, 1.0)
+_LOG_STD = (-3.0, 0.5)
+_CM = 100.0
+_AXES = (1.0, -1.0, -1.0)  # from the head's axes to those of a picture: x right, y down, z away
 
 
 @dataclass(frozen=True)
-class Identity(TensorRecord):
-    """What is known of a head's shape, as a Gaussian on the codes along some directions; on others it is N(0, 1)."""
+class IdentityView(TensorRecord):
+    """A face as the network takes it, in pixels of any picture; only what they are to each other counts."""
 
-    mean: Tensor  # (..., D)
-    std: Tensor  # (..., D)
+    landmarks_px: Tensor  # (..., 478, 2)
+    pixel_px: Tensor  # (..., N, 2) of the vertices, also where they are not seen
+    normal: Tensor  # (..., N, 3) unit, of the frame "crop"
+    seen: Tensor  # (..., N) bool
+
+    @staticmethod
+    def of(evidence: FaceEvidence, dense: DenseEvidence) -> IdentityView:
+        """Of a fit's evidence (B rows), normals in the world's axes."""
+        camera = evidence.camera
+        whole = Crop(torch.eye(3)[:2].to(evidence.landmarks_px), camera.size)
+        R_crop_world = R_crop_camera(camera, whole) @ camera.T_cam_world[:, :3, :3]
+        normal = dense.normal @ R_crop_world.transpose(-1, -2)
+        return IdentityView(evidence.landmarks_px, dense.pixel_px, normal, torch.isfinite(dense.pixel_std_px))
 
 
-def features(prediction: PriorPrediction, size: int) -> Tensor:
-    """(..., F) of a prediction for crops of ``size`` pixels: the prior's summary, and its points about their middle."""
-    points: PriorPoints | None = prediction.points
-    assert points is not None
-    assert points.summary is not None
-    places = points.pixel_px * (2 / size) - 1
-    return torch.cat([points.summary, (places - places.mean(-2, keepdim=True)).flatten(-2)], -1)
+@dataclass(frozen=True)
+class Template(TensorRecord):
+    """The mean head's landmarks and vertices in a picture's axes, which views are compared with."""
+
+    known: Tensor  # (P,) int64, which of MediaPipe's landmarks
+    landmarks_m: Tensor  # (P, 3) about their middle
+    to_affine: Tensor  # (4, P) from pixels to the affine view that fits them best
+    vertices_m: Tensor  # (N, 3)
+    normals: Tensor  # (N, 3)
+
+    @staticmethod
+    def of(assets: FlameAssets, vertices: Tensor) -> Template:
+        """Of vertices (N,) of a head."""
+        axes = torch.tensor(_AXES)
+        known, embedding = mediapipe_embedding(assets)
+        landmarks = embedding.positions(assets.v_template, assets.faces)
+        middle = landmarks.mean(0)
+        places = (landmarks - middle) * axes
+        to_affine = torch.linalg.pinv(torch.cat([places, torch.ones_like(places[:, :1])], 1))
+        normals = vertex_normals(assets.v_template, assets.faces)[vertices] * axes
+        return Template(known, places, to_affine, (assets.v_template[vertices] - middle) * axes, normals)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Sizes of the features' parts: places of landmarks and vertices, normals, what is seen, the rotation."""
+        landmarks, vertices = len(self.landmarks_m), len(self.vertices_m)
+        return (2 * landmarks, 2 * vertices, 3 * vertices, vertices, 9)
+
+    def features(self, view: IdentityView) -> Tensor:
+        """(B, F): how far the view differs from the mean head in its pose, and that pose."""
+        marks = view.landmarks_px[:, self.known]
+        rotation, scale, shift = scaled_orthography(self.to_affine, marks)
+
+        def off(places_px: Tensor, rest_m: Tensor) -> Tensor:
+            posed = (rest_m @ rotation.transpose(1, 2))[..., :2]
+            return _CM * ((places_px - shift[:, None]) / scale[:, None, None] - posed).flatten(1)
+
+        turned_back = (view.normal @ rotation - self.normals) * view.seen[..., None]
+        return torch.cat(
+            [
+                off(marks, self.landmarks_m),
+                off(view.pixel_px, self.vertices_m),
+                turned_back.flatten(1),
+                view.seen.to(marks),
+                rotation.flatten(1),
+            ],
+            1,
+        )
 
 
 class IdentityNetwork(nn.Module):
-    """Two hidden layers. ``directions`` (S, D) are orthonormal combinations of shape codes."""
+    """A linear map and, beside it, one hidden layer.
 
-    def __init__(self, n_features: int, directions: Tensor) -> None:
+    Args:
+        n_features: F.
+        width: of the hidden layer.
+        directions: (S, D) orthonormal combinations of shape codes.
+        dropout: of features and hidden layer, while training.
+    """
+
+    def __init__(self, n_features: int, width: int, directions: Tensor, dropout: float = 0.0) -> None:
         super().__init__()
         self.directions = nn.Buffer(directions)
-        self.middle = nn.Buffer(torch.zeros(n_features))
-        self.scale = nn.Buffer(torch.ones(n_features))
-        self.layers = nn.Sequential(
-            nn.Dropout(_DROPOUT / 2),
-            nn.Linear(n_features, _WIDTH),
-            nn.GELU(),
-            nn.Dropout(_DROPOUT),
-            nn.Linear(_WIDTH, _WIDTH),
-            nn.GELU(),
-            nn.Dropout(_DROPOUT),
-            nn.Linear(_WIDTH, 2 * directions.shape[1]),
-        )
+        self.straight = nn.Linear(n_features, directions.shape[1])
+        self.hidden = nn.Linear(n_features, width)
+        self.out = nn.Linear(width, 2 * directions.shape[1])
+        self.dropout = nn.Dropout(dropout)
+        for layer in (self.straight, self.out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
-    def standardise(self, seen: Tensor) -> None:
-        """Take mean and spread of the features from samples (B, F)."""
-        self.middle.copy_(seen.mean(0))
-        self.scale.copy_(seen.std(0).clamp_min(1e-4))
-
-    def forward(self, seen: Tensor) -> Identity:
+    def forward(self, features: Tensor) -> IdentityEvidence:
         """Features (B, F)."""
-        mean, log_std = self.layers((seen - self.middle) / self.scale).chunk(2, -1)
-        return Identity(mean, log_std.clamp(*_LOG_STD).exp())
+        features = self.dropout(features)
+        more, log_std = self.out(self.dropout(nn.functional.gelu(self.hidden(features)))).chunk(2, -1)
+        return IdentityEvidence(self.straight(features) + more, log_std.clamp(*_LOG_STD).exp())

@@ -1,0 +1,88 @@
+"""Whoever tells the identity of the persons on pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.schema import FlameAssets
+from shared.geometry.camera import Camera
+from shared.runtime import UserError
+from teacher.evidence import FaceEvidence, IdentityEvidence
+
+logger = logging.getLogger(__name__)
+
+Picture = tuple[np.ndarray, Tensor, Camera]  # (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in it, its camera
+
+
+class IdentitySource(Protocol):
+    """An identity network with all it needs."""
+
+    @property
+    def directions(self) -> Tensor:
+        """(S, D) orthonormal, of the head's shape codes."""
+        ...
+
+    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> IdentityEvidence:
+        """What each picture tells of its person, (B, D), on the CPU.
+
+        Args:
+            pictures: one face each.
+            evidence: (B) rows, what else is seen of them, on the CPU.
+        """
+        ...
+
+
+def find_identity(
+    wanted: str, prior_id: str | None, head: FlameAssets, device: torch.device | str
+) -> IdentitySource | None:
+    """The source that the option ``identity`` names.
+
+    Args:
+        wanted: "none", "auto", or the path of a file: ours, or MICA's mica.tar.
+        prior_id: `network_id` of the prior whose points the fit sees; None: it sees none.
+        head: of the fit.
+        device: of large networks.
+
+    Returns:
+        None for "none", and for "auto" where the shipped one is of another head or another prior.
+
+    Raises:
+        UserError: the file is not there, is none of these, or does not suit the head or the prior.
+    """
+    from teacher.identity.mica import read_mica
+    from teacher.identity.weights import SHIPPED, load_identity
+
+    if wanted == "none":
+        return None
+    path = SHIPPED if wanted == "auto" else Path(wanted)
+    if wanted == "auto" and not path.is_file():
+        return None
+    if not path.is_file():
+        raise UserError(
+            f"identity={wanted} is not there: give auto, none, a file of teacher/identity_train.py or mica.tar"
+        )
+    if path.suffix != ".safetensors":
+        return read_mica(path, head, device)
+    if wanted == "auto" and prior_id is None:
+        return None
+    try:
+        source = load_identity(path, head)
+    except UserError:
+        if wanted != "auto":
+            raise
+        return None
+    if source.prior_id != prior_id:
+        if wanted == "auto":
+            return None
+        raise UserError(
+            f"identity={wanted} was trained behind the prior {source.prior_id}, the fit sees by {prior_id}: "
+            "train one behind it (teacher/identity_train.py), or give identity=none"
+        )
+    return source
