@@ -6,6 +6,8 @@ Any number of frames in bounded memory: the identity is found from frames that a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from shared.records import concatenate
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.fitter import Case, Motion
 from teacher.pipeline import Fitter
-from teacher.solver.structure import Structure
+from teacher.solver.structure import PERSON, Structure
 
 
 def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, config: ClipConfig) -> FitResult:
@@ -36,19 +38,25 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
     seen = evidence.landmarks_px.new_ones(count, dtype=torch.bool) if evidence.seen is None else evidence.seen
     if not bool(seen.any()):
         raise ValueError("no frame shows a face")
-    identity = fit_identity(fitter, evidence[spread_rows(seen, config.identity_frames)])
+    identity, evidence = _with_identity(fitter, evidence, spread_rows(seen, config.identity_frames))
     parts = []
     for window, kept in windows(count, config.window, config.overlap):
         structure = Structure.of_one(torch.arange(window.stop - window.start, device=seen.device))
-        fitted = fitter.fit_together(evidence[window], Case(structure, identity=identity, motion=motion[window]))
+        case = Case(structure, camera_level=PERSON, identity=identity, motion=motion[window])
+        fitted = fitter.fit_together(evidence[window], case)
         parts.append(fitted[kept.start - window.start : kept.stop - window.start])
     return concatenate(parts)
 
 
-def fit_identity(fitter: Fitter, evidence: FaceEvidence) -> Tensor:
-    """(1, S) shape codes of one person from all pictures (N rows) at once."""
-    moments = torch.arange(len(evidence.landmarks_px), device=evidence.landmarks_px.device)
-    return fitter.fit_together(evidence, Case(Structure.of_one(moments))).params.shape[:1]
+def _with_identity(fitter: Fitter, evidence: FaceEvidence, rows: Tensor) -> tuple[Tensor, FaceEvidence]:
+    """(1, S) shape codes of the person, from some rows at once, and all evidence with the lens that they found."""
+    some = evidence[rows]
+    structure = Structure.of_one(torch.arange(len(rows), device=evidence.landmarks_px.device))
+    found = fitter.fit_together(some, Case(structure, camera_level=PERSON))
+    # The principal point in focal lengths is that of the camera, whatever the crop.
+    offset = (found.camera.center_px[:1] - some.camera.center_px[:1]) / some.camera.focal_px[:1]
+    camera = replace(evidence.camera, center_px=evidence.camera.center_px + offset * evidence.camera.focal_px)
+    return found.params.shape[:1], replace(evidence, camera=camera)
 
 
 def spread_rows(seen: Tensor, count: int) -> Tensor:

@@ -25,6 +25,7 @@ from teacher.evidence import FaceEvidence
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace
 from teacher.prior.geometry.crops import R_crop_camera
+from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
 from teacher.residuals.pixels import PixelTerm
 from teacher.solver.levenberg import Problem, solve
@@ -68,13 +69,14 @@ class FocalSearch:
         problem = self.fitter.problem(both, Case(_twice(structure)))
         inverse = evidence.landmarks_px.new_tensor([1 - reach, 1 + reach])
         factor = (1 / inverse).repeat_interleave(len(evidence.landmarks_px))
-        seen = under_focal(both, factor)
+        camera = replace(both.camera, focal_px=both.camera.focal_px * factor[:, None])
+        turn = _turn_of_sight(both.camera, camera)
         values = {name: value.repeat(2, 1) for name, value in here.values.items()}
-        start = _moved_head(values, both.camera, factor, self.fitter.model.joints_template[0])
+        start = _moved_head(values, both.camera, factor, turn, self.fitter.model.joints_template[0])
         tried = Problem(
             problem.structure,
             {name: replace(variable, value=start[name]) for name, variable in problem.variables.items()},
-            [_seen_under(term, seen) for term in problem.terms],
+            [_through(term, camera, turn) for term in problem.terms],
         )
         longer, shorter = solve(tried, replace(solver, max_steps=self.config.steps)).energy.chunk(2)
         return torch.stack([longer, here.energy, shorter])
@@ -94,21 +96,23 @@ def most_probable(energy: Tensor, assumed_35mm: Tensor, config: FocalConfig) -> 
     low, here, high = energy
     slope = (high - low) / (2 * config.reach)
     bend = (high - 2 * here + low) / (2 * config.reach**2)
-    ends = [math.log(mm) - assumed_35mm.log() for mm in (config.shortest_35mm, config.longest_35mm)]
-    middle, precision = math.log(config.typical_35mm) - assumed_35mm.log(), config.log_std**-2
+    shortest, longest, middle = (
+        math.log(mm) - assumed_35mm.log() for mm in (config.shortest_35mm, config.longest_35mm, config.typical_35mm)
+    )
+    precision = config.log_std**-2
 
     def total(log: Tensor) -> Tensor:
         off = (-log).exp() - 1
         return slope * off + bend * off**2 + 0.5 * precision * (log - middle) ** 2
 
-    grid = torch.stack([torch.lerp(*ends, share) for share in torch.linspace(0, 1, _GRID).tolist()])
+    grid = torch.stack([torch.lerp(shortest, longest, share) for share in torch.linspace(0, 1, _GRID).tolist()])
     best = grid.gather(0, total(grid).argmin(0, keepdim=True))[0]
     for _ in range(_NEWTON):  # to the bottom, as a grid would make jumps of what is continuous
         inverse = (-best).exp()
         first = -inverse * (slope + 2 * bend * (inverse - 1)) + precision * (best - middle)
         second = inverse * (slope + 2 * bend * (2 * inverse - 1)) + precision
         best = torch.where(second > 0, best - first / second, best)
-        best = torch.minimum(torch.maximum(best, ends[0]), ends[1])
+        best = torch.minimum(torch.maximum(best, shortest), longest)
     return best.exp()
 
 
@@ -175,9 +179,8 @@ def _turn_of_sight(before: Camera, after: Camera) -> Tensor:
     return world_after.transpose(1, 2) @ world_before
 
 
-def _moved_head(values: Values, camera: Camera, factor: Tensor, root_m: Tensor) -> dict[str, Tensor]:
+def _moved_head(values: Values, camera: Camera, factor: Tensor, turn: Tensor, root_m: Tensor) -> dict[str, Tensor]:
     """Heads where they look the same under another focal length, but for perspective."""
-    turn = _turn_of_sight(camera, replace(camera, focal_px=camera.focal_px * factor[:, None]))
     ahead = camera.T_cam_world[:, 2]  # of the optical axis
     root_world = values["translation"] + root_m
     depth_m = (root_world * ahead[:, :3]).sum(1) + ahead[:, 3]
@@ -186,13 +189,12 @@ def _moved_head(values: Values, camera: Camera, factor: Tensor, root_m: Tensor) 
     return {**values, "translation": translation, "global_rot": global_rot}
 
 
-def _seen_under(term: Term, seen: FaceEvidence) -> Term:
-    """The term with the cameras and normals of ``seen``, and its noise."""
-    if isinstance(term, PixelTerm):
-        return replace(term, camera=seen.camera)
+def _through(term: Term, camera: Camera, turn: Tensor) -> Term:
+    """The term with other cameras, its normals turned as the line of sight is, and the noise that it has."""
     if isinstance(term, NormalTerm):
-        assert seen.dense is not None
-        return replace(term, normal=seen.dense.normal)
+        return replace(term, normal=term.normal @ turn.transpose(1, 2))
+    if isinstance(term, PixelTerm | ContourTerm):
+        return replace(term, camera=camera)
     return term
 
 

@@ -117,9 +117,16 @@ def _unseen(like: FaceEvidence, face: ObservedFace) -> FaceEvidence:
     dense = like.dense
     if dense is not None:
         nothing = torch.full_like(dense.pixel_std_px, torch.inf)
-        dense = replace(dense, pixel_std_px=nothing, normal_std=nothing)
-    bare = face.evidence()
-    return FaceEvidence(bare.landmarks_px[None], bare.camera[None], dense, seen=torch.zeros(1, dtype=torch.bool))
+        contour = dense.contour and replace(dense.contour, found=torch.zeros_like(dense.contour.found))
+        dense = replace(dense, pixel_std_px=nothing, normal_std=nothing, contour=contour)
+    identity, expression = like.identity, like.expression
+    if identity is not None:
+        identity = replace(identity, std=torch.full_like(identity.std, torch.inf))
+    if expression is not None:
+        std, jaw_std = (torch.full_like(one, torch.inf) for one in (expression.std, expression.jaw_std))
+        expression = replace(expression, std=std, jaw_std=jaw_std)
+    bare, seen = face.evidence()[None], torch.zeros(1, dtype=torch.bool)
+    return replace(bare, dense=dense, identity=identity, expression=expression, seen=seen)
 
 
 def _rows(evidence: FaceEvidence, count: int) -> list[FaceEvidence]:
