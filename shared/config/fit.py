@@ -26,7 +26,7 @@ class DenseConfig:
 
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
-    pixel_bias_std: float = option(0.01, "deviation of pixels that whole patches of the face share")
+    pixel_bias_std: float = option(0.1, "deviation of pixels that whole patches of the face share")
     pixel_bias_length_m: float = option(0.04, "distance over which it is correlated, metres")
     normal_bias_std: float = option(0.08, "deviation of normals that whole patches of the face share, radians")
     normal_bias_length_m: float = option(0.02, "distance over which it is correlated, metres")
@@ -45,8 +45,8 @@ class FitConfig:
     Landmark deviations are in units of the distance of the outer eye corners.
     """
 
-    landmark_std: float = option(0.04, "landmark noise that is independent from point to point")
-    landmark_bias_std: float = option(0.02, "landmark noise that whole patches of the face share")
+    landmark_std: float = option(0.06, "landmark noise that is independent from point to point")
+    landmark_bias_std: float = option(0.06, "landmark noise that whole patches of the face share")
     landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
     landmark_bias_modes: int = option(24, "displacement fields that stand for the shared noise")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")

@@ -62,7 +62,8 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     labels = read_labels(tmp_path / "out")
     camera, model = labels.cameras.camera(0), tools.model
     assert camera.size == size
-    torch.testing.assert_close(camera.center_px, torch.tensor([size[1] / 2, size[0] / 2]), atol=0.01, rtol=0)
+    # The principal point is an unknown with a narrow prior.
+    torch.testing.assert_close(camera.center_px, torch.tensor([size[1] / 2, size[0] / 2]), atol=1.0, rtol=0)
     focal = max(size) / 2 / np.tan(np.deg2rad(config.fov_deg / 2))
     torch.testing.assert_close(camera.focal_px, torch.full((2,), float(focal)), rtol=1e-5, atol=0)
     embedding = model.assets.landmarks["mediapipe"]
