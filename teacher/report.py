@@ -26,7 +26,7 @@ class Summary:
     rejected: int  # faces without
     no_face: int  # pictures
     unreadable: int  # inputs
-    reasons: dict[str, int]  # how often each check failed; a face may fail several
+    reasons: dict[str, int]  # how many faces and inputs failed by each name; a face may fail by several
     landmark_error: float | None  # median over the labels
     eye_distance_mm: float | None
     score: float | None
@@ -70,7 +70,7 @@ def summarise(folder: RunFolder, entries: Iterable[dict[str, Any]]) -> Summary:
     """Count and average."""
     entries = list(entries)
     states = Counter(entry["state"] for entry in entries)
-    reasons = Counter(reason["name"] for entry in entries for reason in entry["reasons"])
+    reasons = Counter(name for entry in entries for name in dict.fromkeys(one["name"] for one in entry["reasons"]))
     labels = [entry for entry in entries if entry["state"] == LABELLED]
     return Summary(
         inputs=len(folder.inputs),

@@ -270,6 +270,8 @@ def test_a_face_that_breaks_the_solver_breaks_no_other(photos: Path, tmp_path: P
     config = config_of(photos, tmp_path / "out")
     run(config, tools=replace(tools, fitter=fitter))
     assert len(read_labels(tmp_path / "out")) == COUNT - 1
+    summary = summarise(open_run(config), [*entries_of(config).values()])
+    assert summary.reasons == {"fit broke down": 1}
     entry = entries_of(config)["0004.jpg#0"]
     assert (entry["state"], entry["reasons"][0]["name"]) == ("rejected", "fit broke down")
 
@@ -316,6 +318,14 @@ def test_a_full_disk_is_an_error_with_advice(photos: Path, tmp_path: Path, monke
         with pytest.raises(StorageError, match="the disk is full; free some space"):
             run(config)
     assert run(config).finished
+
+
+def test_a_face_counts_once_by_each_name(photos: Path, tmp_path: Path) -> None:
+    config = config_of(photos, tmp_path / "out")
+    run(config)
+    twice = [{"name": "patch artefacts", "reason": word} for word in ("in UV", "in normals")]
+    entries = [entry | {"state": "rejected", "reasons": twice} for entry in entries_of(config).values()]
+    assert summarise(open_run(config), entries).reasons == {"patch artefacts": COUNT}
 
 
 def test_the_report_cannot_be_broken_by_names(photos: Path, tmp_path: Path) -> None:
