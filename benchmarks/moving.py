@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation, RotationSpline
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import ArkitMap
+from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.synthetic.people import Person
 from shared.synthetic.pose.shot import Shot, draw_shot
 from shared.synthetic.streams import stream
@@ -75,3 +76,27 @@ def vertices_of(model: FlameModel, params: FlameParams) -> torch.Tensor:
     count = len(params.translation)
     with torch.no_grad():
         return torch.cat([model(params[start : start + 32]).verts_m for start in range(0, count, 32)])
+
+
+def seen_from(model: FlameModel, shot: Shot, turn_rad: float) -> tuple[Shot, torch.Tensor]:
+    """What a second camera sees, which stands to the side of the first: the shot, and its pose in the first's world.
+
+    It is the head that is turned, about its own middle, so that light and background stay those of the picture.
+
+    Returns:
+        The shot, and T_cam_world (4, 4) with the world of the first camera.
+    """
+    params, camera = shot.params, shot.camera
+    with torch.no_grad():
+        posed = model(params)
+        root = model.rest_joints(model.coefficients(params))[0]
+    middle = posed.verts_m[model.assets.region("face")].mean(0)
+    turn = axis_angle_to_matrix(torch.tensor([0.0, turn_rad, 0.0]))
+    T_turned = torch.eye(4)
+    T_turned[:3, :3], T_turned[:3, 3] = turn, middle - turn @ middle
+    moved = replace(
+        params,
+        global_rot=matrix_to_axis_angle(turn @ axis_angle_to_matrix(params.global_rot)),
+        translation=turn @ (root + params.translation - middle) + middle - root,
+    )
+    return replace(shot, params=moved), camera.T_cam_world @ T_turned

@@ -251,7 +251,7 @@ class HeadFitter:
         rigid, target = landmarks.rigid, landmarks.target(evidence.landmarks_px)
         global_rot, translation = pose_from_landmarks(landmarks.rest_m[rigid], root, target[:, rigid], evidence.camera)
         scale_px = landmarks.corner_distance_m * self._pixels_per_metre(evidence.camera, translation)
-        facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root)
+        facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root, evidence.camera)
         return _Start(global_rot, translation, facing, scale_px)
 
     def _points_of_motion(self) -> FlamePoints:

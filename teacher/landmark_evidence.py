@@ -14,6 +14,7 @@ from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, ou
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
+from shared.geometry.camera import Camera
 from teacher.evidence import FaceEvidence
 from teacher.residuals.bias import BiasModes, patches
 from teacher.residuals.pixels import PixelTerm
@@ -96,12 +97,12 @@ class LandmarkEvidence:
         right, left = self.corners
         return distance / (target[:, right] - target[:, left]).norm(dim=-1)
 
-    def facing(self, rotation: Tensor, translation: Tensor, root_m: Tensor) -> Tensor:
+    def facing(self, rotation: Tensor, translation: Tensor, root_m: Tensor, camera: Camera) -> Tensor:
         """(N, P) see `term`, for a rigid pose of the mean head: rotation (N, 3, 3) and translation (N, 3)."""
         position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
-        towards_camera = -torch.nn.functional.normalize(position, dim=-1)
-        sides = outward(self.rest_m, list(self.corners))
-        return ((sides @ rotation.transpose(1, 2)) * towards_camera).sum(-1)
+        away = torch.nn.functional.normalize(camera.world_to_cam(position), dim=-1)
+        sides = outward(self.rest_m, list(self.corners)) @ (camera.T_cam_world[:, :3, :3] @ rotation).transpose(1, 2)
+        return -(sides * away).sum(-1)
 
 
 def mediapipe_embedding(assets: FlameAssets) -> tuple[Tensor, LandmarkEmbedding]:

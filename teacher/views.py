@@ -20,6 +20,7 @@ from shared.images.encode import write_png
 from shared.images.source import InputRef, find_photos, iter_frames
 from shared.runtime import UserError
 from teacher.fitter import Case
+from teacher.focal import with_focal_lengths
 from teacher.observe import ObservedFace, observe
 from teacher.pipeline import FittedFace, Tools, evidence_of, judged
 from teacher.results import describe, draw_overlay, extras, parameters, write_meshes
@@ -43,17 +44,18 @@ def fit_views(config: FitViewsConfig, tools: Tools) -> list[Path]:
     if config.cameras is not None:
         views = with_cameras(views, Path(config.cameras))
     seen = evidence_of([view.face for view in views], tools)
-    case = case_of(len(views), config.one_moment, known_cameras=config.cameras is not None)
-    result = tools.fitter.fit_together(seen.evidence.to(tools.device), case)
-    fitted = judged([view.face for view in views], seen, result, tools, config.quality)
+    faces, evidence = with_focal_lengths([view.face for view in views], seen.evidence.to(tools.device), tools.focal)
+    case = case_of(len(views), config.one_moment, config.cameras is not None, tools.device)
+    result = tools.fitter.fit_together(evidence, case)
+    fitted = judged(faces, replace(seen, evidence=evidence), result, tools, config.quality)
     return _write(config, tools, views, fitted)
 
 
-def case_of(count: int, one_moment: bool, known_cameras: bool) -> Case:
+def case_of(count: int, one_moment: bool, known_cameras: bool, device: torch.device) -> Case:
     """What the pictures share: the identity always, the expression in one moment, the pose between known cameras."""
     if not one_moment:
-        return Case(Structure.of_one(torch.arange(count)))
-    structure = Structure.of_one(torch.zeros(count, dtype=torch.int64))
+        return Case(Structure.of_one(torch.arange(count, device=device)))
+    structure = Structure.of_one(torch.zeros(count, dtype=torch.int64, device=device))
     return Case(structure, pose_level=MOMENT if known_cameras else PICTURE)
 
 
@@ -68,7 +70,8 @@ def with_cameras(views: Sequence[View], path: Path) -> list[View]:
         entry = given.get(view.frame.id) if isinstance(given, dict) else None
         if not isinstance(entry, dict):
             raise UserError(f"cameras={path} says nothing of {view.frame.id}, docs/views.md")
-        found.append(replace(view, face=replace(view.face, camera=_camera(entry, view, path), focal_source="given")))
+        face = replace(view.face, camera=_camera(entry, view, path), focal_source="given")
+        found.append(replace(view, face=face))
     return found
 
 
@@ -82,9 +85,23 @@ def _camera(entry: dict[str, Any], view: View, path: Path) -> Camera:
             raise UserError(f"cameras={path}: {key} of {view.frame.id} must be {'x'.join(map(str, shape))} numbers")
         return torch.from_numpy(array)
 
-    return Camera(
-        numbers("focal_px", (2,)), numbers("center_px", (2,)), numbers("T_cam_world", (4, 4)), view.frame.size
-    )
+    focal_px, T_cam_world = numbers("focal_px", (2,)), numbers("T_cam_world", (4, 4))
+    if not bool((focal_px > 0).all()):
+        raise UserError(f"cameras={path}: focal_px of {view.frame.id} must be positive")
+    if not _is_rigid(T_cam_world):
+        raise UserError(
+            f"cameras={path}: T_cam_world of {view.frame.id} must be a rotation and a translation in metres, with the "
+            "last row 0 0 0 1"
+        )
+    return Camera(focal_px, numbers("center_px", (2,)), T_cam_world, view.frame.size)
+
+
+def _is_rigid(T: Tensor) -> bool:
+    """Whether (4, 4) neither scales nor mirrors."""
+    rotation = T[:3, :3]
+    upright = torch.allclose(rotation @ rotation.T, torch.eye(3), atol=1e-3)
+    right_handed = float(torch.linalg.cross(rotation[0], rotation[1]) @ rotation[2]) > 0
+    return upright and right_handed and T[3].tolist() == [0, 0, 0, 1]
 
 
 def _observe(refs: Sequence[InputRef], config: FitViewsConfig, tools: Tools) -> list[View]:
