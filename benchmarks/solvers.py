@@ -4,8 +4,8 @@
 
 Pictures are those of the synthetic benchmark with what the prior says of them, prior=none: landmarks alone. All start
 from the same closed-form pose. Adam has the learning rates of the recipe and automatic derivatives. The recipe renders
-normals in every step (section 3.3 of the paper); its energy is another one, so its end is judged by millimetres; it runs
-on ``recipe`` of the pictures.
+normals in every step (section 3.3 of the paper); its energy is another one, so its end is judged by millimetres; it
+runs on ``recipe`` of the pictures.
 """
 
 from __future__ import annotations
@@ -22,17 +22,14 @@ from command_line import read_options
 from torch import Tensor
 
 from shared.config import FitRunConfig, ReferenceConfig
-from shared.flame.assets import load_flame
-from shared.flame.model import FlameModel
 from shared.records import stack
 from teacher.ablation.subjects import Subjects, batch
-from teacher.dense_prior import DensePrior
 from teacher.fitter import Case, HeadFitter
+from teacher.pipeline import build_tools
 from teacher.reference import ReferenceEvidence, fit_reference
 from teacher.solver.adam import solve_by_adam
 from teacher.solver.levenberg import solve
 from teacher.solver.structure import Structure
-from teacher.vertex_noise import load_noise
 
 DEFAULTS = {"pictures": "400", "batch": "16", "threads": "2", "prior": "auto", "steps": "500", "recipe": "16"}
 Result = TypeVar("Result")
@@ -63,19 +60,19 @@ def main(options: dict[str, str]) -> None:
     """Print the table."""
     torch.set_num_threads(int(options["threads"]))
     size, count, steps = int(options["batch"]), int(options["pictures"]), int(options["steps"])
-    model, recipe = FlameModel(load_flame()), ReferenceConfig()
-    sees = FitRunConfig()
-    prior = DensePrior.load(sees, model, torch.device("cpu"))
-    assert prior is not None
-    subjects = Subjects(prior, model, sees)
+    sees, recipe = FitRunConfig(), ReferenceConfig()
+    tools = build_tools(sees, torch.device("cpu"))
+    assert tools.prior is not None
+    assert tools.identity is not None
+    assert isinstance(tools.fitter, HeadFitter)
+    subjects = Subjects(tools.prior, tools.identity, tools.model, sees)
     seen = subjects.all(count)
     alone = options["prior"] == "none"
-    noise = load_noise(sees.prior, model, prior.vertices)
-    fitter = HeadFitter(model, sees.fit, None) if alone else HeadFitter(model, sees.fit, prior.vertices, noise)
+    fitter = HeadFitter(tools.model, sees.fit) if alone else tools.fitter
     ours_ms, adam_ms, ours, theirs = [], [], [], []
     for first in range(0, len(seen), size):
         some = seen[first : first + size]
-        evidence = batch(some, None if alone else "points")
+        evidence = batch(some, None if alone else "points", not alone)
         problem = fitter.problem(evidence, Case(Structure.photos(len(some))))
         fitter.fit(evidence[:1])  # warm
         lm, ms = timed(lambda evidence=evidence: fitter.fit(evidence))
@@ -111,7 +108,7 @@ def compare_recipe(subjects: Subjects, seen: list, fitter: HeadFitter, recipe: R
         start = fitter.first_guess(stack([face]))
         found, ms = timed(lambda given=given, start=start: fit_reference(model, stack([given]), start, recipe))
         spent.append(ms)
-        evidence = batch([one], "points")
+        evidence = batch([one], "points", True)
         result = fitter.fit(evidence)
         lower.append(float(result.energy) <= float(fitter.energy_at(evidence, found.params)))
         errors.append([l1(subjects, one, params) for params in (found.params, result.params)])

@@ -16,19 +16,16 @@ python teacher/ablate.py out=runs/ablation first=40 prior=runs/prior/weights.saf
 def main(argv: list[str]) -> int:
     """Parse, look, fit, tell."""
     config = load_config(AblationConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from shared.flame.assets import load_flame  # after the options, as these take seconds to import
-    from shared.flame.model import FlameModel
-    from teacher.ablation.run import HEADING, run
+    from teacher.ablation.run import HEADING, run  # after the options, as these take seconds to import
     from teacher.ablation.subjects import Subjects
-    from teacher.dense_prior import DensePrior
+    from teacher.pipeline import build_tools
 
     keep_freed_memory()
-    model = FlameModel(load_flame())
-    prior = DensePrior.load(config, model, choose_device("cpu"))
-    if prior is None:
-        raise UserError("the ablation needs a prior: give prior=auto or a weight file")
+    tools = build_tools(config, choose_device("cpu"))
+    if tools.prior is None or tools.identity is None:
+        raise UserError("the ablation needs networks: give prior= and identity= as auto or weight files")
     print(HEADING)
-    run(config, Subjects(prior, model, config))
+    run(config, Subjects(tools.prior, tools.identity, tools.model, config))
     print(f"{config.out}/table.txt   {config.out}/results.json")
     return 0
 

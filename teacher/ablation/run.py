@@ -16,6 +16,7 @@ from shared.files import write_json, write_text
 from shared.provenance import git_sha
 from teacher.ablation.subjects import Source, Subject, Subjects, batch
 from teacher.fitter import HeadFitter
+from teacher.vertex_noise import load_noise
 
 SCHEMA = "pixel3dmm-distill/ablation/1"
 _NOTHING = float("inf")  # as a standard deviation
@@ -33,6 +34,8 @@ class Variant:
     landmarks: bool = True
     pixels: bool = True
     normals: bool = True
+    silhouette: bool = True
+    told: bool = False  # what the identity network says of shape and expression
     shape_std: float | None = None  # instead of the configured one
     covered: float = 0.0  # share of the face under a patch
 
@@ -44,6 +47,7 @@ class Variant:
             fit.dense,
             pixel_std=fit.dense.pixel_std if self.pixels else _NOTHING,
             normal_std=fit.dense.normal_std if self.normals else _NOTHING,
+            contour_std=fit.dense.contour_std if self.silhouette else _NOTHING,
         )
         return replace(
             fit,
@@ -55,15 +59,18 @@ class Variant:
 
 VARIANTS = (
     Variant("landmarks only", source=None),
-    Variant("pixels of vertices only", landmarks=False, normals=False),
-    Variant("normals and landmarks", pixels=False),
-    Variant("pixels and normals", landmarks=False),
-    Variant("all", landmarks=True),
-    Variant("all, vertices from the UV map", source="uv map"),
-    Variant("all, without a prior on the shape", shape_std=10.0),
+    Variant("pixels of vertices only", landmarks=False, normals=False, silhouette=False),
+    Variant("normals only (landmarks for the pose)", pixels=False, silhouette=False),
+    Variant("pixels and normals", landmarks=False, silhouette=False),
+    Variant("pixels, normals, landmarks", silhouette=False),
+    Variant("and the silhouette"),
+    Variant("and identity: the default", told=True),
+    Variant("the default, no prior on the shape", shape_std=10.0),
+    Variant("the default, from the UV map", source="uv map", told=True),
+    Variant("the default, nearest pixels of it", source="nearest", told=True),
     Variant("landmarks only, 30 % covered", source=None, covered=0.3),
-    Variant("all, 30 % covered", covered=0.3),
-    Variant("all, exact evidence", source="exact", landmarks=False),
+    Variant("the default, 30 % covered", covered=0.3, told=True),
+    Variant("exact evidence", source="exact", landmarks=False),
 )
 
 
@@ -77,6 +84,7 @@ class Row:
     posed_l2_mm: float
     neutral_l1_mm: float
     neutral_l2_mm: float
+    neutral_pictures_l1_mm: float | None  # of the neutral head, on pictures without expression
     ms: float  # of the fit alone, a picture
 
 
@@ -97,11 +105,14 @@ def run(config: AblationConfig, subjects: Subjects) -> list[Row]:
 
 def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config: AblationConfig) -> Row:
     """One variant on all pictures."""
-    fitter = HeadFitter(subjects.model, variant.config(config.fit), subjects.vertices)
+    source, model = subjects.identity, subjects.model
+    noise = None if variant.source == "exact" else load_noise(config.prior, model, subjects.vertices)
+    told = (source.directions, source.expression_directions)
+    fitter = HeadFitter(model, variant.config(config.fit), subjects.vertices, noise, None, *told)
     seconds, errors = 0.0, []
     for first in range(0, len(seen), config.batch_size):
         some = seen[first : first + config.batch_size]
-        evidence = batch(some, variant.source)
+        evidence = batch(some, variant.source, variant.told)
         start = time.perf_counter()
         result = fitter.fit(evidence)
         seconds += time.perf_counter() - start
@@ -113,15 +124,34 @@ def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config:
         for task in ("posed", "neutral")
         for kind in ("l1", "l2")
     }
-    return Row(variant.name, len(seen), **means, ms=1e3 * seconds / len(seen))
+    calm = [one["neutral"].l1_mm for one, subject in zip(errors, seen, strict=True) if subject.is_neutral]
+    return Row(
+        variant.name,
+        len(seen),
+        **means,
+        neutral_pictures_l1_mm=_mean(calm),
+        ms=1e3 * seconds / len(seen),
+    )
 
 
-HEADING = f"{'':<36}{'pictures':>9}{'posed L1':>10}{'L2':>8}{'neutral L1':>12}{'L2':>8}{'ms':>8}   (mm; fit alone)"
+HEADING = (
+    f"{'':<38}{'pictures':>9}{'posed L1':>10}{'L2':>8}{'neutral L1':>12}{'L2':>8}"
+    f"{'neutral pictures':>18}{'ms':>8}   (mm; fit alone)"
+)
 
 
 def line(row: Row) -> str:
     """For the terminal."""
     return (
-        f"{row.variant:<36}{row.pictures:>9}{row.posed_l1_mm:>10.3f}{row.posed_l2_mm:>8.3f}"
-        f"{row.neutral_l1_mm:>12.3f}{row.neutral_l2_mm:>8.3f}{row.ms:>8.1f}"
+        f"{row.variant:<38}{row.pictures:>9}{row.posed_l1_mm:>10.3f}{row.posed_l2_mm:>8.3f}"
+        f"{row.neutral_l1_mm:>12.3f}{row.neutral_l2_mm:>8.3f}{_fixed(row.neutral_pictures_l1_mm):>18}{row.ms:>8.1f}"
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """None of none."""
+    return fmean(values) if values else None
+
+
+def _fixed(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -25,10 +25,10 @@ from shared.synthetic.portrait import Portrait
 from teacher.correspond import in_uv_map, nearest_in_uv_map
 from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence
+from teacher.identity.source import IdentitySource
 from teacher.observe import ObservedFace, observed_face
 from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
-from teacher.prior.records import PriorPrediction
 from teacher.silhouette import silhouette
 
 Source = Literal["points", "uv map", "nearest", "exact"]  # of the dense evidence
@@ -41,19 +41,25 @@ class Subject:
     item: BenchmarkItem
     truth: TrueHead
     face: ObservedFace  # under the true camera
-    prediction: PriorPrediction
     dense: dict[Source, DenseEvidence]  # without leading dimensions
+    told: FaceEvidence  # by the identity network, from the points
 
-    def evidence(self, source: Source | None) -> FaceEvidence:
-        """One row less its leading dimension; None: landmarks alone."""
-        return replace(self.face.evidence(), dense=None if source is None else self.dense[source])
+    @property
+    def is_neutral(self) -> bool:
+        """Whether the picture shows no expression."""
+        return self.item.facts.kind == "neutral"
+
+    def evidence(self, source: Source | None, told: bool) -> FaceEvidence:
+        """One row less its leading dimension; None: landmarks alone. ``told``: with what the identity network tells."""
+        bare = replace(self.face.evidence(), dense=None if source is None else self.dense[source])
+        return replace(bare, identity=self.told.identity, expression=self.told.expression) if told else bare
 
 
 class Subjects:
     """Makes them. Pictures without a detected face are left out."""
 
-    def __init__(self, prior: DensePrior, model: FlameModel, config: FitRunConfig) -> None:
-        self.prior, self.model, self.config = prior, model, config
+    def __init__(self, prior: DensePrior, identity: IdentitySource, model: FlameModel, config: FitRunConfig) -> None:
+        self.prior, self.identity, self.model, self.config = prior, identity, model, config
         self.portraits = BenchmarkPortraits.of(model.assets)
         self.samples = skin_samples(model.assets)
         self.vertices = prior.vertices
@@ -84,10 +90,13 @@ class Subjects:
         face = observed_face(Frame(portrait.image, str(index), path=""), landmarks, self.config)
         face = replace(face, camera=camera)
         item = BenchmarkItem.of(portrait)
-        prediction, dense = self._look(face, portrait)
-        return Subject(item, TrueHead.of(item, self.model, self.samples), face, prediction, dense)
+        dense = self._look(face, portrait)
+        told = stack([replace(face.evidence(), dense=dense["points"])])
+        person, moment = self.identity.tell([(face.crop_image, told.landmarks_px[0], told.camera[0])], told)
+        told = replace(told, identity=person, expression=moment)[0]
+        return Subject(item, TrueHead.of(item, self.model, self.samples), face, dense, told)
 
-    def _look(self, face: ObservedFace, portrait: Portrait) -> tuple[PriorPrediction, dict[Source, DenseEvidence]]:
+    def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()
         crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
         view = self.prior.head.view(seen.landmarks_px, seen.camera, crop)
@@ -99,7 +108,8 @@ class Subjects:
             "nearest": nearest_in_uv_map(*looked_up),
         }
         dense: dict[Source, DenseEvidence] = {source: replace(one, contour=contour) for source, one in found.items()}
-        return prediction, dense | {"exact": exact(portrait, self.vertices, self.model, seen.camera)}
+        dense["exact"] = exact(portrait, self.vertices, self.model, seen.camera)
+        return dense
 
     def score(self, subject: Subject, verts_m: Tensor, shape: Tensor) -> dict[str, FaceError]:
         """Errors of a posed mesh (V, 3) and of the neutral head of its codes (S,), by task."""
@@ -120,6 +130,6 @@ def exact(portrait: Portrait, vertices: Tensor, model: FlameModel, camera: Camer
     return DenseEvidence(camera.project(verts[vertices]), std, vertex_normals(verts, model.faces)[vertices], std)
 
 
-def batch(subjects: Sequence[Subject], source: Source | None) -> FaceEvidence:
+def batch(subjects: Sequence[Subject], source: Source | None, told: bool = False) -> FaceEvidence:
     """Evidence of several pictures, one a row."""
-    return stack([subject.evidence(source) for subject in subjects])
+    return stack([subject.evidence(source, told) for subject in subjects])
