@@ -40,6 +40,7 @@ from teacher.views import case_of
 
 DEFAULTS = {"persons": "12", "seed": "93", "turn_deg": "30", "size": "384"}
 COLUMNS = ("posed L1", "posed L2", "depth", "neutral L1", "neutral L2")
+MOST_YAW_RAD = math.radians(20)  # of the first picture, so that those from the sides still show the face
 COLLECTION = "collection of three"
 
 

@@ -42,7 +42,7 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
     parts = []
     for window, kept in windows(count, config.window, config.overlap):
         structure = Structure.of_one(torch.arange(window.stop - window.start, device=seen.device))
-        case = Case(structure, camera_level=PERSON, identity=identity, motion=motion[window])
+        case = Case(structure, camera_known=True, identity=identity, motion=motion[window])
         fitted = fitter.fit_together(evidence[window], case)
         parts.append(fitted[kept.start - window.start : kept.stop - window.start])
     return concatenate(parts)

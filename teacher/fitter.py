@@ -53,6 +53,7 @@ class Case:
     structure: Structure
     pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
     camera_level: int = PICTURE  # PERSON where all pictures of a person come from one camera
+    camera_known: bool = False  # principal points stay where the evidence has them
     identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
     motion: Motion | None = None  # None: the moments follow each other in no way
 
@@ -167,6 +168,8 @@ class HeadFitter:
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
         variables = {name: Variable(value, manifold_of(name), level) for name, (value, level) in values.items()}
+        if case.camera_known:
+            variables[PRINCIPAL] = replace(variables[PRINCIPAL], free=False)
         if case.identity is not None:
             known = (case.identity.to(like) @ self.basis.shape).contiguous()
             variables["shape"] = Variable(known, manifold_of("shape"), PERSON, free=False)
@@ -224,13 +227,7 @@ class HeadFitter:
             owner = case.structure.owner(PICTURE, PERSON)
             told = merge(told, owner, rows, config.identity_factor, config.shared_error)
         mean, covariance = _along(told, self.directions, self.basis.shape, like, rows)
-        prior = ShapePrior.around(self._size, mean, covariance, config.shape_std)
-        # Errors that all pictures of a person share don't average out: n of them tell as much as n / (1 + rho (n - 1))
-        # that share none. So the prior counts for more, where the evidence should count for less.
-        seen = like.new_ones(len(like)) if evidence.seen is None else evidence.seen.to(like)
-        pictures = case.structure.sum_by_person(seen, PICTURE).clamp(min=1)
-        growth = 1 + config.shared_error * (pictures - 1)
-        return replace(prior, whiten=prior.whiten * growth.sqrt()[:, None, None])
+        return ShapePrior.around(self._size, mean, covariance, config.shape_std)
 
     def _expression_priors(self, evidence: FaceEvidence, case: Case) -> tuple[ExpressionPrior, GaussianPrior]:
         """Expression and jaw around the neutral face, or what the pictures tell of each moment."""

@@ -30,7 +30,8 @@ def model() -> FlameModel:
 
 @pytest.fixture(scope="module")
 def fitter(model: FlameModel) -> HeadFitter:
-    return HeadFitter(model, FitConfig(acceleration_std=1.0), detector=DetectorModel.perfect(N_MEDIAPIPE))
+    config = FitConfig(landmark_std=0.04, landmark_bias_std=0.02, acceleration_std=1.0)
+    return HeadFitter(model, config, detector=DetectorModel.perfect(N_MEDIAPIPE))
 
 
 def moving(model: FlameModel, count: int) -> tuple[FlameParams, Camera]:
