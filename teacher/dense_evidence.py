@@ -25,8 +25,6 @@ from teacher.vertex_noise import VertexNoise
 
 PIXEL_BIAS, NORMAL_BIAS = "pixel_bias", "normal_bias"  # variables
 
-_STRIDE = 2  # every so many vertices count: neighbours are told nearly the same, and half of them cost half the time
-
 
 @dataclass(frozen=True)
 class DenseVertices:
@@ -40,7 +38,7 @@ class DenseVertices:
     @staticmethod
     def of(model: FlameModel, vertices: Tensor, noise: VertexNoise, config: DenseConfig) -> DenseVertices:
         """The vertices (N,) whose evidence a fit is given, and what its errors have in common."""
-        vertices, noise = vertices[::_STRIDE], noise[::_STRIDE].to(model.v_template.device)
+        vertices, noise = vertices[:: config.stride], noise[:: config.stride].to(model.v_template.device)
         places, sides = model.v_template[vertices], vertex_normals(model.v_template, model.faces)[vertices]
         pixels = patches(places, config.pixel_bias_std, config.pixel_bias_length_m)
         normals = patches(places, config.normal_bias_std, config.normal_bias_length_m)
@@ -55,7 +53,7 @@ class DenseVertices:
 
     def kept(self, seen: DenseEvidence) -> DenseEvidence:
         """Of (B, N) what is compared; the terms take that."""
-        return seen.map(lambda values: values[:, ::_STRIDE])
+        return seen.map(lambda values: values[:, :: self.config.stride])
 
     def pixel_term(self, seen: DenseEvidence, camera: Camera, scale_px: Tensor) -> PixelTerm:
         """The 2D vertex loss. The network's own deviation counts as many times over as its errors are correlated.

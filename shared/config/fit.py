@@ -24,6 +24,7 @@ class DenseConfig:
     many vertices together tell less than their number.
     """
 
+    stride: int = option(2, "every so many vertices are compared: neighbours are told nearly the same")
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
     pixel_bias_std: float = option(0.1, "deviation of pixels that whole patches of the face share")

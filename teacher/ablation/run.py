@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from shared.config import AblationConfig, DenseConfig, FitConfig
+from shared.config import AblationConfig, DenseConfig, FitConfig, SolverConfig
 from shared.files import write_json, write_text
 from shared.provenance import git_sha
 from teacher.ablation.subjects import Source, Subject, Subjects, batch
@@ -21,8 +21,11 @@ from teacher.vertex_noise import load_noise
 SCHEMA = "pixel3dmm-distill/ablation/1"
 _NOTHING = float("inf")  # as a standard deviation
 # What evidence without noise deserves, and the codes that it can tell.
-_EXACT = DenseConfig(pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05)
+_EXACT = DenseConfig(
+    stride=1, pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05
+)
 _EXACT_TOLERANCE_M = 1e-5
+_EXACT_SOLVER = SolverConfig(max_steps=60, tolerance=1e-5)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Variant:
     def config(self, fit: FitConfig) -> FitConfig:
         """The fit's options for this variant: what is left out has an infinite deviation."""
         if self.source == "exact":
-            fit = replace(fit, dense=_EXACT, basis_tolerance_m=_EXACT_TOLERANCE_M)
+            fit = replace(fit, dense=_EXACT, basis_tolerance_m=_EXACT_TOLERANCE_M, solver=_EXACT_SOLVER)
         dense = replace(
             fit.dense,
             pixel_std=fit.dense.pixel_std if self.pixels else _NOTHING,

@@ -28,6 +28,7 @@ EXACT = FitConfig(
     hidden_factor=1.0,
     basis_tolerance_m=1e-5,
     dense=DenseConfig(
+        stride=1,
         pixel_factor=1.0,
         pixel_std=2e-4,
         pixel_bias_std=0.0,
@@ -117,7 +118,9 @@ def test_three_known_views_of_a_moment_beat_one(model: FlameModel, vertices: Ten
     evidence = exact_evidence(model, vertices, heads, camera)
     noise = 4 * torch.randn(evidence.landmarks_px.shape, generator=torch.Generator().manual_seed(1))
     evidence = replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=None)
-    fitter = HeadFitter(model, FitConfig(landmark_std=0.04, landmark_bias_std=0.02), detector=DetectorModel.perfect(478))
+    fitter = HeadFitter(
+        model, FitConfig(landmark_std=0.04, landmark_bias_std=0.02), detector=DetectorModel.perfect(478)
+    )
     together = fitter.fit_together(evidence, Case(Structure.of_one(torch.zeros(3, dtype=torch.int64))))
     alone = fitter.fit(evidence[1:2])
     truth = model(params).verts_m
