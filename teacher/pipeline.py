@@ -25,7 +25,9 @@ from teacher.dense_prior import DensePrior
 from teacher.evidence import FaceEvidence, FitResult, MapCheck
 from teacher.fitter import Case, HeadFitter
 from teacher.focal import FocalSearch, with_focal_lengths
+from teacher.identity.source import IdentitySource, find_identity
 from teacher.observe import ObservedFace, batch_evidence
+from teacher.prior.prediction.tools import network_id
 from teacher.quality.gate import Failure, Verdict, judge
 from teacher.quality.gauges import HeadGauges
 from teacher.quality.measures import PosedHead
@@ -61,6 +63,7 @@ class Tools:
     detector: Callable[[], FaceDetector]  # a new one, for one thread
     device: torch.device
     focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
+    identity: IdentitySource | None = None  # None: the mean head is expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +128,25 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         prior = DensePrior.load(config, model, device)
         vertices = None if prior is None else prior.vertices.to(device)
         noise = None if vertices is None else load_noise(config.prior, model, vertices)
-        fitter = HeadFitter(model, config.fit, vertices, noise)
+        identity = _identity(config, prior, model, device)
+        shape, expression = (None, None) if identity is None else (identity.directions, identity.expression_directions)
+        fitter = HeadFitter(model, config.fit, vertices, noise, directions=shape, expression_directions=expression)
     except FlameFileError as error:
         raise UserError(str(error)) from error
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
     detector = partial(MediaPipeFaces, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
-    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal)
+    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity)
+
+
+def _identity(
+    config: FitRunConfig, prior: DensePrior | None, model: FlameModel, device: torch.device
+) -> IdentitySource | None:
+    """What ``config.identity`` names. Our networks are trained behind the points of one prior."""
+    sees_points = prior is not None and config.correspondences in ("auto", "points")
+    prior_id = network_id(prior.predictor.network) if prior is not None and sees_points else None
+    return find_identity(config.identity, prior_id, model.assets.to(torch.device("cpu")), device)
 
 
 def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
@@ -145,13 +159,16 @@ def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
 
     In halves where the GPU's memory does not suffice; UserError if not even for one face.
     """
-    evidence = batch_evidence(faces)
-    if tools.prior is None:
-        return Seen(evidence, (None,) * len(faces))
+    evidence, checks = batch_evidence(faces), (None,) * len(faces)
     pictures = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
     try:
-        dense, checks = tools.prior.evidence(pictures)
-        return Seen(replace(evidence, dense=dense), checks)
+        if tools.prior is not None:
+            dense, checks = tools.prior.evidence(pictures)
+            evidence = replace(evidence, dense=dense)
+        if tools.identity is not None:
+            person, moment = tools.identity.tell(pictures, evidence)
+            evidence = replace(evidence, identity=person, expression=moment)
+        return Seen(evidence, checks)
     except torch.cuda.OutOfMemoryError as error:
         _require_several(faces, error)
     # Not in the handler: what it holds of the failed call is released only after it.

@@ -53,7 +53,7 @@ class FitConfig:
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
-    identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
+    identity_factor: float = option(0.5, "deviation of an identity told by a picture, over what it says itself")
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
     expression_std: float = option(1.0, "prior on each expression code")

@@ -212,7 +212,7 @@ class IdentityTrainConfig:
     directions: int = option(400, "principal directions kept of each kind of feature")
     width: int = option(128, "of the hidden layer")
     dropout: float = option(0.3, "of features and hidden layer")
-    epochs: int = option(20, "of the training on what the prior said")
+    epochs: int = option(10, "of the training on what the prior said")
     batch: int = option(256, "portraits a training step")
     learning_rate: float = option(1e-3, "at its highest")
     weight_decay: float = option(1.0, "of all weights")

@@ -38,8 +38,8 @@ class QualityConfig:
 
     Fits to landmarks on photos and on rendered heads up to 60 degrees of yaw have errors of 1 to 4.5 %, shape codes of
     0.1 to 0.2, expression codes of 0.1 to 0.5 and eyes 58 to 66 mm apart. Landmarks with correlated noise of 6 % end at
-    6 to 8 %, shuffled ones beyond 50 %. What is no face must be kept out by the detector: the landmark network draws a
-    plausible face on anything, which fits with 2 to 5 %.
+    6 to 8 %, shuffled ones beyond 50 %. The landmark network draws a plausible face on anything, which fits with 2 to
+    5 %: what is no face must be kept out by the detector, or by what the prior's maps show of it.
     """
 
     landmark_error: float = option(0.06, "mean landmark distance / distance of the outer eye corners")
@@ -84,6 +84,9 @@ class FitRunConfig(ObserveConfig):
         "auto", "where vertices are: the network's points (auto, if it has any), or looked up in its UV map"
     )
     lookup: LookupConfig = field(default_factory=LookupConfig)
+    identity: str = option(
+        "auto", "who tells the shape of the person: auto (the shipped network if it suits), none, a file, or mica.tar"
+    )
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)

@@ -44,6 +44,11 @@ class Block(nn.Module):
 class ArcFace(nn.Module):
     """``widths`` of the stem and the four stages (5), ``depths`` of the stages (4); (3, 4, 14, 3) is iresnet50."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, widths: Sequence[int], depths: Sequence[int], n_features: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
@@ -62,8 +67,7 @@ class ArcFace(nn.Module):
     def forward(self, faces: Tensor) -> Tensor:
         """Aligned faces (B, 3, 112, 112), RGB in [0, 1] -> (B, F) of unit length."""
         x = self.prelu(self.bn1(self.conv1(2 * faces - 1)))
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return nn.functional.normalize(self.features(self.fc(self.bn2(x).flatten(1))), dim=1)
 
 

@@ -21,7 +21,9 @@ from teacher.prior.data.sources import StoredFaces, build_source, collate
 from teacher.prior.networks.weights import Prior
 from teacher.prior.records import PriorInput, PriorPrediction
 
-_MIRROR_TOLERANCE = 1e-4  # of a code
+_MIRROR_TOLERANCE = 1e-2  # of the largest displacement
+_JAW_IN_MIRROR = (1.0, -1.0, -1.0)  # axis-angle
+_TOLD = ("shape", "expression", "jaw")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Sides:
     """Features with the truth behind them, of the portraits as they are or mirrored."""
 
     features: Tensor  # (N, F)
-    shape: Tensor  # (N, S)
+    truth: Tensor  # (N, S + E + 3): shape and expression codes, rotation of the jaw
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def collect(prior: Prior, config: IdentityTrainConfig, model: FlameModel) -> Exa
     shards = [shard for faces in source.faces if isinstance(faces, StoredFaces) for shard in faces.portraits.shards]
     if len(source) != sum(map(len, shards)):
         raise UserError("the identity network is trained on stored portraits alone: give data.portraits=[FOLDER,...]")
-    shapes = torch.cat([shard.tensors["params.shape"] for shard in shards])
+    truth = torch.cat([torch.cat([shard.tensors[f"params.{name}"] for name in _TOLD], 1) for shard in shards])
     people = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
     indices = range(config.passes * len(source))
     loader = DataLoader(source, config.batch_size, sampler=indices, num_workers=config.workers, collate_fn=collate)
@@ -80,7 +82,7 @@ def collect(prior: Prior, config: IdentityTrainConfig, model: FlameModel) -> Exa
     if not views:
         raise UserError(f"data.portraits={list(config.data.portraits)}: make portraits with landmarks=true")
     row = torch.cat(rows)
-    return examples_of(concatenate(views), shapes[row], people[row], model, vertices.cpu())
+    return examples_of(concatenate(views), truth[row], people[row], model, vertices.cpu())
 
 
 def view_of(prediction: PriorPrediction, inputs: PriorInput) -> IdentityView:
@@ -95,16 +97,16 @@ def view_of(prediction: PriorPrediction, inputs: PriorInput) -> IdentityView:
     return IdentityView(inputs.landmarks_px, pixel, functional.normalize(sampled.transpose(1, 2), dim=-1), seen)
 
 
-def examples_of(view: IdentityView, shape: Tensor, person: Tensor, model: FlameModel, vertices: Tensor) -> Examples:
-    """Views (N, ...) of heads of known shape (N, S), and what they look like in a mirror."""
+def examples_of(view: IdentityView, truth: Tensor, person: Tensor, model: FlameModel, vertices: Tensor) -> Examples:
+    """Views (N, ...) of heads with known truth (N, S + E + 3), and what they look like in a mirror."""
     template, partners = Template.of(model.assets, vertices), model.assets.mirror
-    plain = Sides(_features(template, view), shape)
+    plain = Sides(_features(template, view), truth)
     codes = None if partners is None else mirror_of_codes(model, partners)
     if partners is None or codes is None:
         return Examples(plain, None, person, template.blocks)
     row_of = torch.zeros_like(partners).index_copy_(0, vertices, torch.arange(len(vertices)))
     other = mirrored(view, row_of[partners[vertices]])
-    return Examples(plain, Sides(_features(template, other), shape @ codes.T), person, template.blocks)
+    return Examples(plain, Sides(_features(template, other), truth @ codes.T), person, template.blocks)
 
 
 def mirrored(view: IdentityView, partner: Tensor) -> IdentityView:
@@ -119,15 +121,22 @@ def mirrored(view: IdentityView, partner: Tensor) -> IdentityView:
 
 
 def mirror_of_codes(model: FlameModel, partners: Tensor) -> Tensor | None:
-    """(S, S) from the shape codes of a head to those of its mirror image; None if that is not of the model.
+    """(S + E + 3, S + E + 3) from codes and jaw of a head to those of its mirror image; None if it is not of the model.
 
     ``partners`` (V,) int64: the vertex across the symmetry plane.
     """
-    moves = model.blendshapes[..., : model.n_shape].double()
+    shape, expression, _ = model.blendshapes.double().split([model.n_shape, model.n_expression, 2], -1)
+    parts = [_mirrored_codes(moves, partners) for moves in (shape, expression)]
+    known = [part for part in parts if part is not None]
+    return torch.block_diag(*known, torch.diag(torch.tensor(_JAW_IN_MIRROR))) if len(known) == len(parts) else None
+
+
+def _mirrored_codes(moves: Tensor, partners: Tensor) -> Tensor | None:
+    """Of displacements (V, 3, C) by codes."""
     other = (moves[partners] * moves.new_tensor([-1.0, 1.0, 1.0])[:, None]).flatten(0, 1)
     moves = moves.flatten(0, 1)
     gram = moves.T @ moves
-    ridge = 1e-12 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    ridge = 1e-9 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     codes = torch.cholesky_solve(moves.T @ other, torch.linalg.cholesky(gram + ridge))
     closed = (moves @ codes - other).abs().max() < _MIRROR_TOLERANCE * other.abs().max()
     return codes.float() if bool(closed) else None

@@ -55,13 +55,14 @@ class Mica:
     mapping: MappingNetwork
     directions: Tensor  # (S, D)
     device: torch.device
+    expression_directions: None = None
 
     @torch.inference_mode()
-    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> IdentityEvidence:
-        """(B, S), on the CPU. The pictures are all it looks at."""
+    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> tuple[IdentityEvidence, None]:
+        """The identity, (B, S), on the CPU. The pictures are all it looks at."""
         faces = torch.stack([align(image, landmarks) for image, landmarks, _ in pictures])
         mean = self.mapping(self.arcface(faces.to(self.device))).cpu()
-        return IdentityEvidence(mean, torch.full_like(mean, STD))
+        return IdentityEvidence(mean, torch.full_like(mean, STD)), None
 
 
 def read_mica(path: Path, head: FlameAssets, device: torch.device | str = "cpu") -> Mica:

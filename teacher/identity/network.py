@@ -1,4 +1,4 @@
-"""A network that tells identity from expression: from where landmarks and vertices are seen to the shape of the head.
+"""A network that tells identity from expression: from where landmarks and vertices are seen to the codes of the head.
 
 It is trained on portraits, where identity and expression are known apart. It sees what the fit sees, and nothing else:
 landmarks, and the points and normals of the prior that it was trained behind. The pose is taken out beforehand as far
@@ -12,17 +12,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from shared.flame.code_basis import CodeBasis
+from shared.flame.model import FlameModel
+from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets
 from shared.geometry.crop import Crop
 from shared.geometry.meshes import vertex_normals
 from shared.records import TensorRecord
-from teacher.evidence import DenseEvidence, FaceEvidence, IdentityEvidence
+from teacher.evidence import DenseEvidence, ExpressionEvidence, FaceEvidence, IdentityEvidence
 from teacher.initialise import scaled_orthography
 from teacher.landmark_evidence import mediapipe_embedding
 from teacher.prior.geometry.crops import R_crop_camera
 
 _LOG_STD = (-3.0, 0.5)
 _CM = 100.0
+_JAW = 3
 _AXES = (1.0, -1.0, -1.0)  # from the head's axes to those of a picture: x right, y down, z away
 
 
@@ -95,29 +99,72 @@ class Template(TensorRecord):
         )
 
 
+@dataclass(frozen=True)
+class Targets(TensorRecord):
+    """What is told of a head: shape and expression codes along directions that move the face, and the jaw."""
+
+    shape: Tensor  # (S, D) orthonormal
+    expression: Tensor  # (E, e) orthonormal
+
+    @staticmethod
+    def of(model: FlameModel, tolerance_m: float) -> Targets:
+        """Directions, the strongest first, until the rest moves the face by less than the tolerance (rms)."""
+        points = FlamePoints.from_vertices(model, model.assets.region("face").nonzero()[:, 0])
+        basis = CodeBasis.of(points.displacements(), points.sizes, tolerance_m)
+        return Targets(basis.shape, basis.expression)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Of shape, expression and jaw among the T targets."""
+        return self.shape.shape[1], self.expression.shape[1], _JAW
+
+    def matrix(self) -> Tensor:
+        """(S + E + 3, T) from all codes and the jaw's rotation to the targets."""
+        return torch.block_diag(self.shape, self.expression, torch.eye(_JAW).to(self.shape))
+
+
 class IdentityNetwork(nn.Module):
     """A linear map and, beside it, one hidden layer.
 
     Args:
         n_features: F.
         width: of the hidden layer.
-        directions: (S, D) orthonormal combinations of shape codes.
+        targets: what it tells, T numbers.
         dropout: of features and hidden layer, while training.
     """
 
-    def __init__(self, n_features: int, width: int, directions: Tensor, dropout: float = 0.0) -> None:
+    def __init__(self, n_features: int, width: int, targets: Targets, dropout: float = 0.0) -> None:
         super().__init__()
-        self.directions = nn.Buffer(directions)
-        self.straight = nn.Linear(n_features, directions.shape[1])
+        n_targets = sum(targets.sizes)
+        self.shape = nn.Buffer(targets.shape)
+        self.expression = nn.Buffer(targets.expression)
+        self.unit = nn.Buffer(torch.ones(n_targets))  # spread of each target among people
+        self.straight = nn.Linear(n_features, n_targets)
         self.hidden = nn.Linear(n_features, width)
-        self.out = nn.Linear(width, 2 * directions.shape[1])
+        self.out = nn.Linear(width, 2 * n_targets)
         self.dropout = nn.Dropout(dropout)
         for layer in (self.straight, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, features: Tensor) -> IdentityEvidence:
-        """Features (B, F)."""
-        features = self.dropout(features)
-        more, log_std = self.out(self.dropout(nn.functional.gelu(self.hidden(features)))).chunk(2, -1)
-        return IdentityEvidence(self.straight(features) + more, log_std.clamp(*_LOG_STD).exp())
+    @property
+    def targets(self) -> Targets:
+        """What it tells."""
+        return Targets(self.shape, self.expression)
+
+    def set_straight(self, weight: Tensor, bias: Tensor) -> None:
+        """Take the linear map (T, F), (T,), in units of `unit`, as it is."""
+        self.straight.requires_grad_(False)
+        self.straight.weight.copy_(weight)
+        self.straight.bias.copy_(bias)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, F) -> mean and standard deviation (B, T) of the targets."""
+        hidden = self.dropout(nn.functional.gelu(self.hidden(self.dropout(features))))
+        more, log_std = self.out(hidden).chunk(2, -1)
+        return (self.straight(features) + more) * self.unit, log_std.clamp(*_LOG_STD).exp() * self.unit
+
+    def tell(self, features: Tensor) -> tuple[IdentityEvidence, ExpressionEvidence]:
+        """The same as evidence (B rows)."""
+        mean, std = (told.split(self.targets.sizes, -1) for told in self(features))
+        return IdentityEvidence(mean[0], std[0]), ExpressionEvidence(mean[1], std[1], mean[2], std[2])

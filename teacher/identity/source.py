@@ -14,7 +14,7 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.runtime import UserError
-from teacher.evidence import FaceEvidence, IdentityEvidence
+from teacher.evidence import ExpressionEvidence, FaceEvidence, IdentityEvidence
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,15 @@ class IdentitySource(Protocol):
         """(S, D) orthonormal, of the head's shape codes."""
         ...
 
-    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> IdentityEvidence:
-        """What each picture tells of its person, (B, D), on the CPU.
+    @property
+    def expression_directions(self) -> Tensor | None:
+        """(E, e) orthonormal, of the expression codes; None if it tells none."""
+        ...
+
+    def tell(
+        self, pictures: Sequence[Picture], evidence: FaceEvidence
+    ) -> tuple[IdentityEvidence, ExpressionEvidence | None]:
+        """What each picture tells of its person, and of its moment, (B rows), on the CPU.
 
         Args:
             pictures: one face each.

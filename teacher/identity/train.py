@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,12 +9,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.config import IdentityTrainConfig
-from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
-from shared.flame.points import FlamePoints
-from teacher.evidence import IdentityEvidence
 from teacher.identity.examples import Examples, Sides
-from teacher.identity.network import IdentityNetwork
+from teacher.identity.network import IdentityNetwork, Targets
 
 _RIDGE = 1e-6  # of the variance of a block's features, for directions in which they do not vary
 
@@ -26,9 +22,11 @@ class IdentityFigures:
 
     people: int
     network_mm: float
-    linear_mm: float  # the best linear map of the same features, by ridge regression
+    linear_mm: float  # of its linear part alone, which is a ridge regression
     mean_head_mm: float
-    error_over_std: float  # rms
+    expression_left: float  # share of the variance of the expression codes that it does not tell
+    jaw_left: float  # the same of the jaw's rotation
+    error_over_std: float  # rms of the shape's, before it was made 1
 
 
 @dataclass(frozen=True)
@@ -67,49 +65,58 @@ class Whitening:
 def train(
     examples: Examples, config: IdentityTrainConfig, model: FlameModel
 ) -> tuple[IdentityNetwork, IdentityFigures]:
-    """Fit the network; every ``config.held`` th person is kept for the figures, and for the size of the spread."""
+    """Fit the network: its linear part in closed form, the rest by descent.
+
+    Every ``config.held`` th person is kept for the figures, and for the size of the spread.
+    """
     torch.manual_seed(config.seed)
-    directions = shape_directions(model, config.tolerance_m)
+    targets = Targets.of(model, config.tolerance_m)
     held = examples.person % config.held == 0
-    kept = (~held).nonzero()[:, 0]
+    kept, rows = ((held == last).nonzero()[:, 0] for last in (False, True))
     whiten = Whitening.of(examples.plain.features[kept], examples.blocks, config.directions)
-    sides = [Sides(whiten(side.features), side.shape @ directions) for side in examples.sides]
-    network = IdentityNetwork(sides[0].features.shape[1], config.width, directions, config.dropout)
+    sides = [Sides(whiten(side.features), side.truth @ targets.matrix()) for side in examples.sides]
+    network = IdentityNetwork(sides[0].features.shape[1], config.width, targets, config.dropout)
+    network.unit.copy_(sides[0].truth[kept].std(0).clamp_min(1e-3))
+    seen = torch.cat([side.features[kept] for side in sides])
+    told = torch.cat([side.truth[kept] for side in sides])
+    network.set_straight(*ridge(seen, told / network.unit))
+    with torch.no_grad():
+        by_ridge = sides[0].truth[rows] - network.straight(sides[0].features[rows]) * network.unit
     _descend(network, sides, kept, config)
     network.eval()
-    rows = held.nonzero()[:, 0]
-    plain = sides[0]
     with torch.no_grad():
-        said: IdentityEvidence = network(plain.features[rows])
-    wanted = plain.shape[rows]
-    error_over_std = float(((wanted - said.mean) / said.std).square().mean().sqrt())
-    network.out.bias.data[directions.shape[1] :] += torch.tensor(error_over_std).log()
-    linear = ridge(torch.cat([side.features[kept] for side in sides]), torch.cat([side.shape[kept] for side in sides]))
+        mean, std = network(sides[0].features[rows])
+    wanted = sides[0].truth[rows]
+    off, n_shape = wanted - mean, targets.sizes[0]
+    too_large = (off / std).split(targets.sizes, 1)
+    too_large = torch.cat([part.square().mean().sqrt().expand(part.shape[1]) for part in too_large])
+    network.out.bias.data[len(too_large) :] += too_large.log()
     network.straight, network.hidden = whiten.fold(network.straight), whiten.fold(network.hidden)
+    parts = zip(off.split(targets.sizes, 1), wanted.split(targets.sizes, 1), strict=True)
+    _, expression_left, jaw_left = (float(rest.square().sum() / whole.square().sum()) for rest, whole in parts)
     figures = IdentityFigures(
         people=len(examples.person[rows].unique()),
-        network_mm=neutral_mm(model, directions, wanted - said.mean),
-        linear_mm=neutral_mm(model, directions, wanted - linear(plain.features[rows])),
-        mean_head_mm=neutral_mm(model, directions, wanted),
-        error_over_std=error_over_std,
+        network_mm=neutral_mm(model, targets.shape, off[:, :n_shape]),
+        linear_mm=neutral_mm(model, targets.shape, by_ridge[:, :n_shape]),
+        mean_head_mm=neutral_mm(model, targets.shape, wanted[:, :n_shape]),
+        expression_left=expression_left,
+        jaw_left=jaw_left,
+        error_over_std=float(too_large[0]),
     )
     return network, figures
 
 
-def ridge(features: Tensor, wanted: Tensor, weight: float = 2000.0) -> Callable[[Tensor], Tensor]:
-    """The linear map of whitened features (N, K) to codes (N, D) with the least squared error and small weights."""
-    middle = wanted.mean(0)
-    gram = (features.T @ features).double() + weight * torch.eye(features.shape[1], dtype=torch.float64)
-    moment = (features.T @ (wanted - middle)).double()
-    solved = torch.cholesky_solve(moment, torch.linalg.cholesky(gram)).float()
-    return lambda given: given @ solved + middle
+def ridge(features: Tensor, wanted: Tensor, weight: float = 2000.0) -> tuple[Tensor, Tensor]:
+    """The linear map of whitened features (N, K) to targets (N, T) of least squared error and small weights.
 
-
-def shape_directions(model: FlameModel, tolerance_m: float) -> Tensor:
-    """(S, D) directions of the shape codes that move the face, the strongest first."""
-    face = model.assets.region("face").nonzero()[:, 0]
-    points = FlamePoints.from_vertices(model, face)
-    return CodeBasis.of(points.displacements(), points.sizes, tolerance_m).shape
+    Returns:
+        Weight (T, K) and bias (T,).
+    """
+    middle, at = wanted.mean(0), features.mean(0)
+    off = features - at
+    gram = (off.T @ off).double() + weight * torch.eye(features.shape[1], dtype=torch.float64)
+    solved = torch.cholesky_solve((off.T @ (wanted - middle)).double(), torch.linalg.cholesky(gram)).float().T
+    return solved.contiguous(), middle - solved @ at
 
 
 def neutral_mm(model: FlameModel, directions: Tensor, off: Tensor) -> float:
@@ -127,7 +134,8 @@ def neutral_mm(model: FlameModel, directions: Tensor, off: Tensor) -> float:
 
 
 def _descend(network: IdentityNetwork, sides: list[Sides], kept: Tensor, config: IdentityTrainConfig) -> None:
-    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    learned = [*network.hidden.parameters(), *network.out.parameters()]
+    optimiser = torch.optim.AdamW(learned, config.learning_rate, weight_decay=config.weight_decay)
     total = config.epochs * max(1, len(kept) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total)
     network.train()
@@ -138,10 +146,10 @@ def _descend(network: IdentityNetwork, sides: list[Sides], kept: Tensor, config:
                 batches = iter(order.split(config.batch))
             side = sides[int(torch.randint(len(sides), ()))]
             rows = next(batches)
-            said = network(side.features[rows])
-            error = side.shape[rows] - said.mean
+            mean, std = network(side.features[rows])
+            error = (side.truth[rows] - mean) / network.unit
             # The spread is judged by the likelihood of an error that it cannot change.
-            doubt = (error.detach() / said.std) ** 2 / 2 + said.std.log()
+            doubt = (error.detach() * network.unit / std) ** 2 / 2 + (std / network.unit).log()
             loss = (error**2).mean() + config.weight_doubt * doubt.mean()
             optimiser.zero_grad()
             loss.backward()

@@ -13,8 +13,8 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
-from teacher.evidence import FaceEvidence, IdentityEvidence
-from teacher.identity.network import IdentityNetwork, IdentityView, Template
+from teacher.evidence import ExpressionEvidence, FaceEvidence, IdentityEvidence
+from teacher.identity.network import IdentityNetwork, IdentityView, Targets, Template
 from teacher.identity.source import Picture
 
 SCHEMA = "pixel3dmm-distill/identity/1"
@@ -33,15 +33,21 @@ class TrainedIdentity:
     @property
     def directions(self) -> Tensor:
         """(S, D)."""
-        return self.network.directions
+        return self.network.shape
+
+    @property
+    def expression_directions(self) -> Tensor:
+        """(E, e)."""
+        return self.network.expression
 
     @torch.inference_mode()
-    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> IdentityEvidence:
-        """(B, D) by the evidence; without what a prior sees, nothing."""
+    def tell(
+        self, pictures: Sequence[Picture], evidence: FaceEvidence
+    ) -> tuple[IdentityEvidence, ExpressionEvidence | None]:
+        """By the evidence alone. ValueError if that holds nothing of a prior."""
         if evidence.dense is None:
-            nothing = evidence.landmarks_px.new_zeros(len(pictures), self.directions.shape[1])
-            return IdentityEvidence(nothing, nothing + torch.inf)
-        return self.network(self.template.features(IdentityView.of(evidence, evidence.dense)))
+            raise ValueError("there is no dense evidence, which the network tells the identity by")
+        return self.network.tell(self.template.features(IdentityView.of(evidence, evidence.dense)))
 
 
 def save_identity(path: Path, network: IdentityNetwork, vertices: Tensor, header: Mapping[str, Any]) -> Path:
@@ -72,7 +78,7 @@ def load_identity(path: Path, head: FlameAssets) -> TrainedIdentity:
     vertices = tensors.pop("vertices")
     try:
         width, n_features = tensors["hidden.weight"].shape
-        network = IdentityNetwork(n_features, width, tensors["directions"])
+        network = IdentityNetwork(n_features, width, Targets(tensors["shape"], tensors["expression"]))
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"identity={path} is damaged: {str(error).splitlines()[0]}") from error
