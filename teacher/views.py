@@ -56,7 +56,7 @@ def case_of(count: int, one_moment: bool, known_cameras: bool, device: torch.dev
     if not one_moment:
         return Case(Structure.of_one(torch.arange(count, device=device)))
     structure = Structure.of_one(torch.zeros(count, dtype=torch.int64, device=device))
-    return Case(structure, pose_level=MOMENT if known_cameras else PICTURE)
+    return Case(structure, pose_level=MOMENT if known_cameras else PICTURE, camera_known=known_cameras)
 
 
 def with_cameras(views: Sequence[View], path: Path) -> list[View]:
