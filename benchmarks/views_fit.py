@@ -3,9 +3,9 @@
     python benchmarks/views_fit.py persons=12 seed=93 turn_deg=30
 
 Each person is drawn from the front and from both sides, with the same expression. All ways to fit see the same
-pictures and know the lens. Errors are those of the first picture's head; the depth error is that of the face's vertices
-along the first camera's axis, after rigid alignment. The collection are three other pictures of the same person, each
-with another expression; it is compared by the neutral head alone.
+pictures and know the lens. Errors are those of the first picture's head; "depth" is that of the face's vertices along
+the first camera's axis, "relief" the same after rigid alignment. The collection are three other pictures of the same
+person, each with another expression; it is compared by the neutral head alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from teacher.pipeline import Tools, build_tools, evidence_of
 from teacher.views import case_of
 
 DEFAULTS = {"persons": "12", "seed": "93", "turn_deg": "30", "size": "384"}
-COLUMNS = ("posed L1", "posed L2", "depth", "neutral L1", "neutral L2")
+COLUMNS = ("posed L1", "posed L2", "depth", "relief", "neutral L1", "neutral L2")
 MOST_YAW_RAD = math.radians(20)  # of the first picture, so that those from the sides still show the face
 COLLECTION = "collection of three"
 
@@ -90,7 +90,7 @@ def fits(moment: list[ObservedFace], collection: list[ObservedFace], tools: Tool
 def errors_mm(
     tools: Tools, found: FlameParams, truth: FlameParams, camera: Camera, samples: LandmarkEmbedding
 ) -> list[float]:
-    """L1, L2 and depth error of the posed head, L1 and L2 of the neutral one."""
+    """The columns of the table."""
     model, face = tools.model, tools.model.assets.region("face")
 
     def both(params: FlameParams) -> Tensor:
@@ -104,9 +104,10 @@ def errors_mm(
         truth_face = TrueFace.of_head(true_head, model.assets, samples)
         score = score_face(truth_face, FaceMesh.of_head(head, model.assets)).by_landmarks
         row += [score.l1_mm, score.l2_mm]
-    off = align(heads[0, face], true[0, face]).apply(heads[0, face]) - true[0, face]
-    depth = 1e3 * float((off @ camera.T_cam_world[2, :3]).abs().mean())
-    return [*row[:2], depth, *row[2:]]
+    aligned = align(heads[0, face], true[0, face]).apply(heads[0, face])
+    ahead = camera.T_cam_world[2, :3]
+    depth, relief = (1e3 * float(((one - true[0, face]) @ ahead).abs().mean()) for one in (heads[0, face], aligned))
+    return [*row[:2], depth, relief, *row[2:]]
 
 
 def main(options: dict[str, str]) -> None:
@@ -131,7 +132,7 @@ def main(options: dict[str, str]) -> None:
     for name, errors in rows.items():
         means = [statistics.fmean(column) for column in zip(*errors, strict=True)]
         posed = name != COLLECTION
-        cells = [f"{mean:12.3f}" if posed or n > 2 else f"{'':12s}" for n, mean in enumerate(means)]
+        cells = [f"{mean:12.3f}" if posed or n > 3 else f"{'':12s}" for n, mean in enumerate(means)]
         print(f"{name:26s}" + "".join(cells))
 
 

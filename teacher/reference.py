@@ -57,7 +57,8 @@ class ReferenceEvidence(TensorRecord):
             camera: of the picture.
             gate_uv: distance beyond which a vertex has no pixel.
         """
-        assert maps.normal is not None and maps.uv is not None
+        assert maps.normal is not None
+        assert maps.uv is not None
         pixel, distance = nearest_pixels(maps.uv, trust(maps), wanted)
         back = R_crop_camera(camera, crop).T
         return ReferenceEvidence(

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from shared.config import ObserveConfig
 from teacher.api import Teacher
 
 

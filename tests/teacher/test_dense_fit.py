@@ -117,11 +117,9 @@ def test_three_known_views_of_a_moment_beat_one(model: FlameModel, vertices: Ten
     camera = replace(camera, T_cam_world=torch.stack(poses))
     evidence = exact_evidence(model, vertices, heads, camera)
     noise = 4 * torch.randn(evidence.landmarks_px.shape, generator=torch.Generator().manual_seed(1))
+    evidence = replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=None)
     config = FitConfig(landmark_std=0.04, landmark_bias_std=0.02)
     fitter = HeadFitter(model, config, detector=DetectorModel.perfect(478))
-    fitter = HeadFitter(
-        model, FitConfig(landmark_std=0.04, landmark_bias_std=0.02), detector=DetectorModel.perfect(478)
-    )
     together = fitter.fit_together(evidence, Case(Structure.of_one(torch.zeros(3, dtype=torch.int64))))
     alone = fitter.fit(evidence[1:2])
     truth = model(params).verts_m
