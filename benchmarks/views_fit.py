@@ -128,6 +128,8 @@ def main(options: dict[str, str]) -> None:
         for name, params in fits(moment, collection, tools).items():
             row = errors_mm(tools, params, truth, moment[0].camera, samples)
             rows.setdefault(name, []).append(row)
+    if not rows:
+        raise SystemExit("no person's pictures all show a face")
     print(f"{'mm, mean of ' + str(len(rows['one view'])):26s}" + "".join(f"{name:>12s}" for name in COLUMNS))
     for name, errors in rows.items():
         means = [statistics.fmean(column) for column in zip(*errors, strict=True)]

@@ -17,6 +17,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("rasterizer.py", "sizes=64 repeats=1 oracle_repeats=1 batch=2", "64"),
         ("solvers.py", "pictures=2 batch=2 steps=3 recipe=0", "energy is no higher"),
+        ("clip_fit.py", "out={tmp} frames=6 size=256", "as one clip"),
+        ("views_fit.py", "persons=2 size=256", "three, cameras known"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
         ("landmark_noise.py", "heads=3", "less the offsets"),
         ("portrait_realism.py", "count=4 size=256", "portraits with a free face of 4"),
@@ -24,8 +26,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("prior_speed.py", "size=64 batch=4 steps=2 repeats=1 workers=1 batches=2 device=cpu", "vit-base: skipped"),
     ],
 )
-def test_script(script: str, options: str, expected: str) -> None:
-    command = [sys.executable, str(BENCHMARKS / script), *options.split()]
+def test_script(script: str, options: str, expected: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / script), *options.format(tmp=tmp_path).split()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHMARKS.parent)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout
