@@ -8,7 +8,7 @@ import numpy as np
 _SIZE = (96, 54)  # width, height at which frames are compared
 _CONTENT = 27.0  # mean change of hue, saturation and value, 0 to 255, from which a frame is another shot
 _RATIO = 3.0  # and so many times that of the frames before, so that a shaken camera is no row of cuts
-_MEMORY = 0.8  # of the mean change, a frame
+_MEMORY = 0.6  # of the usual change, a frame; a cut counts too, so that the frame after it can hardly be another
 
 
 class CutFinder:
@@ -33,5 +33,5 @@ class CutFinder:
         change[..., 0] = np.minimum(change[..., 0], 180 - change[..., 0])  # hue is an angle of 180 steps
         amount = float(change.mean())
         cut = amount > _CONTENT and amount > _RATIO * self._usual
-        self._usual = 0.0 if cut else _MEMORY * self._usual + (1 - _MEMORY) * amount
+        self._usual = _MEMORY * self._usual + (1 - _MEMORY) * amount
         return cut
