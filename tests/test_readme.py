@@ -40,10 +40,12 @@ def run(command: str, folder: Path) -> Path:
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    """face.jpg, clip.mp4 and DIR, the names that the README uses."""
+    """face.jpg, clip.mp4, DIR and photos_of_one_person, the names that the README uses."""
     picture = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
-    (tmp_path / "DIR").mkdir()
-    for name in ("face.jpg", "DIR/one.jpg", "DIR/two.png"):
+    for folder in ("DIR", "photos_of_one_person"):
+        (tmp_path / folder).mkdir()
+    of_one_person = ("photos_of_one_person/one.jpg", "photos_of_one_person/two.jpg")
+    for name in ("face.jpg", "DIR/one.jpg", "DIR/two.png", *of_one_person):
         assert cv2.imwrite(str(tmp_path / name), picture)
     clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (512, 512))
     for shift in range(3):
@@ -53,7 +55,7 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_there_are_commands_to_test() -> None:
-    assert len(commands("Use it")) == 3
+    assert len(commands("Use it")) == 4
     assert len(commands(TRUTH)) == 2
     assert len(commands(PRIORS)) == 3
 
