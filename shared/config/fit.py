@@ -27,7 +27,7 @@ class DenseConfig:
     stride: int = option(2, "every so many vertices are compared: neighbours are told nearly the same")
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
-    pixel_bias_std: float = option(0.1, "deviation of pixels that whole patches of the face share")
+    pixel_bias_std: float = option(0.2, "deviation of pixels that whole patches of the face share")
     pixel_bias_length_m: float = option(0.04, "distance over which it is correlated, metres")
     normal_bias_std: float = option(0.08, "deviation of normals that whole patches of the face share, radians")
     normal_bias_length_m: float = option(0.02, "distance over which it is correlated, metres")
@@ -46,14 +46,14 @@ class FitConfig:
     Landmark deviations are in units of the distance of the outer eye corners.
     """
 
-    landmark_std: float = option(0.06, "landmark noise that is independent from point to point")
-    landmark_bias_std: float = option(0.06, "landmark noise that whole patches of the face share")
+    landmark_std: float = option(0.1, "landmark noise that is independent from point to point")
+    landmark_bias_std: float = option(0.1, "landmark noise that whole patches of the face share")
     landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
     landmark_bias_modes: int = option(24, "displacement fields that stand for the shared noise")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
-    identity_factor: float = option(0.5, "deviation of an identity told by a picture, over what it says itself")
+    identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
     expression_std: float = option(1.0, "prior on each expression code")
