@@ -30,10 +30,10 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.records import TensorRecord, stack
 from shared.synthetic.heads import HeadPainter, RenderedHead
+from teacher.triangulate import triangulate_offsets
 
 DEFAULTS = {"heads": "300", "seed": "7", "out": ""}
 VISIBLE = 0.3  # cosine between a point's side of the head and the view from which it counts as seen
-OUTLIER_M = 0.003  # deviations beyond this lose weight in the triangulation
 MIRROR = torch.tensor([-1.0, 1.0, 1.0])
 PRIOR_VIEWS = 2.0  # the offset's pull to zero, as so many views
 DISTANCES_MM = (0, 5, 10, 20, 30, 40, 60, 80, 120)
@@ -61,7 +61,7 @@ def main(heads: int, seed: int, out: Path | None) -> None:
     places = FlamePoints.from_embedding(model, model.assets.landmarks["mediapipe"]).rest_positions()
     opened = replace(model.neutral_params(), jaw=torch.tensor([0.3, 0.0, 0.0]))
     mirror = mirror_partners(model.assets.landmarks["mediapipe"].positions(model(opened).verts_m, model.faces))
-    offset = triangulate(found)
+    offset = triangulate_offsets(found.error_m, found.facing > VISIBLE, found.R_cam_head, PRIOR_VIEWS)
     offset = 0.5 * (offset + offset[mirror] * MIRROR)
     rest = replace(found, error_m=found.error_m - torch.einsum("nij,pj->npi", found.R_cam_head[:, :2], offset))
     for name, errors in (("as embedded", found), ("less the offsets", rest)):
@@ -108,20 +108,6 @@ def compare(model: FlameModel, head: RenderedHead, landmarks_px: Tensor) -> Dete
         facing=((outward(rest) @ rotation.T) * to_camera).sum(-1),
         R_cam_head=head.camera.T_cam_world[:3, :3] @ rotation,
     )
-
-
-def triangulate(found: Detections) -> Tensor:
-    """(478, 3) metres, head frame: robust least-squares offset of each point over the views that see it."""
-    rows = found.R_cam_head[:, :2]
-    seen = (found.facing > VISIBLE).float()
-    offset = torch.zeros(found.error_m.shape[1], 3)
-    for _ in range(10):
-        left = found.error_m - torch.einsum("nij,pj->npi", rows, offset)
-        weight = seen / (1 + (left.norm(dim=-1) / OUTLIER_M) ** 2)
-        information = torch.einsum("np,nij,nik->pjk", weight, rows, rows) + PRIOR_VIEWS * torch.eye(3)
-        pull = torch.einsum("np,nij,npi->pj", weight, rows, left) - PRIOR_VIEWS * offset
-        offset = offset + torch.cholesky_solve(pull[..., None], torch.linalg.cholesky(information))[..., 0]
-    return offset
 
 
 def print_by_yaw(name: str, found: Detections) -> None:

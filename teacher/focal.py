@@ -17,14 +17,13 @@ from torch import Tensor
 
 from shared.config import FocalConfig
 from shared.geometry.camera import Camera
-from shared.geometry.crop import Crop
 from shared.geometry.focal import focal_to_35mm
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.records import concatenate
 from teacher.evidence import FaceEvidence
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace
-from teacher.prior.geometry.crops import R_crop_camera
+from teacher.prior.geometry.crops import R_sight_world
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
 from teacher.residuals.pixels import PixelTerm
@@ -174,9 +173,7 @@ def _estimated(faces: Sequence[ObservedFace], factor: Tensor) -> list[ObservedFa
 
 def _turn_of_sight(before: Camera, after: Camera) -> Tensor:
     """(N, 3, 3) rotation in the world that the line of sight to the crop's middle makes between two crop cameras."""
-    whole = Crop(before.focal_px.new_tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), before.size)
-    world_before, world_after = (R_crop_camera(one, whole) @ one.T_cam_world[:, :3, :3] for one in (before, after))
-    return world_after.transpose(1, 2) @ world_before
+    return R_sight_world(after).transpose(1, 2) @ R_sight_world(before)
 
 
 def _moved_head(values: Values, camera: Camera, factor: Tensor, turn: Tensor, root_m: Tensor) -> dict[str, Tensor]:

@@ -18,10 +18,10 @@ from shared.records import TensorRecord, stack
 from shared.synthetic.shards import StoredPortraits
 from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence
+from teacher.triangulate import triangulate_offsets
 from teacher.vertex_noise import VertexNoise
 
-OUTLIER_M = 0.003  # pixels farther off than this lose weight
-OUTLIER_RAD = 0.3  # and normals
+OUTLIER_RAD = 0.3  # normals farther off than this lose weight
 PRIOR_VIEWS = 4.0  # the pull to zero, as so many views
 
 
@@ -49,7 +49,8 @@ def measure_noise(prior: DensePrior, model: FlameModel, portraits: StoredPortrai
         dense, _ = prior.evidence([(portrait.image, landmarks, camera)])
         rows.append(compare(dense[0], posed(points, params), posed(tangents, params), params, camera))
     errors = stack(rows)
-    return VertexNoise(_offset(errors), _tilt(errors)), errors
+    offset_m = triangulate_offsets(errors.pixel_m, errors.seen, errors.R_cam_head, PRIOR_VIEWS)
+    return VertexNoise(offset_m, _tilt(errors)), errors
 
 
 def summary(noise: VertexNoise, errors: VertexErrors) -> dict[str, float]:
@@ -91,19 +92,6 @@ def posed(points: FlamePoints, params: FlameParams) -> Tensor:
     codes = torch.cat([one.shape, one.expression, one.eyelids], -1)
     rotations = stack_rotations(one.global_rot, one.neck, one.jaw, *one.eyes.unbind(1))
     return points.pose(codes, rotations, one.translation).position[0]
-
-
-def _offset(errors: VertexErrors) -> Tensor:
-    """(N, 3) triangulated over the views."""
-    rows = errors.R_cam_head[:, :2]
-    offset = torch.zeros(errors.seen.shape[1], 3)
-    for _ in range(10):
-        left = errors.pixel_m - torch.einsum("nij,pj->npi", rows, offset)
-        weight = errors.seen / (1 + (left.norm(dim=-1) / OUTLIER_M) ** 2)
-        information = torch.einsum("np,nij,nik->pjk", weight, rows, rows) + PRIOR_VIEWS * torch.eye(3)
-        pull = torch.einsum("np,nij,npi->pj", weight, rows, left) - PRIOR_VIEWS * offset
-        offset = offset + torch.cholesky_solve(pull[..., None], torch.linalg.cholesky(information))[..., 0]
-    return offset
 
 
 def _tilt(errors: VertexErrors) -> Tensor:

@@ -59,7 +59,7 @@ def load_noise(prior: str, model: FlameModel, vertices: Tensor) -> VertexNoise:
         tensors, _ = read_tensors(path, SCHEMA)
     except TensorFileError as error:
         raise UserError(f"{error}: measure it anew with python teacher/prior_noise.py") from error
-    measured, wanted = tensors["vertices"], vertices.cpu()
+    measured, wanted = tensors["vertices"], vertices.cpu().contiguous()
     rows = torch.searchsorted(measured, wanted).clamp(max=len(measured) - 1)  # both rise
     if not torch.equal(measured[rows], wanted):
         raise UserError(f"{path} is of other vertices than prior={prior}: measure it anew with teacher/prior_noise.py")

@@ -16,13 +16,12 @@ from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets
-from shared.geometry.crop import Crop
 from shared.geometry.meshes import vertex_normals
 from shared.records import TensorRecord
 from teacher.evidence import DenseEvidence, ExpressionEvidence, FaceEvidence, IdentityEvidence
 from teacher.initialise import scaled_orthography
 from teacher.landmark_evidence import mediapipe_embedding
-from teacher.prior.geometry.crops import R_crop_camera
+from teacher.prior.geometry.crops import R_sight_world
 
 _LOG_STD = (-3.0, 0.5)
 _CM = 100.0
@@ -42,10 +41,7 @@ class IdentityView(TensorRecord):
     @staticmethod
     def of(evidence: FaceEvidence, dense: DenseEvidence) -> IdentityView:
         """Of a fit's evidence (B rows), normals in the world's axes."""
-        camera = evidence.camera
-        whole = Crop(torch.eye(3)[:2].to(evidence.landmarks_px), camera.size)
-        R_crop_world = R_crop_camera(camera, whole) @ camera.T_cam_world[:, :3, :3]
-        normal = dense.normal @ R_crop_world.transpose(-1, -2)
+        normal = dense.normal @ R_sight_world(evidence.camera).transpose(-1, -2)
         return IdentityView(evidence.landmarks_px, dense.pixel_px, normal, torch.isfinite(dense.pixel_std_px))
 
 

@@ -62,3 +62,9 @@ def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
     shared = 1 / (1 + z)
     rows = [1 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1 - y * y * shared, -y, x, y, z]
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+
+def R_sight_world(camera: Camera) -> Tensor:
+    """(..., 3, 3) from the world's axes to those of the frame "crop", for a camera (...) whose picture is the crop."""
+    whole = Crop(torch.eye(3)[:2].to(camera.focal_px), camera.size)
+    return R_crop_camera(camera, whole) @ camera.T_cam_world[..., :3, :3]
