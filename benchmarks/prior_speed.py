@@ -30,11 +30,12 @@ from shared.config import CompactConfig, PriorTrainConfig, SyntheticConfig, VitC
 from shared.device import choose_device
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
+from shared.geometry.face_crop import face_crop
 from shared.options import load_config
 from shared.runtime import Ranks
 from shared.synthetic.generate import generate
 from teacher.prior.data.sources import build_source
-from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior

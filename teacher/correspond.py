@@ -12,10 +12,10 @@ from torch import Tensor
 from shared.config import LookupConfig
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.face_crop import R_crop_camera
 from teacher.evidence import DenseEvidence
 from teacher.first_view import FirstView
 from teacher.prior.geometry.charts import Charts
-from teacher.prior.geometry.crops import R_crop_camera
 from teacher.prior.geometry.lookup import Expected, trust
 from teacher.prior.records import PriorMaps, PriorPrediction
 

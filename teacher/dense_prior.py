@@ -14,6 +14,7 @@ from shared.config import FitRunConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.face_crop import face_crop
 from shared.records import stack
 from shared.runtime import UserError
 from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
@@ -21,7 +22,7 @@ from teacher.evidence import DenseEvidence, MapCheck
 from teacher.first_view import FirstView, MeanHead
 from teacher.map_check import check_maps
 from teacher.prior.geometry.charts import Charts
-from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.networks.joined import load_priors
 from teacher.prior.networks.vertices import spread_vertices

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from shared.flame.landmarks import FACE_OVAL
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.initial_pose import pose_from_landmarks
 from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
 from shared.render.rasterizer import rasterize
-from teacher.initialise import pose_from_landmarks
-from teacher.landmark_evidence import mediapipe_embedding
 
 _RASTER = 128  # pixels of the depth map's side
 _SLACK_M = 0.01  # so far behind the surface that is seen a vertex still counts, as in the paper

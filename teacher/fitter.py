@@ -11,19 +11,20 @@ from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import N_MEDIAPIPE
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import ROTATIONS, FlamePoints
 from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
+from shared.geometry.initial_pose import pose_from_landmarks
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
 from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult, IdentityEvidence
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
-from teacher.initialise import pose_from_landmarks
-from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence, mediapipe_embedding
+from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
 from teacher.residuals.principal import PRINCIPAL, shifted

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from shared.config import FocalConfig
 from shared.geometry.camera import Camera
+from shared.geometry.face_crop import R_sight_world
 from shared.geometry.focal import focal_to_35mm
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.records import concatenate
 from teacher.evidence import FaceEvidence
 from teacher.fitter import Case, HeadFitter
 from teacher.observe import ObservedFace
-from teacher.prior.geometry.crops import R_sight_world
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
 from teacher.residuals.pixels import PixelTerm

@@ -10,10 +10,10 @@ from torch import Tensor
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.detector import DetectorModel
-from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS, outward
+from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, outward
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
-from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
 from teacher.evidence import FaceEvidence
 from teacher.residuals.bias import BiasModes, patches
@@ -103,28 +103,3 @@ class LandmarkEvidence:
         away = torch.nn.functional.normalize(camera.world_to_cam(position), dim=-1)
         sides = outward(self.rest_m, list(self.corners)) @ (camera.T_cam_world[:, :3, :3] @ rotation).transpose(1, 2)
         return -(sides * away).sum(-1)
-
-
-def mediapipe_embedding(assets: FlameAssets) -> tuple[Tensor, LandmarkEmbedding]:
-    """Which of MediaPipe's 478 points the head knows (P,), and where they are. ValueError if it knows none.
-
-    FLAME's own files know 105 of them, without irises and silhouette.
-    """
-    for name in ("mediapipe", "mediapipe105"):
-        embedding = assets.landmarks.get(name)
-        if embedding is not None:
-            known = torch.arange(N_MEDIAPIPE) if embedding.index is None else embedding.index
-            _require_corners(assets.name, known)
-            return known, embedding
-    raise ValueError(
-        f"head {assets.name!r} has no MediaPipe landmarks (it has: {', '.join(assets.landmarks) or 'none'}); "
-        "put mediapipe_landmark_embedding.npz ('MediaPipe Landmark Embedding' on FLAME's download page) beside the "
-        "model file"
-    )
-
-
-def _require_corners(head: str, known: Tensor) -> None:
-    """The outer eye corners are the unit of every error."""
-    for corner in OUTER_EYE_CORNERS:
-        if int((known == corner).sum()) != 1:
-            raise ValueError(f"the landmark embedding of head {head!r} lacks MediaPipe's point {corner}, an eye corner")

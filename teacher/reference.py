@@ -16,6 +16,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.face_crop import R_crop_camera
 from shared.geometry.rotation import (
     axis_angle_to_matrix,
     matrix_to_axis_angle,
@@ -24,7 +25,6 @@ from shared.geometry.rotation import (
 )
 from shared.records import TensorRecord
 from shared.render.maps import render_maps
-from teacher.prior.geometry.crops import R_crop_camera
 from teacher.prior.geometry.lookup import nearest_pixels, trust
 from teacher.prior.records import PriorMaps
 

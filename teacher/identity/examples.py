@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from shared.config import CompactConfig, IdentityTrainConfig, PriorTrainConfig
 from shared.flame.mediapipe_mesh import mediapipe_mirror
+from shared.flame.mirror_codes import mirror_of_codes
 from shared.flame.model import FlameModel
 from shared.records import concatenate
 from shared.runtime import UserError
@@ -21,8 +22,6 @@ from teacher.prior.data.sources import StoredFaces, build_source, collate
 from teacher.prior.networks.weights import Prior
 from teacher.prior.records import PriorInput, PriorPrediction
 
-_MIRROR_TOLERANCE = 1e-2  # of the largest displacement
-_JAW_IN_MIRROR = (1.0, -1.0, -1.0)  # axis-angle
 _TOLD = ("shape", "expression", "jaw")
 
 
@@ -118,28 +117,6 @@ def mirrored(view: IdentityView, partner: Tensor) -> IdentityView:
         normal=view.normal[:, partner] * flip,
         seen=view.seen[:, partner],
     )
-
-
-def mirror_of_codes(model: FlameModel, partners: Tensor) -> Tensor | None:
-    """(S + E + 3, S + E + 3) from codes and jaw of a head to those of its mirror image; None if it is not of the model.
-
-    ``partners`` (V,) int64: the vertex across the symmetry plane.
-    """
-    shape, expression, _ = model.blendshapes.double().split([model.n_shape, model.n_expression, 2], -1)
-    parts = [_mirrored_codes(moves, partners) for moves in (shape, expression)]
-    known = [part for part in parts if part is not None]
-    return torch.block_diag(*known, torch.diag(torch.tensor(_JAW_IN_MIRROR))) if len(known) == len(parts) else None
-
-
-def _mirrored_codes(moves: Tensor, partners: Tensor) -> Tensor | None:
-    """Of displacements (V, 3, C) by codes."""
-    other = (moves[partners] * moves.new_tensor([-1.0, 1.0, 1.0])[:, None]).flatten(0, 1)
-    moves = moves.flatten(0, 1)
-    gram = moves.T @ moves
-    ridge = 1e-9 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    codes = torch.cholesky_solve(moves.T @ other, torch.linalg.cholesky(gram + ridge))
-    closed = (moves @ codes - other).abs().max() < _MIRROR_TOLERANCE * other.abs().max()
-    return codes.float() if bool(closed) else None
 
 
 def _features(template: Template, view: IdentityView) -> Tensor:

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from shared.flame.code_basis import CodeBasis
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets
+from shared.geometry.face_crop import R_sight_world
+from shared.geometry.initial_pose import scaled_orthography
 from shared.geometry.meshes import vertex_normals
 from shared.records import TensorRecord
 from teacher.evidence import DenseEvidence, ExpressionEvidence, FaceEvidence, IdentityEvidence
-from teacher.initialise import scaled_orthography
-from teacher.landmark_evidence import mediapipe_embedding
-from teacher.prior.geometry.crops import R_sight_world
 
 _LOG_STD = (-3.0, 0.5)
 _CM = 100.0

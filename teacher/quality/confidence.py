@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from shared.flame.face_parts import FACE_PARTS, face_parts
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from teacher.evidence import DenseEvidence
-from teacher.landmark_evidence import mediapipe_embedding
 
 HALF_STD = 0.05  # a deviation of so many distances of the outer eye corners, 4.5 mm, halves the confidence
 

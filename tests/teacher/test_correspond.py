@@ -16,13 +16,14 @@ from shared.flame.detector import DetectorModel
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.geometry.face_crop import face_crop
 from shared.geometry.meshes import vertex_normals
 from shared.runtime import UserError
 from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence, MapCheck
 from teacher.fitter import HeadFitter
 from teacher.prior.geometry.charts import Charts
-from teacher.prior.geometry.crops import crop_input, face_crop
+from teacher.prior.geometry.crops import crop_input
 from teacher.prior.networks.joined import JoinedPrior, load_priors
 from teacher.prior.networks.vit import VitPrior
 from teacher.prior.networks.weights import Prior, save_prior

@@ -15,12 +15,10 @@ from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from teacher.evidence import FaceEvidence
 from teacher.fitter import HeadFitter
-from teacher.initialise import pose_from_landmarks
 from teacher.register import fit_vertices
 
 # What a detector without noise would have; every code that landmarks can see is fitted.
@@ -72,18 +70,6 @@ def face_error_mm(model: FlameModel, verts: Tensor, truth: Tensor) -> Tensor:
     """(B,) mean distance of corresponding face vertices after rigid alignment."""
     face = model.assets.region("face")
     return vertex_error_mm(verts[:, face], truth[:, face])
-
-
-def test_closed_form_pose_of_the_mean_head(model: FlameModel) -> None:
-    params, camera = random_heads(model, 8, seed=0)
-    neutral = replace(model.neutral_params(8), global_rot=params.global_rot, translation=params.translation)
-    points = FlamePoints.from_embedding(model, model.assets.landmarks["mediapipe"])
-    target = project_landmarks(model, neutral, camera)
-    rotation, translation = pose_from_landmarks(points.rest_positions(), model.joints_template[0], target, camera, 30)
-    torch.testing.assert_close(translation, params.translation, atol=2e-4, rtol=0)
-    torch.testing.assert_close(
-        axis_angle_to_matrix(rotation), axis_angle_to_matrix(params.global_rot), atol=2e-3, rtol=0
-    )
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from shared.flame.model import FlameModel
 from shared.runtime import UserError
 from teacher.evidence import FaceEvidence, IdentityEvidence
 from teacher.fitter import HeadFitter
-from teacher.identity.examples import Examples, Sides, examples_of, mirror_of_codes
+from teacher.identity.examples import Examples, Sides, examples_of
 from teacher.identity.merge import merge
 from teacher.identity.network import IdentityNetwork, IdentityView, Targets, Template
 from teacher.identity.source import find_identity
@@ -128,23 +128,6 @@ def views(model: FlameModel, count: int) -> tuple[Template, IdentityView]:
     seen = torch.ones(count, 60, dtype=torch.bool)
     marks = project_landmarks(model, params, camera)
     return Template.of(model.assets, vertices), IdentityView(marks, camera.project(posed[:, vertices]), normal, seen)
-
-
-def test_the_mirrored_mirror_image_is_the_head(model: FlameModel) -> None:
-    partners = model.assets.mirror
-    assert partners is not None
-    codes = mirror_of_codes(model, partners)
-    assert codes is not None
-    torch.testing.assert_close(codes @ codes, torch.eye(len(codes)), atol=0.02, rtol=0)
-    params, _ = random_heads(model, 1, seed=2)
-    other = torch.cat([params.shape, params.expression, params.jaw], 1) @ codes.T
-    shape, expression, jaw = other.split([model.n_shape, model.n_expression, 3], 1)
-    still = replace(model.neutral_params(1), shape=params.shape, expression=params.expression, jaw=params.jaw)
-    flip = torch.tensor([-1.0, 1.0, 1.0])
-    wanted = model(still).verts_m[:, partners] * flip
-    found = model(replace(still, shape=shape, expression=expression, jaw=jaw)).verts_m
-    face = model.assets.region("face")
-    assert (found - wanted)[:, face].norm(dim=-1).max() < 5e-4
 
 
 def test_a_head_without_symmetry_is_trained_without_mirror_images(model: FlameModel) -> None:

@@ -11,14 +11,15 @@ from torch import Tensor
 
 from shared.config import PriorAugmentConfig, PriorDataConfig
 from shared.flame.schema import FlameAssets
+from shared.geometry.face_crop import face_crop
+from shared.images.augment import Photometric
+from shared.images.cover import cover
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
-from teacher.prior.data.augment import Photometric
-from teacher.prior.data.cover import cover
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.warp import Warp
-from teacher.prior.geometry.crops import crop_input, face_crop
+from teacher.prior.geometry.crops import crop_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.records import PriorInput, PriorSample, PriorTarget

@@ -14,8 +14,8 @@ from torch import Tensor
 from shared.config import PriorAugmentConfig
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop, between_centres, sample_affine
+from shared.geometry.face_crop import R_crop_camera
 from teacher.prior.data.face_view import FaceView, SampleError
-from teacher.prior.geometry.crops import R_crop_camera
 from teacher.prior.records import Frame
 
 # Where mixing four source pixels moves the UV further than this from the nearest one's, they are not of one smooth

@@ -13,13 +13,14 @@ import torch
 from tqdm import tqdm
 
 from shared.flame.landmarks import FACE_OVAL, outward
+from shared.geometry.face_crop import face_crop
 from shared.images.decode import Frame, ImageError, load_image
 from shared.images.faces import FaceDetector, select
 from shared.images.source import InputRef
 from teacher.prior.evaluation.figures import Figure, figure
 from teacher.prior.evaluation.judge import Predict
 from teacher.prior.evaluation.measure import Errors
-from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import PriorInput, PriorPrediction

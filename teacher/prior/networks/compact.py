@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from shared.config import CompactConfig
 from shared.flame.schema import FlameAssets
-from teacher.prior.networks.backbones import create_backbone, pretrained_backbone
+from shared.networks.backbones import create_backbone, pretrained_backbone
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.points_head import PointLayout, PointsHead
 from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput, PriorMaps, PriorPrediction

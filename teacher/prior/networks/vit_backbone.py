@@ -8,8 +8,8 @@ from pathlib import Path
 from timm.models import eva, vision_transformer
 from torch import nn
 
+from shared.networks.timm_weights import load_weight_file, timm_network
 from shared.runtime import UserError
-from teacher.prior.networks.timm_weights import load_weight_file, timm_network
 
 logger = logging.getLogger(__name__)
 

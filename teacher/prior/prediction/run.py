@@ -21,12 +21,13 @@ from tqdm import tqdm
 
 from shared.config import ObserveConfig, PriorPredictConfig
 from shared.files import write_json
+from shared.geometry.face_crop import MARGIN
 from shared.images.decode import InputError
 from shared.images.source import InputRef, find_inputs
 from shared.run_manifest import claim
 from shared.runtime import UserError
 from teacher.observe import ObservedFace
-from teacher.prior.geometry.crops import MARGIN, crop_input
+from teacher.prior.geometry.crops import crop_input
 from teacher.prior.prediction.map_files import FaceMaps, write_face_maps
 from teacher.prior.prediction.map_quality import MapQuality
 from teacher.prior.prediction.report import NO_FACE, Entry, Summary, face_entry, record_path, write_report

@@ -14,12 +14,13 @@ from torch import Tensor
 from shared.config import PriorAugmentConfig, PriorDataConfig
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.geometry.face_crop import R_crop_camera, face_crop
 from shared.records import stack
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.data.warp import Warp
-from teacher.prior.geometry.crops import R_crop_camera, face_crop, prior_input
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.records import Frame, PriorSample
 from tests.teacher.prior.data.plain_portrait import (
     SIZE,

@@ -15,10 +15,11 @@ from torch.nn import functional
 from shared.flame.assets import load_flame
 from shared.flame.landmarks import FACE_OVAL
 from shared.flame.schema import FlameAssets
+from shared.geometry.face_crop import face_crop
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame, ImageError
 from teacher.prior.evaluation.photos import judge_photos, landmark_errors, readers, visible_landmarks
-from teacher.prior.geometry.crops import face_crop, prior_input
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction

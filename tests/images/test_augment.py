@@ -6,8 +6,8 @@ import pickle
 
 import numpy as np
 
-from teacher.prior.data.augment import Photometric
-from teacher.prior.data.cover import cover
+from shared.images.augment import Photometric
+from shared.images.cover import cover
 
 
 def picture(seed: int = 0, size: int = 64) -> np.ndarray:

@@ -10,8 +10,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from shared.networks.backbones import create_backbone, pretrained_backbone
 from shared.runtime import UserError
-from teacher.prior.networks.backbones import create_backbone, pretrained_backbone
 
 NAME = "mobilenetv4_conv_small_050"
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pretrained_backbone(NAME, str(tmp_path / "cut.safetensors"), 9)
     with pytest.raises(UserError, match=r"backbone=resnet10x: timm has no such network; near: .*resnet10t"):
         create_backbone("resnet10x", 9)
-    monkeypatch.setattr("teacher.prior.networks.backbones._lite0_file", lambda: tmp_path / "cut.safetensors")
+    monkeypatch.setattr("shared.networks.backbones._lite0_file", lambda: tmp_path / "cut.safetensors")
     with pytest.raises(UserError, match="lite0 holds weights of tf_efficientnet_lite0, not of"):
         pretrained_backbone(NAME, "lite0", 9)
 

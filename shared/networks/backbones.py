@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from shared.networks.timm_weights import load_weight_file, timm_network
 from shared.runtime import UserError
-from teacher.prior.networks.timm_weights import load_weight_file, timm_network
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,37 @@
+"""The square crop around a face that the networks see, and the axes of the camera that looks through its middle."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+
+MARGIN = 1.7  # side of the crop / longer side of the landmarks' box: hair, chin and ears are in it
+_N_FACE = 468  # MediaPipe's points without the irises
+
+
+def face_crop(landmarks_px: Tensor, size: int) -> Crop:
+    """The crop of ``size`` pixels around MediaPipe's landmarks (..., 478, 2), in pixels of the picture."""
+    return Crop.around(landmarks_px[..., :_N_FACE, :], size, MARGIN)
+
+
+def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
+    """(..., 3, 3) rotation from the axes of a picture's camera to those of the frame "crop".
+
+    The shortest one, so without roll, that brings the line of sight through the crop's middle onto z.
+    """
+    height, width = crop.size
+    middle = crop.invert(crop.affine.new_tensor([[width / 2, height / 2]]))[..., 0, :]
+    slope = (middle - camera.center_px) / camera.focal_px
+    x, y, z = torch.nn.functional.normalize(torch.cat([slope, torch.ones_like(slope[..., :1])], -1), dim=-1).unbind(-1)
+    shared = 1 / (1 + z)
+    rows = [1 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1 - y * y * shared, -y, x, y, z]
+    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+
+def R_sight_world(camera: Camera) -> Tensor:
+    """(..., 3, 3) from the world's axes to those of the frame "crop", for a camera (...) whose picture is the crop."""
+    whole = Crop(torch.eye(3)[:2].to(camera.focal_px), camera.size)
+    return R_crop_camera(camera, whole) @ camera.T_cam_world[..., :3, :3]

@@ -1,0 +1,1 @@
+"""Networks that priors and student build upon."""
