@@ -83,12 +83,16 @@ class LandmarkEvidence:
             facing: (N, P) cosine between each point's side of the head and the way to the camera, at the first pose.
             kernel: of the distances.
         """
-        hidden = ((FULL_TRUST - facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
-        std_px = scale_px[:, None] * self.std * (1 + (self.hidden_factor - 1) * hidden)
+        std_px = self.std_px(scale_px, facing)
         if evidence.seen is not None:
             std_px = torch.where(evidence.seen[:, None], std_px, torch.inf)
         target = self.target(evidence.landmarks_px)
         return PixelTerm(self.points, self.modes, LANDMARK_BIAS, kernel, evidence.camera, target, std_px, scale_px)
+
+    def std_px(self, scale_px: Tensor, facing: Tensor) -> Tensor:
+        """(N, P) the part of the noise that is independent from point to point; see `term`."""
+        hidden = ((FULL_TRUST - facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
+        return scale_px[:, None] * self.std * (1 + (self.hidden_factor - 1) * hidden)
 
     def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
         """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""

@@ -11,6 +11,7 @@ from shared.config.fit import (
     FocalConfig,
     LookupConfig,
     ReferenceConfig,
+    RefineConfig,
     SolverConfig,
 )
 from shared.config.prior import (
@@ -65,6 +66,7 @@ __all__ = [
     "PriorTrainConfig",
     "QualityConfig",
     "ReferenceConfig",
+    "RefineConfig",
     "SolverConfig",
     "SyntheticConfig",
     "VitConfig",

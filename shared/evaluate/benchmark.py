@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from shared.evaluate.factories import find_factory
 from shared.evaluate.truth_set import BenchmarkItem, TruthSet
+from shared.factories import find_factory
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.runtime import UserError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.evaluate.faces import FaceMesh
-from shared.evaluate.factories import find_factory
 from shared.evaluate.protocol import Method, Reconstruction
+from shared.factories import find_factory
 from shared.flame.assets import load_flame
 from shared.runtime import UserError
 

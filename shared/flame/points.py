@@ -13,7 +13,7 @@ does not move a point costs nothing. This is exact, not an approximation of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -190,6 +190,10 @@ class PosedPoints:
     _rotations: Tensor  # (B, 5, 3, 3) local
     _world_rotations: Tensor  # (B, 5, 3, 3)
     _world_joints: Tensor  # (B, 5, 3)
+
+    def in_basis(self, points: FlamePoints) -> PosedPoints:
+        """The same posed points, with derivatives by the codes of ``points``: these in another basis."""
+        return replace(self, _points=points)
 
     def pull_back(self, rows: Tensor) -> dict[str, Tensor]:
         """Chain rule: from derivatives by position to derivatives by variables.

@@ -6,12 +6,18 @@ returns angles in [0, pi].
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 # Below this squared angle the trigonometric factors are replaced by their series, whose first left-out term is under
 # 1e-16 of the value. It keeps gradients finite at exactly zero, and float32 exact where 1 - cos cancels.
 _SMALL_ANGLE_SQ = 1e-2
+# (5, 3) coefficients of t^0, t^2, ... of sin(t)/t, (1 - cos(t))/t^2 and (t - sin(t))/t^3.
+_SERIES = torch.tensor(
+    [[(-1) ** k / math.factorial(2 * k + n) for n in (1, 2, 3)] for k in range(5)], dtype=torch.float64
+)
 
 
 def skew(vector: Tensor) -> Tensor:
@@ -24,16 +30,13 @@ def skew(vector: Tensor) -> Tensor:
 def _trigonometric_factors(angle_sq: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """sin(t)/t, (1 - cos(t))/t^2 and (t - sin(t))/t^3 as smooth functions of t^2."""
     small = angle_sq < _SMALL_ANGLE_SQ
-    s = angle_sq
-    angle = torch.where(small, torch.ones_like(s), s).sqrt()
+    angle = torch.where(small, 1.0, angle_sq).sqrt()
     sine, cosine = angle.sin(), angle.cos()
-    series = (
-        1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72))),
-        0.5 - s / 24 * (1 - s / 30 * (1 - s / 56 * (1 - s / 90))),
-        1 / 6 - s / 120 * (1 - s / 42 * (1 - s / 72 * (1 - s / 110))),
-    )
-    exact = (sine / angle, (1 - cosine) / angle**2, (angle - sine) / angle**3)
-    return tuple(torch.where(small, a, b) for a, b in zip(series, exact, strict=True))  # type: ignore[return-value]
+    exact = torch.stack([sine / angle, (1 - cosine) / angle**2, (angle - sine) / angle**3], -1)
+    *lower, series = _SERIES.to(angle_sq)
+    for coefficients in reversed(lower):
+        series = series * angle_sq[..., None] + coefficients
+    return torch.where(small[..., None], series, exact).unbind(-1)  # type: ignore[return-value]
 
 
 def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:

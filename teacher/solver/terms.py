@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
@@ -35,7 +36,8 @@ class Rotation:
 
     def retract(self, value: Tensor, step: Tensor) -> Tensor:
         """Axis-angle (rows, 3) turned by axis-angle (rows, 3)."""
-        return matrix_to_axis_angle(axis_angle_to_matrix(step) @ axis_angle_to_matrix(value))
+        turn, before = axis_angle_to_matrix(torch.stack([step, value]))
+        return matrix_to_axis_angle(turn @ before)
 
 
 @dataclass(frozen=True)

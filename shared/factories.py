@@ -1,17 +1,17 @@
-"""Methods and sets by name, or as ``package.module:factory``; a factory takes nothing."""
+"""Methods, sets and other parts by name, or as ``package.module:factory``."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.runtime import UserError
 
 
-def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[], Any]:
+def find_factory(option: str, name: str, known: Mapping[str, str], takes: Sequence[str] = ()) -> Callable[..., Any]:
     """The factory that ``name`` stands for, or names.
 
     Args:
@@ -19,9 +19,10 @@ def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[
         name: a key of ``known``, or "package.module:factory".
         known: short names and their "package.module:factory". As text, so that nothing is imported before it is asked
             for, and this package knows of no other.
+        takes: what the factory is given, in order; nothing by default.
 
     Raises:
-        UserError: there is no such name, module or factory, or it wants arguments.
+        UserError: there is no such name, module or factory, or it wants other arguments.
     """
     target = known.get(name, name)
     module_name, colon, factory_name = target.partition(":")
@@ -38,14 +39,15 @@ def find_factory(option: str, name: str, known: Mapping[str, str]) -> Callable[[
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         raise UserError(f"{option}={name}: {module_name} has no function {factory_name}")
-    if not _takes_nothing(factory):
-        raise UserError(f"{option}={name} must take no arguments: it is called once and returns the {option}")
+    if not _can_take(factory, takes):
+        given = f"these arguments: {', '.join(takes)}" if takes else "no arguments"
+        raise UserError(f"{option}={name} must take {given}; it is called once and returns the {option}")
     return factory
 
 
-def _takes_nothing(factory: Callable[..., Any]) -> bool:
+def _can_take(factory: Callable[..., Any], arguments: Sequence[str]) -> bool:
     try:
-        inspect.signature(factory).bind()
+        inspect.signature(factory).bind(*arguments)
     except TypeError:
         return False
     except ValueError:  # not written in Python, and tells nothing
