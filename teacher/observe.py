@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,13 +12,11 @@ from torch import Tensor
 from shared.config import ObserveConfig
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.geometry.focal import focal_from_35mm, focal_from_fov
+from shared.images.cameras import FocalSource, focal_of
 from shared.images.decode import Frame
 from shared.images.faces import FaceDetector, select
 from shared.records import stack
 from teacher.evidence import FaceEvidence
-
-FocalSource = Literal["given", "exif", "estimated", "assumed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +65,6 @@ def observed_face(
         focal_source=source,
         detector_score=score,
     )
-
-
-def focal_of(frame: Frame, config: ObserveConfig) -> tuple[float, FocalSource]:
-    """Focal length in pixels and where it comes from: the options, else EXIF, else the assumed field of view."""
-    if config.focal_px is not None:
-        return config.focal_px, "given"
-    if config.focal_35mm is not None:
-        return focal_from_35mm(config.focal_35mm, frame.size), "given"
-    if frame.focal_px is not None:
-        return frame.focal_px, "exif"
-    return focal_from_fov(math.radians(config.fov_deg), max(frame.size)), "assumed"
 
 
 def batch_evidence(faces: Sequence[ObservedFace], device: torch.device | str = "cpu") -> FaceEvidence:

@@ -30,6 +30,7 @@ from shared.config.prior import (
 )
 from shared.config.runs import (
     AblationConfig,
+    CameraConfig,
     DemoConfig,
     FitDatasetConfig,
     FitInputConfig,
@@ -38,9 +39,18 @@ from shared.config.runs import (
     ObserveConfig,
     QualityConfig,
 )
+from shared.config.student import (
+    StudentAugmentConfig,
+    StudentDataConfig,
+    StudentLossConfig,
+    StudentNetworkConfig,
+    StudentTrainConfig,
+)
+from shared.config.training import TrainingConfig
 
 __all__ = [
     "AblationConfig",
+    "CameraConfig",
     "ClipConfig",
     "CompactConfig",
     "DemoConfig",
@@ -68,6 +78,12 @@ __all__ = [
     "ReferenceConfig",
     "RefineConfig",
     "SolverConfig",
+    "StudentAugmentConfig",
+    "StudentDataConfig",
+    "StudentLossConfig",
+    "StudentNetworkConfig",
+    "StudentTrainConfig",
     "SyntheticConfig",
+    "TrainingConfig",
     "VitConfig",
 ]

@@ -14,6 +14,8 @@ METHODS = {
     "mean_head": "shared.evaluate.methods:mean_head",
     "landmarks": "teacher.methods:landmarks",
     "teacher": "teacher.methods:teacher",
+    "student": "student.methods:student",
+    "nano": "student.methods:nano",
 }
 
 

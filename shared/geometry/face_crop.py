@@ -12,9 +12,9 @@ MARGIN = 1.7  # side of the crop / longer side of the landmarks' box: hair, chin
 _N_FACE = 468  # MediaPipe's points without the irises
 
 
-def face_crop(landmarks_px: Tensor, size: int) -> Crop:
+def face_crop(landmarks_px: Tensor, size: int, margin: float = MARGIN) -> Crop:
     """The crop of ``size`` pixels around MediaPipe's landmarks (..., 478, 2), in pixels of the picture."""
-    return Crop.around(landmarks_px[..., :_N_FACE, :], size, MARGIN)
+    return Crop.around(landmarks_px[..., :_N_FACE, :], size, margin)
 
 
 def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
@@ -24,7 +24,11 @@ def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
     """
     height, width = crop.size
     middle = crop.invert(crop.affine.new_tensor([[width / 2, height / 2]]))[..., 0, :]
-    slope = (middle - camera.center_px) / camera.focal_px
+    return R_sight_cam((middle - camera.center_px) / camera.focal_px)
+
+
+def R_sight_cam(slope: Tensor) -> Tensor:
+    """(..., 3, 3) the shortest rotation that brings the direction (slope, 1), slope (..., 2), onto the z axis."""
     x, y, z = torch.nn.functional.normalize(torch.cat([slope, torch.ones_like(slope[..., :1])], -1), dim=-1).unbind(-1)
     shared = 1 / (1 + z)
     rows = [1 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1 - y * y * shared, -y, x, y, z]

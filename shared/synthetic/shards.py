@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -124,17 +125,33 @@ class Shard:
     def __reduce__(self) -> tuple[Any, ...]:
         return Shard.read, (shard_path(self.root, self.number),)  # worker processes read it, and copy nothing
 
+    @property
+    def params(self) -> FlameParams:
+        """(N) of all portraits."""
+        return FlameParams(**{name: self.tensors[f"params.{name}"] for name in _PARAMS})
+
+    @property
+    def cameras(self) -> Camera:
+        """(N) of all portraits."""
+        height, width = self.header["size"]
+        return Camera(*[self.tensors[f"camera.{name}"] for name in _CAMERA], size=(height, width))
+
+    def picture(self, row: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of one portrait. PortraitError if it cannot be read."""
+        stem = picture_stem(self.root, self.number, row)
+        return read_picture(stem.with_name(f"{stem.name}.{self.header['image_format']}"))
+
     def portrait(self, row: int) -> Portrait:
         """Read one portrait. PortraitError if a file of it is damaged or gone."""
-        tensors, (height, width) = self.tensors, self.header["size"]
+        tensors = self.tensors
         facts = self.header["facts"][row]
         person = int((tensors["people"] == facts["person"]).nonzero()[0, 0])
         stem = picture_stem(self.root, self.number, row)
         near, far = tensors["depth_range_m"][row].tolist()
         maps = read_maps(stem, (near, far))
         truth = PortraitTruth(
-            params=FlameParams(**{name: tensors[f"params.{name}"][row] for name in _PARAMS}),
-            camera=Camera(*[tensors[f"camera.{name}"][row] for name in _CAMERA], size=(height, width)),
+            params=self.params[row],
+            camera=self.cameras[row],
             normal=maps.normal,
             uv=maps.uv,
             depth_m=maps.depth_m,
@@ -142,8 +159,7 @@ class Shard:
             neutral_m=tensors["people.neutral_m"][person],
             **{name: tensors[name][row] for name in _POINTS},
         )
-        image = read_picture(stem.with_name(f"{stem.name}.{self.header['image_format']}"))
-        return Portrait(image, truth, PortraitFacts(**facts | {"occluders": tuple(facts["occluders"])}))
+        return Portrait(self.picture(row), truth, PortraitFacts(**facts | {"occluders": tuple(facts["occluders"])}))
 
     def detected_px(self, row: int) -> Tensor | None:
         """(478, 2) where MediaPipe found its landmarks; None if it found no face, or was not asked."""

@@ -1,0 +1,92 @@
+"""Options of the student: network, training, live use, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.config.option import option, require_positive
+from shared.config.training import TrainingConfig
+
+
+@dataclass(frozen=True)
+class StudentNetworkConfig:
+    """What the network sees, and how large it is."""
+
+    backbone: str = option("resnet10t", "timm name of an encoder of the picture; none: landmarks alone")
+    pretrained: str = option(
+        "prior", "of the backbone: prior (the shipped prior's), hub, none, lite0 (a package), or a path"
+    )
+    size: int = option(160, "height and width of the crop in pixels")
+    margin: float = option(1.5, "side of the crop / longer side of the landmarks' box")
+    landmarks: bool = option(True, "take MediaPipe's landmarks too, where they are known; false: the picture alone")
+    cells: int = option(32, "channels of the encoder's last features that are read place by place")
+    width: int = option(512, "of the layers behind the encoder")
+    layers: int = option(2, "of them")
+    dropout: float = option(0.1, "of what they read, while training")
+    tolerance_m: float = option(3e-4, "directions of codes that move the face by less than this (rms) are left out")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "size", "cells", "width", "layers")
+        if self.backbone == "none" and not self.landmarks:
+            raise ValueError("backbone=none needs landmarks=true: there would be nothing to see")
+        if self.margin < 1:
+            raise ValueError(f"margin must be at least 1, got {self.margin}")
+
+
+@dataclass(frozen=True)
+class StudentDataConfig:
+    """What is trained on. Sources are mixed by their number of faces times their weight."""
+
+    labels: tuple[str, ...] = option((), "folders of teacher/fit_dataset.py")
+    portraits: tuple[str, ...] = option((), "folders of python -m shared.synthetic landmarks=true")
+    label_weight: float = option(1.0, "how often a labelled face is shown, against once an epoch")
+    portrait_weight: float = option(1.0, "the same of a rendered one")
+    pictures: str | None = option(None, "folder of the labelled pictures; None: where the label run found them")
+    landmark_share: float = option(0.8, "share of the samples that see landmarks, where the network takes them")
+    focal_jitter: float = option(0.2, "standard deviation of the log focal length that the network is told")
+    held: int = option(40, "every so manieth picture is kept for validation; 0: none")
+
+
+@dataclass(frozen=True)
+class StudentAugmentConfig:
+    """How crops are varied. Parameters follow."""
+
+    roll_deg: float = option(12.0, "rotation in the picture plane, standard deviation")
+    log_scale: float = option(0.08, "standard deviation of the crop's log size")
+    shift: float = option(0.04, "standard deviation of its place, share of its side")
+    mirror: float = option(0.5, "share of mirrored crops")
+    photometric: float = option(0.6, "chance of each group of colour, blur, noise and compression changes")
+    cover: float = option(0.2, "share of crops with a rectangle or ellipse of noise or picture over them")
+    landmark_noise: float = option(0.01, "standard deviation of landmarks, share of the eye distance")
+
+
+@dataclass(frozen=True)
+class StudentLossConfig:
+    """One weight a term. Distances count in millimetres on the head."""
+
+    vertices: float = option(1.0, "posed face in the head's own axes")
+    neutral: float = option(1.0, "the same without expression")
+    detail: float = option(2.0, "how many times more vertices of lids and lips count there")
+    landmarks: float = option(0.5, "landmarks in the picture")
+    rotation: float = option(20.0, "the face against the line of sight, radians")
+    place: float = option(0.5, "where the face is in the picture")
+    size: float = option(20.0, "how large it is there, logarithm")
+    codes: float = option(0.3, "likelihood of shape, expression and jaw codes with the stated deviation")
+    eyes: float = option(10.0, "directions of the eyes, radians")
+    lids: float = option(3.0, "eyelid codes")
+    neck: float = option(2.0, "rotation of the neck, radians")
+    closure: float = option(0.5, "distance of upper and lower lids and lips")
+    identity: float = option(1.0, "neutral faces of one person against each other")
+
+
+@dataclass(frozen=True)
+class StudentTrainConfig(TrainingConfig):
+    """`student/train.py`."""
+
+    network: StudentNetworkConfig = field(default_factory=StudentNetworkConfig)
+    initial: str | None = option(None, "weights to start from, of the same network: default or a file")
+    data: StudentDataConfig = field(default_factory=StudentDataConfig)
+    augment: StudentAugmentConfig = field(default_factory=StudentAugmentConfig)
+    loss: StudentLossConfig = field(default_factory=StudentLossConfig)
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    validation: int = option(60, "pictures of the synthetic benchmark to validate on; 0: none")

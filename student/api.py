@@ -1,0 +1,119 @@
+"""The student from Python: ``Student.from_pretrained().infer(image)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import CameraConfig
+from shared.device import choose_device
+from shared.flame.assets import load_flame
+from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
+from shared.images.cameras import camera_of
+from shared.images.decode import Frame, load_image
+from shared.images.faces import FaceDetector, select
+from shared.records import stack
+from shared.runtime import UserError
+from student.head import StudentHeads
+from student.predictor import Network, Predictor, TorchNetwork
+from student.weights import load_student
+
+
+class Student:
+    """Tells the heads of pictures in one pass. Build it once; it is not meant to be shared between threads."""
+
+    def __init__(self, predictor: Predictor, camera: CameraConfig, faces: Literal["largest", "all"]) -> None:
+        self.predictor, self.camera = predictor, camera
+        self.which: Literal["largest", "all"] = faces
+
+    @staticmethod
+    def from_pretrained(
+        name: str = "base",
+        flame: str | None = None,
+        device: str = "auto",
+        faces: Literal["largest", "all"] = "largest",
+        camera: CameraConfig | None = None,
+    ) -> Student:
+        """A shipped or trained student.
+
+        Args:
+            name: "base" or "nano", a weight file, the folder of a training run, or an .onnx file.
+            flame: path of the FLAME model file whose codes it tells; None: the open head.
+            device: auto, cpu, cuda, mps.
+            faces: which faces of a picture are told.
+            camera: the focal length, where it is known or pictures do not tell it.
+
+        Raises:
+            UserError: if weights or head cannot be used, or do not belong together.
+        """
+        network = open_network(name, choose_device(device))
+        model = FlameModel(load_flame(flame))
+        try:
+            return Student(Predictor(network, model), camera or CameraConfig(), faces)
+        except ValueError as error:
+            raise UserError(f"checkpoint={name}: {error}; give flame=") from error
+
+    @property
+    def faces(self) -> Tensor:
+        """(F, 3) triangles of every head, counter-clockwise seen from outside."""
+        return self.predictor.decoder.model.assets.faces
+
+    @cached_property
+    def detector(self) -> FaceDetector:
+        """Finds faces."""
+        from shared.images.mediapipe_faces import MediaPipeFaces
+
+        return MediaPipeFaces()
+
+    @overload
+    def infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]: ...
+
+    @overload
+    def infer(self, image: Sequence[np.ndarray | str | Path]) -> list[list[StudentHeads]]: ...
+
+    def infer(
+        self, image: np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
+    ) -> list[StudentHeads] | list[list[StudentHeads]]:
+        """The faces of a picture, the largest first; only that one unless ``faces="all"`` was given. Or of several.
+
+        Records have no leading dimension. An image is a file, whose EXIF focal length is used, or (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: if a file cannot be read as a picture.
+            ValueError: if an array is not a picture.
+        """
+        if isinstance(image, np.ndarray | str | Path):
+            return self._infer(image)
+        return [self._infer(one) for one in image]
+
+    def camera_for(self, image: np.ndarray, id: str = "array") -> Camera:
+        """The camera of an array (H, W, 3) as the options have it, without leading dimensions."""
+        return camera_of(Frame(image=image, id=id, path=""), self.camera)
+
+    def _infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]:
+        frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
+        faces = select(self.detector.detect(frame.image), self.which)
+        if not faces:
+            return []
+        landmarks = torch.stack([torch.from_numpy(face.landmarks_px) for face in faces])
+        camera = stack([camera_of(frame, self.camera)] * len(faces))
+        heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera)
+        return [heads[row] for row in range(len(faces))]
+
+
+def open_network(name: str, device: torch.device) -> Network:
+    """A trained network by name, file or folder. UserError if it cannot be used."""
+    return TorchNetwork(load_student(name, device))
+
+
+def _as_frame(image: np.ndarray) -> Frame:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"an image array must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+    return Frame(image=image, id="array", path="")

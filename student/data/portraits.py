@@ -1,0 +1,80 @@
+"""Rendered portraits as training faces: their parameters are exact."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.face_parts import FACE_PARTS
+from shared.flame.model import FlameModel
+from shared.records import concatenate
+from shared.runtime import UserError
+from shared.synthetic.own_face import is_own_face
+from shared.synthetic.shards import Shard, StoredPortraits
+from shared.synthetic.storage import PortraitError
+from student.data.faces import FaceError, KnownFace
+from student.pose import FacePose
+
+_NOTHING = np.zeros((1, 1, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitFaces:
+    """The portraits of a folder of `python -m shared.synthetic`."""
+
+    folder: Path
+    shards: tuple[Shard, ...]
+    ends: tuple[int, ...]
+    poses: FacePose  # (N)
+    persons: Tensor  # (N,)
+    pictures: bool  # whether pictures are read
+
+    @staticmethod
+    def open(folder: Path, model: FlameModel, anchor_m: Tensor, pictures: bool) -> PortraitFaces:
+        """UserError if it holds none, or some of another head."""
+        try:
+            stored = StoredPortraits(folder)
+        except PortraitError as error:
+            raise UserError(str(error)) from error
+        if stored.head_id != model.assets.head_id:
+            raise UserError(f"{folder} holds portraits of head {stored.head_id}, the run's is {model.assets.head_id}")
+        shards = tuple(stored.shards)
+        poses = [FacePose.of(shard.params, shard.cameras, model, anchor_m) for shard in shards]
+        persons = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
+        ends = tuple(accumulate(len(shard) for shard in shards))
+        return PortraitFaces(folder, shards, ends, concatenate(poses), persons, pictures)
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def face(self, index: int) -> KnownFace:
+        """FaceError if the picture cannot be read."""
+        number = bisect.bisect_right(self.ends, index)
+        shard = self.shards[number]
+        row = index - (self.ends[number] - len(shard))
+        truth_px, found = shard.tensors["landmarks_px"][row], shard.detected_px(row)
+        try:
+            image = shard.picture(row) if self.pictures else _NOTHING
+        except PortraitError as error:
+            raise FaceError(str(error)) from error
+        return KnownFace(
+            image=image,
+            camera=shard.cameras[row],
+            params=shard.params[row],
+            pose=self.poses[index],
+            outline_px=truth_px,
+            found_px=found if found is not None and is_own_face(found, truth_px) else None,
+            confidence=torch.ones(len(FACE_PARTS)),
+            weight=1.0,
+            person=int(self.persons[index]),
+        )
+
+    def name(self, index: int) -> str:
+        """Folder and number."""
+        return f"portrait {index} of {self.folder}"

@@ -1,0 +1,96 @@
+"""From what the network tells of a crop to a FLAME head in the world of the full picture's camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.config import StudentNetworkConfig
+from shared.flame.code_basis import CodeBasis
+from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.flame.points import FlamePoints
+from shared.flame.schema import LandmarkEmbedding
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+from shared.geometry.rotation import axis_angle_to_matrix
+from shared.records import TensorRecord
+from student.pose import SightPose
+from student.records import StudentOutput
+
+
+@dataclass(frozen=True, eq=False)
+class StudentSpec:
+    """What one must know of a trained network to use it, whatever runs it."""
+
+    config: StudentNetworkConfig
+    basis: CodeBasis  # directions of its codes
+    anchor_m: Tensor  # (3,) the point of the unposed head whose place it tells
+    head_id: str  # of the head whose codes it tells
+
+
+@dataclass(frozen=True)
+class StudentHeads(TensorRecord):
+    """B heads."""
+
+    params: FlameParams
+    camera: Camera  # of the full picture
+    verts_m: Tensor  # (B, V, 3) posed, in the world of the camera
+    landmarks_px: Tensor  # (B, 478, 2) MediaPipe's points on that mesh, pixels of the full picture
+    shape_std: Tensor  # (B, D) how sure it is, along the directions of the spec
+    expression_std: Tensor  # (B, d)
+    jaw_std: Tensor  # (B, 3)
+
+
+class HeadDecoder:
+    """Poses the heads of one network with the codes it tells alone; much faster than with all of the model's."""
+
+    def __init__(self, model: FlameModel, spec: StudentSpec) -> None:
+        """ValueError if the model is another head than the network's."""
+        if model.assets.head_id != spec.head_id:
+            raise ValueError(f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}")
+        self.model, self.spec = model, spec
+        every = torch.arange(model.assets.n_vertices)
+        self._points = FlamePoints.from_vertices(model, every).with_basis(spec.basis)
+        known, embedding = mediapipe_embedding(model.assets)
+        self.known = known  # (P,) which of MediaPipe's landmarks the head has
+        self._embedding: LandmarkEmbedding = embedding
+
+    def params(self, told: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
+        """(B) parameters in the world of the camera of the full picture (B), from crops (B) of it."""
+        seen = camera.warped(crop.affine, crop.size)
+        pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale)
+        still = torch.zeros_like(told.jaw)
+        unplaced = FlameParams(
+            shape=told.shape @ self.spec.basis.shape.T,
+            expression=told.expression @ self.spec.basis.expression.T,
+            global_rot=still,
+            neck=told.neck,
+            jaw=told.jaw,
+            eyes=told.eyes,
+            translation=still,
+            eyelids=told.eyelids,
+        )
+        in_camera = pose.in_camera(seen.focal_px.mean(-1), seen.center_px)
+        return in_camera.placed(unplaced, camera, self.model, self.spec.anchor_m)
+
+    def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
+        """Posed heads (B)."""
+        return self.posed(self.params(told, crop, camera), told, camera)
+
+    def posed(self, params: FlameParams, told: StudentOutput, camera: Camera) -> StudentHeads:
+        """The same for parameters that were filtered or refined; their codes lie along the network's directions."""
+        basis = self.spec.basis
+        codes = [params.shape @ basis.shape, params.expression @ basis.expression, params.eyelids]
+        turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
+        posed = self._points.pose(torch.cat(codes, 1), axis_angle_to_matrix(turns), params.translation)
+        verts = posed.position
+        landmarks = verts.new_zeros(len(verts), 478, 2)
+        marks = self._embedding.positions(verts, self.model.assets.faces)
+        landmarks[:, self.known] = camera.project(marks)
+        sizes = [told.shape.shape[1], told.expression.shape[1], 3]
+        shape_std, expression_std, jaw_std = told.log_std.exp().split(sizes, -1)
+        return StudentHeads(params, camera, verts, landmarks, shape_std, expression_std, jaw_std)

@@ -1,0 +1,70 @@
+"""The student as others find it by name: as a method of `shared.evaluate`, and as the teacher's first guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from shared.guess import Guesser
+from torch import Tensor
+
+from shared.evaluate.faces import FaceMesh
+from shared.evaluate.protocol import Method, Picture, Reconstruction
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.flame.schema import FlameAssets
+from shared.geometry.camera import Camera
+from shared.records import stack
+from shared.runtime import UserError
+from student.api import Student, open_network
+from student.predictor import Predictor
+
+
+def student() -> Method:
+    """The shipped base student."""
+    return method(Student.from_pretrained("base"))
+
+
+def nano() -> Method:
+    """The shipped nano student."""
+    return method(Student.from_pretrained("nano"))
+
+
+def method(student: Student) -> Method:
+    """A student as a method. Without a camera it takes the focal length that `CameraConfig` assumes."""
+    model, assets = student.predictor.decoder.model, student.predictor.decoder.model.assets
+
+    def reconstruct(picture: Picture) -> Reconstruction | None:
+        faces = student.detector.detect(picture.image)
+        if not faces:
+            return None
+        landmarks = torch.from_numpy(faces[0].landmarks_px)[None]
+        camera = student.camera_for(picture.image, picture.id)
+        if picture.camera is not None:
+            camera = replace(camera, focal_px=picture.camera.focal_px, center_px=picture.camera.center_px)
+        heads = student.predictor.predict([picture.image], landmarks, landmarks, stack([camera]))
+        with torch.inference_mode():
+            neutral = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
+        return Reconstruction(
+            posed=FaceMesh.of_head(heads.verts_m[0], assets),
+            neutral=FaceMesh.of_head(neutral, assets),
+            landmarks_px=heads.landmarks_px[0],
+        )
+
+    return reconstruct
+
+
+def guesser(weights: str | None, head: FlameAssets, device: torch.device) -> Guesser:
+    """The student as `shared.guess` takes it. ``weights`` None: the shipped base. UserError if of another head."""
+    network = open_network(weights or "base", device)
+    try:
+        predictor = Predictor(network, FlameModel(head))
+    except ValueError as error:
+        raise UserError(f"start={weights or 'student'}: {error}") from error
+
+    def guess(images: Sequence[np.ndarray], landmarks_px: Tensor, camera: Camera) -> FlameParams:
+        return predictor.predict(images, landmarks_px, landmarks_px, camera).params
+
+    return guess

@@ -1,0 +1,217 @@
+"""The student: a crop, MediaPipe's landmarks where they are known, or both, to a head in one pass.
+
+Landmarks give a pose in closed form, which the network corrects; without them it starts from a frontal face in the
+middle of the crop. Codes are told along the directions that move the face, each with the error it expects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shared.config import StudentNetworkConfig
+from shared.flame.code_basis import CodeBasis
+from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.model import FlameModel
+from shared.flame.points import FlamePoints
+from student.landmark_view import LandmarkView, orthonormal_rows
+from student.records import StudentInput, StudentOutput
+
+_LOG_STD = (-3.5, 1.0)
+_CM = 0.01
+# What an output of 1 means: a typical deviation of each quantity.
+_UNITS = {"eyelids": 0.3, "neck": 0.2, "jaw": 0.1, "eyes": 0.2, "rotation": 0.3, "anchor": 1.0, "scale": 0.1}
+
+
+@dataclass(frozen=True)
+class HeadLayout:
+    """What the network knows of the head it tells of."""
+
+    basis: CodeBasis  # directions of its codes
+    view: LandmarkView
+
+    @staticmethod
+    def of(model: FlameModel, tolerance_m: float) -> HeadLayout:
+        """Of a head with a region "face" and MediaPipe's landmarks. KeyError or ValueError if it lacks one."""
+        points = FlamePoints.from_vertices(model, model.assets.region("face").nonzero()[:, 0])
+        basis = CodeBasis.of(points.displacements(), points.sizes, tolerance_m)
+        known, embedding = mediapipe_embedding(model.assets)
+        return HeadLayout(basis, LandmarkView.of(known, embedding, model.v_template, model.faces))
+
+    @staticmethod
+    def empty(basis: CodeBasis, landmarks: int) -> HeadLayout:
+        """For this many landmarks, to load weights into."""
+        view = LandmarkView(torch.zeros(landmarks, dtype=torch.int64), torch.eye(landmarks, 3))
+        return HeadLayout(CodeBasis(torch.zeros_like(basis.shape), torch.zeros_like(basis.expression)), view)
+
+
+class StudentNetwork(nn.Module):
+    """See the module.
+
+    Args:
+        config: sizes.
+        layout: of the head.
+        backbone: a timm encoder with features at its strides; None for a network of landmarks alone.
+    """
+
+    def __init__(self, config: StudentNetworkConfig, layout: HeadLayout, backbone: nn.Module | None) -> None:
+        super().__init__()
+        self.config, self.view = config, layout.view
+        self.shape_directions = nn.Buffer(layout.basis.shape)
+        self.expression_directions = nn.Buffer(layout.basis.expression)
+        codes = layout.basis.sizes.shape + layout.basis.sizes.expression
+        self.sizes = {
+            "shape": layout.basis.sizes.shape,
+            "expression": layout.basis.sizes.expression,
+            "eyelids": 2,
+            "neck": 3,
+            "jaw": 3,
+            "eyes": 6,
+            "rotation": 6,
+            "anchor": 2,
+            "scale": 1,
+            "log_std": codes + 3,
+        }
+        width, told = config.width, sum(self.sizes.values())
+        self.picture = None if backbone is None else PictureReader(backbone, config)
+        self.straight = nn.Linear(self.view.size, told, bias=False) if config.landmarks else None
+        self.marks = nn.Linear(self.view.size + 1, width) if config.landmarks else None
+        self.field = nn.Linear(1, width, bias=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.layers))
+        self.norm, self.told = nn.LayerNorm(width), nn.Linear(width, told)
+        for layer in (self.straight, self.told):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.told.bias)
+
+    @property
+    def basis(self) -> CodeBasis:
+        """Directions of its codes."""
+        return CodeBasis(self.shape_directions, self.expression_directions)
+
+    @property
+    def anchor_m(self) -> Tensor:
+        """(3,) the point of the unposed head whose place in the crop is told."""
+        return self.view.anchor_m
+
+    @property
+    def backbone(self) -> nn.Module | None:
+        """The encoder of the picture."""
+        return None if self.picture is None else self.picture.encoder
+
+    @property
+    def sees_picture(self) -> bool:
+        """Whether it looks at the crop at all."""
+        return self.picture is not None
+
+    @property
+    def sees_landmarks(self) -> bool:
+        """Whether it looks at landmarks where there are any."""
+        return self.config.landmarks
+
+    @property
+    def size(self) -> int:
+        """S, side of its crops in pixels: 1 where it looks at none; landmarks are in pixels of ``config.size``."""
+        return self.config.size if self.sees_picture else 1
+
+    def features(self, inputs: StudentInput) -> list[Tensor] | None:
+        """The encoder's features, coarser and coarser; None for a network of landmarks alone."""
+        return None if self.picture is None else self.picture.features(inputs.image)
+
+    def forward(self, inputs: StudentInput) -> StudentOutput:
+        """Crops (B, ...) -> heads (B, ...)."""
+        return self.tell(self.features(inputs), inputs)
+
+    def tell(self, features: list[Tensor] | None, inputs: StudentInput) -> StudentOutput:
+        """The head from the encoder's features."""
+        with torch.autocast(inputs.focal_px.device.type, enabled=False):
+            return self._tell(features, inputs)
+
+    def _tell(self, features: list[Tensor] | None, inputs: StudentInput) -> StudentOutput:
+        size = float(self.config.size)
+        hidden = self.field((inputs.focal_px / size).log()[:, None] - 1)
+        rotation, scale, anchor = self._frontal(inputs)
+        straight: Tensor | float = 0.0
+        if self.picture is not None and features is not None:
+            hidden = hidden + self.picture(features[-1].float())
+        if self.marks is not None and self.straight is not None:
+            there = inputs.has_landmarks[:, None].to(scale)
+            rotation_seen, scale_seen, anchor_seen, off = self.view(inputs.landmarks_px)
+            off = self.dropout(off) * there
+            rotation = torch.where(inputs.has_landmarks[:, None, None], rotation_seen, rotation)
+            scale = torch.where(inputs.has_landmarks, scale_seen, scale)
+            anchor = torch.where(inputs.has_landmarks[:, None], anchor_seen, anchor)
+            hidden = hidden + self.marks(torch.cat([off, there], 1))
+            straight = self.straight(off)
+        hidden = functional.gelu(hidden)
+        for layer in self.layers:
+            hidden = layer(hidden)
+        raw = self.told(self.norm(hidden)) + straight
+        told = dict(zip(self.sizes, raw.split(list(self.sizes.values()), -1), strict=True))
+        told = {name: value * _UNITS.get(name, 1.0) for name, value in told.items()}
+        turned = told["rotation"].unflatten(1, (2, 3)) + rotation.new_tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        to_sight = rotation @ orthonormal_rows(*turned.unbind(1)).transpose(1, 2)
+        return StudentOutput(
+            shape=told["shape"],
+            expression=told["expression"],
+            eyelids=told["eyelids"],
+            neck=told["neck"],
+            jaw=told["jaw"],
+            eyes=told["eyes"].unflatten(1, (2, 3)),
+            R_sight_face=to_sight * rotation.new_tensor([1.0, -1.0, -1.0]),
+            anchor_px=anchor + told["anchor"] * (_CM * scale)[:, None],
+            log_scale=scale.log() + told["scale"][:, 0],
+            log_std=told["log_std"].clamp(*_LOG_STD),
+        )
+
+    def _frontal(self, inputs: StudentInput) -> tuple[Tensor, Tensor, Tensor]:
+        """The pose of a frontal face that fills the crop as `margin` says."""
+        like, size = inputs.focal_px, float(self.config.size)
+        rotation = torch.eye(3).to(like).expand(len(like), 3, 3)
+        scale = torch.ones_like(like) * (size / (self.config.margin * self.view.breadth_m))
+        return rotation, scale, like.new_full((len(like), 2), size / 2)
+
+
+class PictureReader(nn.Module):
+    """An encoder of pictures, and a layer that reads its last features on the whole and place by place."""
+
+    def __init__(self, backbone: nn.Module, config: StudentNetworkConfig) -> None:
+        super().__init__()
+        self.encoder = backbone
+        info = backbone.feature_info
+        channels, stride = info.channels()[-1], info.reduction()[-1]  # type: ignore[union-attr, operator]
+        if config.size % stride:
+            raise ValueError(f"network.size must be a multiple of {stride} for this backbone, got {config.size}")
+        places = (config.size // stride) ** 2
+        self.cells = nn.Conv2d(channels, config.cells, 1)
+        self.read = nn.Linear(channels + config.cells * places, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.mean = nn.Buffer(torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Of pictures (B, 3, S, S) in [0, 1]."""
+        normalised = (image - self.mean) / self.std
+        return self.encoder(normalised.contiguous(memory_format=torch.channels_last))
+
+    def forward(self, coarse: Tensor) -> Tensor:
+        """The last features (B, C, h, w) -> (B, width)."""
+        seen = torch.cat([coarse.mean((2, 3)), functional.relu(self.cells(coarse)).flatten(1)], 1)
+        return self.read(self.dropout(seen))
+
+
+class Residual(nn.Module):
+    """A layer whose output is added to its input."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.inner, self.outer = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, W) -> (B, W)."""
+        return hidden + self.outer(self.dropout(functional.gelu(self.inner(self.norm(hidden)))))
