@@ -34,15 +34,16 @@ from shared.geometry.face_crop import face_crop
 from shared.options import load_config
 from shared.runtime import Ranks
 from shared.synthetic.generate import generate
+from shared.training.task import TrainingSample
+from shared.training.trainer import Trainer
 from teacher.prior.data.sources import build_source
 from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.predictor import Predictor
-from teacher.prior.records import PriorInput, PriorSample
+from teacher.prior.records import PriorInput
 from teacher.prior.training.run import prior_task
-from teacher.prior.training.trainer import Trainer
 from teacher.prior_net import build_network
 
 RECIPE = Path(__file__).parents[1] / "configs" / "teacher" / "prior_compact.yaml"
@@ -52,10 +53,10 @@ _RENDERED = 16  # portraits at least, where no folder is given
 _READ_AHEAD = 4  # batches a worker of the loader
 
 
-class TimedTrainer(Trainer):
+class TimedTrainer(Trainer[PriorNetwork]):
     """A trainer whose steps are timed instead of run to an end."""
 
-    def rate(self, model: nn.Module, samples: Iterator[PriorSample], steps: int) -> float:
+    def rate(self, model: nn.Module, samples: Iterator[TrainingSample], steps: int) -> float:
         """Samples a second."""
         self._wait()
         start, count = time.perf_counter(), 0

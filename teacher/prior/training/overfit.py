@@ -25,12 +25,13 @@ from shared.run_manifest import claim
 from shared.runtime import Ranks
 from shared.synthetic.generate import build_studio
 from shared.synthetic.studio import Order
+from shared.training.run_folder import MADE
+from shared.training.trainer import Trainer
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.prediction.pictures import heat, normal_colours, photo, uv_colours
 from teacher.prior.records import PriorPrediction, PriorSample
-from teacher.prior.training.run import MADE, load_head, prior_task
-from teacher.prior.training.trainer import Trainer
+from teacher.prior.training.run import load_head, prior_task
 from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior-overfit/1"

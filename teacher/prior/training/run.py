@@ -12,39 +12,33 @@ from torch.utils.data import Dataset
 
 from shared.config import PriorDataConfig, PriorTrainConfig
 from shared.device import choose_device, keep_freed_memory, seed_everything
-from shared.files import write_text
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
-from shared.options import to_yaml
 from shared.provenance import git_sha
-from shared.run_manifest import claim
 from shared.runtime import Ranks, UserError
 from shared.synthetic.shards import StoredPortraits
+from shared.training.run_folder import claim_run
+from shared.training.task import Task
+from shared.training.trainer import Outcome, Trainer
 from teacher.prior.data.sources import build_source, collate
 from teacher.prior.evaluation.validation import validation
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import save_prior, start_from
 from teacher.prior.records import PriorPrediction, PriorTarget
 from teacher.prior.training.losses import prior_loss
-from teacher.prior.training.trainer import BAD_SAMPLES, BOARD, CHECKPOINT, PICTURE, WEIGHTS, Outcome, Task, Trainer
+from teacher.prior.training.picture import sample_picture
 from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior-run/1"
-# What a run leaves in its folder.
-MADE = (*{Path(name).parts[0] for name in (CHECKPOINT, WEIGHTS, PICTURE)}, BAD_SAMPLES, BOARD, "config.yaml")
-# With others of these a run may go on: they say where, how long and how fast, and how often it is looked at.
-_FREE = (
-    *("out", "overwrite", "device", "workers", "compile", "steps", "minutes"),
-    *("save_steps", "picture_steps", "validation_steps", "validation"),
-)
+_SHOWN = ("total", "uv_mm", "normal_deg", "points_px")  # terms of the loss
 
 
 def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
     keep_freed_memory()
     assets = load_head(config.flame)
-    ranks.after_first(lambda: _claim(config, assets.head_id))
+    ranks.after_first(lambda: claim_run(config, SCHEMA, assets.head_id))
     seed_everything(config.seed)
     network_config = config.compact if config.family == "compact" else config.vit
     network = build_network(config.family, network_config, config.data.normals, assets)
@@ -62,9 +56,12 @@ def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     return trainer.run()
 
 
-def prior_task(config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], head_id: str) -> Task:
+def prior_task(
+    config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], head_id: str
+) -> Task[PriorNetwork]:
     """What a run with these options trains, towards the losses of the priors, without validation."""
-    return Task(network, source, collate, partial(_loss, config), partial(_save_weights, config, head_id))
+    loss, save = partial(_loss, config), partial(_save_weights, config, head_id)
+    return Task(network, source, collate, loss, sample_picture, save, shown=_SHOWN)
 
 
 def load_head(flame: str | None) -> FlameAssets:
@@ -77,13 +74,6 @@ def load_head(flame: str | None) -> FlameAssets:
 
 def _loss(config: PriorTrainConfig, prediction: PriorPrediction, target: PriorTarget) -> tuple[Any, dict[str, Any]]:
     return prior_loss(prediction, target, config.loss)
-
-
-def _claim(config: PriorTrainConfig, head_id: str) -> None:
-    values = {name: value for name, value in asdict(config).items() if name not in _FREE}
-    root = Path(config.out)
-    claim(root, {"schema": SCHEMA, "head_id": head_id, "config": values}, MADE, config.overwrite)
-    write_text(root / "config.yaml", to_yaml(config))
 
 
 def _save_weights(

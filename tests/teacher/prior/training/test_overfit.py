@@ -12,9 +12,29 @@ import torch
 
 from shared.config import CompactConfig, OverfitConfig
 from shared.runtime import UserError
-from teacher.prior.records import PriorMaps, PriorPrediction, PriorSample
+from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction, PriorSample, PriorTarget
 from teacher.prior.training.overfit import FIGURES, SHEET, OverfitFigures, judge, overfit
-from tests.teacher.prior.training.fake_training import fake_sample
+
+SIZE = 8
+
+
+def random_sample(seed: int) -> PriorSample:
+    image = torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+    full = torch.ones(SIZE, SIZE, dtype=torch.bool)
+    target = PriorTarget(
+        normal=torch.nn.functional.normalize(image - 0.5, dim=0),
+        normal_mask=full,
+        uv=image[:2],
+        uv_mask=full,
+        hidden=torch.zeros_like(full),
+        part=torch.full((SIZE, SIZE), 1, dtype=torch.uint8),
+        points_px=torch.zeros(0, 2),
+        points_visible=torch.zeros(0, dtype=torch.bool),
+        points_known=torch.zeros(0, dtype=torch.bool),
+        px_per_m=torch.tensor(1000.0),
+    )
+    maps = torch.zeros(6, SIZE // 2, SIZE // 2)
+    return PriorSample(PriorInput(image, torch.zeros(478, 2), maps, torch.tensor(False)), target, torch.tensor(seed))
 
 
 def turned(sample: PriorSample, degrees: float, uv: float) -> PriorPrediction:
@@ -27,7 +47,7 @@ def turned(sample: PriorSample, degrees: float, uv: float) -> PriorPrediction:
 
 
 def test_figures_are_means_over_the_pixels_with_truth() -> None:
-    samples = [fake_sample(0), fake_sample(1)]
+    samples = [random_sample(0), random_sample(1)]
     half = samples[1].target.normal_mask.clone()
     half[4:] = False
     samples[1] = replace(samples[1], target=replace(samples[1].target, normal_mask=half, uv_mask=half))
@@ -37,7 +57,7 @@ def test_figures_are_means_over_the_pixels_with_truth() -> None:
 
 
 def test_what_is_not_predicted_has_no_figure() -> None:
-    sample = fake_sample(0)
+    sample = random_sample(0)
     only_uv = PriorPrediction(PriorMaps("crop", uv=sample.target.uv))
     assert judge([only_uv], [sample]) == OverfitFigures(None, 0.0)
 

@@ -1,23 +1,36 @@
-"""Which samples each step of each process sees: a function of the seed and the step, so any step can be taken up."""
+"""Which samples each step of each process sees: a function of the seed alone, so that any step can be taken up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from torch.utils.data import Sampler
+
+
+class BatchSampler(Protocol):
+    """Batches of indices without an end.
+
+    An index is ``epoch * count + sample``, so that a sample may vary from epoch to epoch.
+    """
+
+    @property
+    def count(self) -> int:
+        """Samples of the source."""
+        ...
+
+    def __iter__(self) -> Iterator[list[int]]: ...
 
 
 @dataclass(frozen=True)
-class StepSampler(Sampler[list[int]]):
-    """Batches without an end, from the step ``first_step`` on.
+class StepSampler:
+    """Batches from the step ``first_step`` on, in which each sample comes once an epoch.
 
-    The samples are permuted anew each epoch; processes take neighbouring runs of the same order. An index is
-    ``epoch * count + sample``, so that a sample may vary from epoch to epoch.
+    The samples are permuted anew each epoch; processes take neighbouring runs of the same order.
     """
 
-    count: int  # samples an epoch
+    count: int
     batch_size: int
     seed: int
     rank: int = 0

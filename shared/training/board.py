@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from shared.images.encode import write_jpeg
-from teacher.prior.networks.network import PriorNetwork
-from teacher.prior.prediction.pictures import sample_rows
-from teacher.prior.records import PriorSample
-
-_ROWS = 6
 
 
 class Board:
@@ -36,19 +29,11 @@ class Board:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
-    def picture(self, step: int, network: PriorNetwork, sample: PriorSample) -> None:
-        """The first samples of a batch as the network, which is in eval mode, sees them."""
-        with torch.inference_mode():
-            first = sample[:_ROWS]
-            rows = sample_rows(first.map(_on_cpu), network(first.input).map(_on_cpu))
-        picture = np.vstack([np.hstack(row) for row in rows])
+    def picture(self, step: int, picture: np.ndarray) -> None:
+        """(H, W, 3) uint8 RGB."""
         self._writer.add_image("samples", picture, step, dataformats="HWC")
         write_jpeg(self._latest, picture)
 
     def close(self) -> None:
         """Write what is left."""
         self._writer.close()
-
-
-def _on_cpu(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu()

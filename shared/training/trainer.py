@@ -1,56 +1,36 @@
-"""The training loop of the priors: any network, any source of samples, one process or several."""
+"""The training loop: any network, any source of samples, one process or several."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Generic
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from shared.config import PriorTrainConfig
+from shared.config import TrainingConfig
 from shared.device import choose_device
 from shared.runtime import Ranks, UserError
-from teacher.prior.networks.network import PriorNetwork
-from teacher.prior.records import PriorPrediction, PriorSample, PriorTarget
-from teacher.prior.training.boards import Board
-from teacher.prior.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from teacher.prior.training.ema import Ema
-from teacher.prior.training.loader import Batch, Batches
-from teacher.prior.training.optimiser import GuardedAdamW
-from teacher.prior.training.running_mean import RunningMean
-from teacher.prior.training.sampler import StepSampler
-from teacher.prior.training.schedule import Schedule
-from teacher.prior.training.stop import StopRequest
+from shared.training.board import Board
+from shared.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from shared.training.ema import Ema
+from shared.training.loader import Batches
+from shared.training.optimiser import GuardedAdamW
+from shared.training.run_folder import BAD_SAMPLES, BOARD, CHECKPOINT, PICTURE, WEIGHTS
+from shared.training.running_mean import RunningMean
+from shared.training.schedule import Schedule
+from shared.training.stop import StopRequest
+from shared.training.task import Network, Task, TrainingSample
 
-CHECKPOINT, WEIGHTS, BAD_SAMPLES = "checkpoints/last.safetensors", "weights.safetensors", "bad_samples.jsonl"
-BOARD, PICTURE = "board", "pictures/latest.jpg"
 READ_STEPS = 20  # steps between looks at what is on the device, each of which waits for it
 _SKIPPED_IN_ROW = 20  # steps without a finite gradient, before the run ends
-
-Loss = Callable[[PriorPrediction, PriorTarget], tuple[Tensor, dict[str, Tensor]]]
-Validate = Callable[[PriorNetwork], Mapping[str, float]]
-SaveWeights = Callable[[Path, PriorNetwork, Mapping[str, Any]], object]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What is trained, on what, and towards what."""
-
-    network: PriorNetwork
-    source: Dataset[Any]  # samples by index, see `StepSampler`
-    collate: Callable[[list[Any]], Batch]
-    loss: Loss
-    save_weights: SaveWeights  # path, the averaged network, and what is known of its training
-    validate: Validate | None = None  # figures of the averaged network
 
 
 @dataclass(frozen=True)
@@ -62,8 +42,8 @@ class Outcome:
     weights: Path
 
 
-class Trainer:
-    """One process of a run. Its folder is `CHECKPOINT`, `WEIGHTS` and so on below ``config.out``.
+class Trainer(Generic[Network]):
+    """One process of a run. Its folder is ``config.out``, see `run_folder`.
 
     A run that was stopped goes on with the same numbers: on one device, with as many threads and processes, it ends at
     the same weights bit by bit, unless its schedule is one of time.
@@ -72,7 +52,7 @@ class Trainer:
         UserError: the checkpoint cannot be used.
     """
 
-    def __init__(self, config: PriorTrainConfig, task: Task, ranks: Ranks) -> None:
+    def __init__(self, config: TrainingConfig, task: Task[Network], ranks: Ranks) -> None:
         self.config, self.task, self.root = config, task, Path(config.out)
         self.main = ranks.rank == 0
         device = choose_device(config.device, ranks.local_rank)
@@ -87,7 +67,7 @@ class Trainer:
         count = len(task.source)  # type: ignore[arg-type]
         found = load_checkpoint(self.root / CHECKPOINT, network, self.average.network, self.optimiser.adamw)
         self.start = self.progress = replace(found or Progress(), sample_count=count)
-        sampler = StepSampler(count, config.batch_size, config.seed, ranks.rank, ranks.world, self.start.step)
+        sampler = task.sampler(count, config.batch_size, config.seed, ranks.rank, ranks.world, self.start.step)
         bad_list, pinned = self.root / BAD_SAMPLES, device.type == "cuda"
         self.batches = Batches(task.source, sampler, task.collate, config.workers, bad_list, pinned)
         self.ranks = ranks
@@ -105,7 +85,7 @@ class Trainer:
         means = RunningMean()
         board = Board(self.root / BOARD, self.start.step, self.root / PICTURE) if self.main else None
         bar = tqdm(initial=self.start.step, unit="step", disable=not self.main, dynamic_ncols=True, smoothing=0.05)
-        stream: Iterator[PriorSample] | None = None
+        stream: Iterator[TrainingSample] | None = None
         mark = (time.perf_counter(), 0.0, self.start.samples)
         with StopRequest() as stop, bar:
             while (share := self.schedule.progress(self.progress.step, self.progress.minutes)) < 1:
@@ -127,7 +107,8 @@ class Trainer:
                     mark = now
                     self._show(bar, board, values)
                 if board and (step % self.config.picture_steps == 0 or step == READ_STEPS):
-                    board.picture(step, self.average.network, sample)
+                    with torch.inference_mode():
+                        board.picture(step, self.task.picture(self.average.network, sample))
                 if step % self.config.save_steps == 0:
                     self._save()
                 if step % self.config.validation_steps == 0:
@@ -141,7 +122,7 @@ class Trainer:
             board.close()
         return Outcome(self._now(), self.validation, self.root / WEIGHTS)
 
-    def _step(self, model: torch.nn.Module, sample: PriorSample, factor: float) -> dict[str, Tensor]:
+    def _step(self, model: torch.nn.Module, sample: TrainingSample, factor: float) -> dict[str, Tensor]:
         """One step; what it measured, on the device."""
         # So that a run that goes on draws what it would have drawn (dropout).
         torch.manual_seed((self.config.seed * 1_000_003 + self.progress.step) * 4099 + self.ranks.rank)
@@ -182,8 +163,7 @@ class Trainer:
         if board:
             board.scalars(progress.step, values | {"bad_samples": progress.bad, "skipped_steps": progress.skipped})
         bar.total = max(progress.step, round(progress.step / self.schedule.progress(progress.step, progress.minutes)))
-        shown = ("total", "uv_mm", "normal_deg", "points_px")
-        words = {name: f"{values[name]:.3g}" for name in shown if name in values}
+        words = {name: f"{values[name]:.3g}" for name in self.task.shown if name in values}
         bar.set_postfix(words | ({"bad": progress.bad} if progress.bad else {}), refresh=False)
 
     def _save(self) -> None:

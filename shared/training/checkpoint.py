@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
-SCHEMA = "pixel3dmm-distill/prior-checkpoint/1"
+SCHEMA = "pixel3dmm-distill/training-checkpoint/1"
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from shared.config import PriorTrainConfig
+from shared.config import TrainingConfig
 from shared.runtime import UserError
 from shared.tensor_files import write_tensors
-from teacher.prior.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from teacher.prior.training.ema import Ema
-from teacher.prior.training.optimiser import GuardedAdamW, parameter_groups
-from tests.teacher.prior.training.fake_training import FakeNetwork
+from shared.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from shared.training.ema import Ema
+from shared.training.optimiser import GuardedAdamW, parameter_groups
+from tests.training.fake_training import FakeInput, FakeNetwork
 
-CONFIG = PriorTrainConfig(learning_rate=0.01, backbone_factor=0.1, weight_decay=0.3)
+CONFIG = TrainingConfig(learning_rate=0.01, backbone_factor=0.1, weight_decay=0.3)
 
 
 def trained(steps: int = 3) -> tuple[FakeNetwork, Ema[FakeNetwork], GuardedAdamW]:
@@ -25,7 +25,7 @@ def trained(steps: int = 3) -> tuple[FakeNetwork, Ema[FakeNetwork], GuardedAdamW
     average, optimiser = Ema(network, 0.5), GuardedAdamW(network, CONFIG)
     for step in range(steps):
         optimiser.begin()
-        network.head(network.backbone(torch.rand(2, 3, 8, 8))).square().mean().backward()
+        network(FakeInput(torch.rand(2, 3, 8, 8))).square().mean().backward()
         optimiser.step(1.0)
         average.update(network, step)
     return network, average, optimiser
@@ -85,6 +85,14 @@ def test_groups_hold_each_weight_once_and_shrink_only_matrices() -> None:
     assert rates[id(network.head.bias)] == (0.01, 0)
     assert rates[id(norm.weight)] == (pytest.approx(0.001), 0)
     assert rates[id(network.backbone[0].weight)] == (pytest.approx(0.001), 0.3)
+
+
+def test_a_network_without_backbone_learns_at_one_rate() -> None:
+    network = FakeNetwork()
+    network.register_module("backbone", None)
+    groups = parameter_groups(network, CONFIG)
+    assert {id(parameter) for group in groups for parameter in group["params"]} == set(map(id, network.parameters()))
+    assert {group["lr"] for group in groups} == {CONFIG.learning_rate}
 
 
 def test_the_guarded_step_is_that_of_adamw() -> None:

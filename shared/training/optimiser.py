@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from shared.config import PriorTrainConfig
-from teacher.prior.networks.network import PriorNetwork
+from shared.config import TrainingConfig
 
 
 class GuardedAdamW:
@@ -19,11 +18,11 @@ class GuardedAdamW:
     norm may have filled with what is not finite.
 
     Args:
-        network: on its device and in its memory format.
+        network: on its device and in its memory format; see `parameter_groups`.
         config: rates, decay and the longest gradient.
     """
 
-    def __init__(self, network: PriorNetwork, config: PriorTrainConfig) -> None:
+    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         self.groups = parameter_groups(network, config)
         self._base = [group["lr"] for group in self.groups]
         self.adamw = torch.optim.AdamW(self.groups, betas=(0.9, 0.99), fused=True)
@@ -57,9 +56,13 @@ class GuardedAdamW:
         return length
 
 
-def parameter_groups(network: PriorNetwork, config: PriorTrainConfig) -> list[dict]:
-    """AdamW's groups: {backbone, rest} x {decayed, not}. Biases, norms and other vectors are not decayed."""
-    in_backbone = {id(parameter) for parameter in network.backbone.parameters()}
+def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict]:
+    """AdamW's groups: {backbone, rest} x {decayed, not}. Biases, norms and other vectors are not decayed.
+
+    The backbone is the network's attribute of that name: a module, or None.
+    """
+    backbone_module = network.backbone
+    in_backbone = {id(one) for one in backbone_module.parameters()} if isinstance(backbone_module, nn.Module) else set()
     groups: list[dict] = []
     for backbone in (True, False):
         for decayed in (True, False):

@@ -8,39 +8,17 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
 from shared.files import append_line
 from shared.runtime import UserError
-from teacher.prior.records import PriorSample
-from teacher.prior.training.sampler import StepSampler
+from shared.training.sampler import BatchSampler
+from shared.training.task import Bad, Batch, TrainingSample
 
 _READ_AHEAD = 4  # batches a worker
 _EMPTY_IN_ROW = 20  # batches without a usable sample, before the run ends
-
-
-class Bad(Protocol):
-    """A sample that could not be used."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def reason(self) -> str: ...
-
-
-class Batch(Protocol):
-    """What a loader's ``collate`` makes of the samples of a step."""
-
-    @property
-    def sample(self) -> PriorSample | None: ...
-
-    @property
-    def bad(self) -> Sequence[Bad]: ...
-
-    def pin_memory(self) -> Batch: ...
 
 
 class Batches:
@@ -58,7 +36,7 @@ class Batches:
     def __init__(
         self,
         source: Dataset[Any],
-        sampler: StepSampler,
+        sampler: BatchSampler,
         collate: Callable[[list[Any]], Batch],
         workers: int,
         bad_list: Path,
@@ -77,9 +55,9 @@ class Batches:
             pin_memory=pinned,  # by the batch's own `pin_memory`
         )
 
-    def __iter__(self) -> Iterator[PriorSample]:
+    def __iter__(self) -> Iterator[TrainingSample]:
         """A sample of batches (B, ...) for every step. UserError if nothing can be used for long."""
-        usable: PriorSample | None = None
+        usable: TrainingSample | None = None
         empty = 0
         stream = iter(self._loader)
         while True:

@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from teacher.prior.training.sampler import StepSampler
-from teacher.prior.training.schedule import Schedule
+from shared.training.sampler import StepSampler
+from shared.training.schedule import Schedule
 
 
 def test_the_rate_grows_and_falls_to_almost_nothing() -> None:

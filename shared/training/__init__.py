@@ -1,0 +1,1 @@
+"""The training of any network: loop, checkpoints, optimiser, loader. What is trained is said by a `Task`."""
