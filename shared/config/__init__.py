@@ -39,7 +39,6 @@ from shared.config.runs import (
     ObserveConfig,
     QualityConfig,
 )
-from shared.config.training import TrainingConfig
 from shared.config.student import (
     StudentAugmentConfig,
     StudentDataConfig,
