@@ -60,13 +60,15 @@ class SampleMaker:
             told_focal = float(np.exp(self.data.focal_jitter * rng.standard_normal()))
         shown = found if self.network.landmarks and self._shows_landmarks(rng) else None
         focal_px = face.camera.focal_px[0] * warp.crop.affine[0, 0]
+        blind = shown is None and self.network.backbone == "none"
         inputs = StudentInput(
             image=self._picture(face.image, warp, rng),
             landmarks_px=torch.zeros(478, 2) if shown is None else self._landmarks(shown, warp, rng),
             has_landmarks=torch.tensor(shown is not None),
             focal_px=focal_px * told_focal,
         )
-        return StudentSample(inputs, self._target(face, warp, focal_px), torch.tensor(index))
+        target = self._target(face, warp, focal_px, 0.0 if blind else face.weight)
+        return StudentSample(inputs, target, torch.tensor(index))
 
     def _shows_landmarks(self, rng: np.random.Generator) -> bool:
         if self.network.backbone == "none" or self.augment is None:
@@ -94,7 +96,7 @@ class SampleMaker:
         noise = torch.from_numpy(rng.standard_normal(points.shape).astype(np.float32))
         return points + self.augment.landmark_noise * (left - right).norm() * noise
 
-    def _target(self, face: KnownFace, warp: Warp, focal_px: Tensor) -> StudentTarget:
+    def _target(self, face: KnownFace, warp: Warp, focal_px: Tensor, weight: float) -> StudentTarget:
         turn = torch.from_numpy(warp.turn).float()
         params, confidence, rotation = face.params, face.confidence, turn @ face.pose.R_cam_face
         if warp.mirrored:
@@ -115,7 +117,7 @@ class SampleMaker:
             log_scale=pose.log_scale,
             focal_px=focal_px,
             confidence=confidence,
-            weight=torch.tensor(face.weight),
+            weight=torch.tensor(weight),
             person=torch.tensor(face.person if not warp.mirrored else ~face.person),
         )
 

@@ -54,8 +54,8 @@ class StudentLoss:
         ]
         turned = (told.R_sight_face - target.R_sight_face).flatten(1).norm(dim=1) / 2**0.5
         terms = {
-            "vertices": mean(_MM * _distance(*vertices) * sure),
-            "neutral": mean(_MM * _distance(*neutral)),
+            "vertices": mean(_MM * _distance(*map(_centred, vertices)) * sure),
+            "neutral": mean(_MM * _distance(*map(_centred, neutral))),
             "landmarks": mean(_MM * _distance(*in_picture) / scale),
             "rotation": mean(turned),
             "place": mean(_MM * _distance(told.anchor_px, target.anchor_px) / scale[:, 0]),
@@ -87,6 +87,11 @@ class StudentLoss:
         """(B, C) distances between lids and lips."""
         upper, lower = landmarks[:, self.points.closing].unbind(2)
         return _distance(upper, lower)
+
+
+def _centred(points: Tensor) -> Tensor:
+    # Where the face is against the joints of the neck is no shape; its place is a term of its own.
+    return points - points.mean(1, keepdim=True)
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:

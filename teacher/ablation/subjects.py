@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.config import FitRunConfig, LookupConfig
+from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from shared.evaluate.faces import FaceMesh, skin_samples
 from shared.evaluate.metrics import FaceError
 from shared.evaluate.protocol import Reconstruction
@@ -27,7 +28,6 @@ from teacher.dense_prior import DensePrior
 from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.identity.source import IdentitySource
 from teacher.observe import ObservedFace, observed_face
-from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.silhouette import silhouette
 

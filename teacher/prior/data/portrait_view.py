@@ -12,14 +12,13 @@ from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.face.parts import split_faces
+from shared.synthetic.own_face import is_own_face
 from shared.synthetic.portrait import Portrait, PortraitTruth
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import SHOWS_HEAD, FaceView
 from teacher.prior.geometry.texels import Texels
 
 _TEXELS = 512
-# A face found further off than this share of the true one's size, or as much smaller or larger, is somebody else's.
-_OTHER_FACE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class PortraitViews:
         part = truth.part.numpy()
         rotations = _rotations(truth)
         points_cam = camera.world_to_cam(self.poser.pose(truth, rotations))
-        if detected_px is not None and not _is_of(detected_px, truth.landmarks_px):
+        if detected_px is not None and not is_own_face(detected_px, truth.landmarks_px):
             detected_px = None
         depth_m = float(truth.depth_m.sum()) / max(int(inside.sum()), 1)
         return FaceView(
@@ -118,14 +117,6 @@ def _rotations(truth: PortraitTruth) -> Tensor:
     """(5, 3, 3) of each joint relative to its parent."""
     params = truth.params
     return axis_angle_to_matrix(torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes]))
-
-
-def _is_of(detected_px: Tensor, truth_px: Tensor) -> bool:
-    """Whether landmarks that were found are of the portrait's head, not of somebody beside it."""
-    (found_low, found_high), (low, high) = (torch.aminmax(points, dim=0) for points in (detected_px, truth_px))
-    found_side, side = float((found_high - found_low).max()), float((high - low).max())
-    off = float((found_low + found_high - low - high).norm()) / 2
-    return off < _OTHER_FACE * side and _OTHER_FACE * side < found_side < side / _OTHER_FACE
 
 
 def _channels_last(values: Tensor) -> np.ndarray:

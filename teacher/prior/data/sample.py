@@ -18,7 +18,7 @@ from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.portrait_view import PortraitViews
-from teacher.prior.data.warp import Warp
+from teacher.prior.data.warp import MapWarp
 from teacher.prior.geometry.crops import crop_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.mirror import Mirror
@@ -67,9 +67,9 @@ class SampleMaker:
     def cut(self, view: FaceView, rng: np.random.Generator, index: int) -> PriorSample:
         """The same for any view with N points."""
         found = view.detected_px
-        warp = Warp(face_crop(view.outline_px if found is None else found, self.size))
+        warp = MapWarp(face_crop(view.outline_px if found is None else found, self.size))
         if self.augment is not None:
-            warp = Warp.draw(warp.crop, self.augment, rng)
+            warp = MapWarp.draw(warp.crop, self.augment, rng)
         shown = found if rng.random() < self.config.landmark_share else None
         image, covered = warp.image(view.image), None
         if self.augment is not None and rng.random() < self.augment.cover:
@@ -79,13 +79,13 @@ class SampleMaker:
             image = self.photometric.apply(image, rng)
         return PriorSample(self._input(image, shown, warp), target, torch.tensor(index))
 
-    def _input(self, image: np.ndarray, landmarks_px: Tensor | None, warp: Warp) -> PriorInput:
+    def _input(self, image: np.ndarray, landmarks_px: Tensor | None, warp: MapWarp) -> PriorInput:
         if landmarks_px is None:
             return crop_input(image, None, self.mapper)
         points = warp.points(landmarks_px)
         return crop_input(image, points[self.mirror.landmarks] if warp.mirrored else points, self.mapper)
 
-    def _target(self, view: FaceView, warp: Warp, covered: np.ndarray | None) -> PriorTarget:
+    def _target(self, view: FaceView, warp: MapWarp, covered: np.ndarray | None) -> PriorTarget:
         normal, uv, seen, hidden = warp.surface(view)
         part = warp.part(view.part)
         points, visible, told = warp.points(view.points_px), view.points_visible, view.points_known

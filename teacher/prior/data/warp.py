@@ -1,20 +1,16 @@
-"""The one map that takes a picture, its maps, points and normals into a crop: place, scale, roll and mirror."""
+"""A crop, turned and mirrored, that takes maps of a head and its normals along with the picture."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
-from shared.config import PriorAugmentConfig
 from shared.geometry.camera import Camera
-from shared.geometry.crop import Crop, between_centres, sample_affine
+from shared.geometry.crop import Crop, between_centres
 from shared.geometry.face_crop import R_crop_camera
+from shared.geometry.warp import Warp
 from teacher.prior.data.face_view import FaceView, SampleError
 from teacher.prior.records import Frame
 
@@ -24,60 +20,8 @@ _UV_TOLERANCE = 0.006
 
 
 @dataclass(frozen=True)
-class Warp:
-    """A crop, turned about its middle, then mirrored left to right."""
-
-    crop: Crop
-    roll_rad: float = 0.0  # clockwise as seen
-    mirrored: bool = False
-
-    @staticmethod
-    def draw(crop: Crop, augment: PriorAugmentConfig, rng: np.random.Generator) -> Warp:
-        """Vary an exact crop. Always takes the same number of draws."""
-        size = crop.size[0]
-        scale, *shift = rng.standard_normal(3)
-        roll = math.radians(augment.roll_deg) * float(rng.standard_normal())
-        mirrored = bool(rng.random() < augment.mirror)
-        side = size / crop.affine[0, 0]
-        middle = crop.invert(crop.affine.new_full((1, 2), size / 2))[0]
-        middle = middle + side * augment.shift * middle.new_tensor(shift)
-        varied = Crop.square(middle, side * math.exp(augment.log_scale * float(scale)), size)
-        return Warp(varied, roll, mirrored)
-
-    @property
-    def size(self) -> int:
-        """Side of the crop in pixels."""
-        return self.crop.size[0]
-
-    @cached_property
-    def turn(self) -> np.ndarray:
-        """(3, 3) what roll and mirror do to directions seen by the camera."""
-        cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
-        flip = -1.0 if self.mirrored else 1.0
-        return np.array([[flip * cos, -flip * sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-
-    @cached_property
-    def affine(self) -> np.ndarray:
-        """(2, 3) float64, pixels of the picture -> pixels of the crop."""
-        turn = self.turn[:2, :2]
-        middle = np.full(2, self.size / 2)
-        affine = turn @ self.crop.affine.double().numpy()
-        affine[:, 2] += middle - turn @ middle
-        return affine
-
-    @cached_property
-    def inverse(self) -> np.ndarray:
-        """(2, 3) float64, pixels of the crop -> pixels of the picture."""
-        return cv2.invertAffineTransform(self.affine)
-
-    def points(self, points_px: Tensor) -> Tensor:
-        """Pixels of the picture (N, 2) -> pixels of the crop. A mirror doesn't change which row is which point."""
-        affine = torch.from_numpy(self.affine)
-        return (points_px.double() @ affine[:, :2].T + affine[:, 2]).float()
-
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) -> (S, S, 3) of the same dtype, black outside."""
-        return sample_affine(image, self.inverse, self.crop.size)
+class MapWarp(Warp):
+    """A warp that also takes maps of a head along."""
 
     def surface(self, view: FaceView) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Normals (S, S, 3) and UV (S, S, 2) as the view holds them; where they are seen, and where hidden (S, S).

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from shared.config import PriorDataConfig
+from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from shared.flame.schema import FlameAssets
 from shared.synthetic.portrait import PortraitFacts
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.sample import SampleMaker
-from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import PriorInput, PriorTarget

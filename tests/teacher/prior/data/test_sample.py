@@ -19,7 +19,7 @@ from shared.records import stack
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
-from teacher.prior.data.warp import Warp
+from teacher.prior.data.warp import MapWarp
 from teacher.prior.geometry.crops import prior_input
 from teacher.prior.records import Frame, PriorSample
 from tests.teacher.prior.data.plain_portrait import (
@@ -90,7 +90,7 @@ def test_normals_are_those_of_a_camera_that_rolled(frame: Frame) -> None:
     one = portrait(4)
     truth = one.truth
     view = maker().views.view(one, None)
-    warp = Warp(face_crop(truth.landmarks_px, CROP), roll_rad=0.5)
+    warp = MapWarp(face_crop(truth.landmarks_px, CROP), roll_rad=0.5)
     cut = maker(frame=frame)._target(view, warp, None)
     camera = truth.camera.warped(warp.crop.affine, warp.crop.size)
     turn = torch.from_numpy(warp.turn).float()
@@ -177,7 +177,7 @@ def test_no_value_is_mixed_across_a_jump_of_the_surface() -> None:
     uv[:, middle:] = 0.2
     flat = replace(view, uv=uv, valid=np.ones((SIZE, SIZE), bool))
     crop = face_crop(torch.tensor([[30.0, 30.0], [90.0, 90.0]]), 4 * SIZE)
-    _, sampled, safe, _ = Warp(crop).surface(flat)
+    _, sampled, safe, _ = MapWarp(crop).surface(flat)
     clean = (np.abs(sampled[..., 0]) < 0.006) | (np.abs(sampled[..., 0] - 0.2) < 0.006)
     assert not clean.all()
     assert clean[safe].all()

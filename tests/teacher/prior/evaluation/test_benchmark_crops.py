@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from shared.config import PriorDataConfig
+from shared.evaluate.benchmark_portraits import BenchmarkPortraits
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from shared.synthetic.shards import shard_path
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrops
-from teacher.prior.evaluation.benchmark_portraits import BenchmarkPortraits
 from tests.teacher.prior.data.plain_portrait import head, plain_portrait, scene, vertices
 
 SIZE = 64

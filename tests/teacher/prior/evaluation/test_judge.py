@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from shared.evaluate.benchmark_portraits import spread_pictures
 from shared.flame.landmarks import FACE_OVAL
-from teacher.prior.evaluation.benchmark_portraits import spread_pictures
 from teacher.prior.evaluation.figures import figure
 from teacher.prior.evaluation.judge import Judge, evaluate
 from teacher.prior.evaluation.measure import Errors

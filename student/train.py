@@ -1,0 +1,37 @@
+"""Train a student: a network that tells a head from a crop in one pass, on the teacher's labels and rendered faces."""
+
+from __future__ import annotations
+
+from shared.config import StudentTrainConfig
+from shared.options import load_config
+from shared.runtime import Ranks, UserError, missing_processes, run_entry
+
+EXAMPLE = """
+accelerate launch student/train.py configs/student/base.yaml data.labels=[runs/labels] out=runs/student
+accelerate launch student/train.py configs/student/nano.yaml data.portraits=[runs/portraits] out=runs/nano
+torchrun --nproc_per_node 2 student/train.py configs/student/base.yaml data.portraits=[DIR] out=runs/student device=cpu
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Parse, train, tell."""
+    config = load_config(StudentTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    ranks = Ranks.from_environment()
+    missing = missing_processes(1, ranks)
+    if missing:
+        raise UserError(
+            "accelerate launch --cpu starts one process only, however many it is told: "
+            f"use torchrun --nproc_per_node {missing + 1} instead"
+        )
+    from student.training.run import train_student  # after the options, as it takes seconds to import
+
+    outcome = train_student(config, ranks)
+    if ranks.rank == 0:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in outcome.validation.items())
+        print(f"{outcome.progress.step} steps, {outcome.progress.minutes:.1f} minutes; {figures or 'not validated'}")
+        print(f"weights: {outcome.weights}   curves: tensorboard --logdir {config.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,87 @@
+"""From the options of a training run to its network and its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from shared.config import StudentAugmentConfig, StudentTrainConfig
+from shared.flame.model import FlameModel
+from shared.runtime import UserError
+from shared.training.run_folder import BAD_SAMPLES
+from student.data.faces import Faces
+from student.data.labels import LabelFaces
+from student.data.portraits import PortraitFaces
+from student.data.sample import SampleMaker
+from student.data.source import Share, Source
+from student.encoder import pretrained_encoder
+from student.model import HeadLayout, StudentNetwork
+from student.weights import start_from
+
+CROPS = "crops"  # the labelled faces, cut out, in the run's folder
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a run trains on, and what it keeps for validation."""
+
+    training: Source
+    held: Source | None  # cut as in live use, nothing varied; None where none are kept
+
+
+def new_network(config: StudentTrainConfig, model: FlameModel) -> StudentNetwork:
+    """A network to train. UserError if the head or the first weights do not suit."""
+    try:
+        layout = HeadLayout.of(model, config.network.tolerance_m)
+        network = StudentNetwork(config.network, layout, pretrained_encoder(config.network))
+    except (KeyError, ValueError) as error:
+        raise UserError(str(error).strip("'\"")) from error
+    if config.initial:
+        start_from(network, config.initial)
+    return network
+
+
+def build_samples(config: StudentTrainConfig, network: StudentNetwork, model: FlameModel) -> Samples:
+    """All samples of a run. UserError if a folder cannot be used, or if there is nothing to train on."""
+    options = config.data
+    sources: list[tuple[Faces, float]] = [
+        *((_labelled(Path(folder), config, network, model), options.label_weight) for folder in options.labels),
+        *((_rendered(Path(folder), network, model), options.portrait_weight) for folder in options.portraits),
+    ]
+    if not sources:
+        raise UserError("nothing to train on: give data.labels=[FOLDER], data.portraits=[FOLDER], or both")
+    training, held = [], []
+    for faces, weight in sources:
+        kept = _is_held(faces, config.data.held)
+        training.append(Share(faces, weight, (~kept).nonzero()[:, 0]))
+        if bool(kept.any()):
+            held.append(Share(faces, 1.0, kept.nonzero()[:, 0]))
+
+    def source(shares: list[Share], augment: StudentAugmentConfig | None) -> Source:
+        return Source(shares, SampleMaker.of(config.network, config.data, augment, model), config.seed)
+
+    return Samples(source(training, config.augment), source(held, None) if held else None)
+
+
+def _labelled(folder: Path, config: StudentTrainConfig, network: StudentNetwork, model: FlameModel) -> LabelFaces:
+    faces = LabelFaces.open(folder, model, network.anchor_m)
+    if not network.sees_picture:
+        return faces
+    pictures = None if config.data.pictures is None else Path(config.data.pictures)
+    root, options = Path(config.out), config.network
+    return faces.cut(pictures, root / CROPS, options.margin, options.size, root / BAD_SAMPLES)
+
+
+def _rendered(folder: Path, network: StudentNetwork, model: FlameModel) -> PortraitFaces:
+    return PortraitFaces.open(folder, model, network.anchor_m, network.sees_picture)
+
+
+def _is_held(faces: Faces, every: int) -> Tensor:
+    """(N,) bool: all pictures of every so manieth person."""
+    if not every:
+        return torch.zeros(len(faces), dtype=torch.bool)
+    _, person = torch.unique(faces.persons, return_inverse=True)
+    return person % every == every - 1

@@ -1,0 +1,103 @@
+"""From the options of `student/train.py` to a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shared.config import StudentTrainConfig
+from shared.device import keep_freed_memory, seed_everything
+from shared.flame.assets import load_flame
+from shared.flame.errors import FlameFileError
+from shared.flame.model import FlameModel
+from shared.labels import read_labels
+from shared.provenance import git_sha
+from shared.runtime import Ranks, UserError
+from shared.synthetic.shards import StoredPortraits
+from shared.training.run_folder import claim_run
+from shared.training.task import Task
+from shared.training.trainer import Outcome, Trainer
+from student.data.source import Source, collate
+from student.model import StudentNetwork
+from student.training.build import build_samples, new_network
+from student.training.losses import StudentLoss
+from student.training.pairs import PairSampler
+from student.training.picture import sample_picture
+from student.training.validation import validation
+from student.weights import save_student
+
+SCHEMA = "pixel3dmm-distill/student-run/1"
+_SHOWN = ("total", "vertices", "neutral", "landmarks")  # terms of the loss
+
+
+def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
+    """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
+    keep_freed_memory()
+    try:
+        model = FlameModel(load_flame(config.flame))
+    except FlameFileError as error:
+        raise UserError(str(error)) from error
+    ranks.after_first(lambda: claim_run(config, SCHEMA, model.assets.head_id))
+    seed_everything(config.seed)
+    network = new_network(config, model)
+    samples = build_samples(config, network, model)
+    task = student_task(config, network, samples.training, model)
+    if ranks.rank == 0:
+        on_cpu = StudentLoss.of(config.loss, model, network.basis, network.anchor_m.clone())
+        task = replace(task, validate=validation(model, on_cpu, samples.held, config.validation))
+    trainer = Trainer(config, task, ranks)
+    if ranks.rank == 0:
+        millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        what = config.network.backbone if network.sees_picture else "landmarks alone"
+        print(f"{what}, {millions:.1f} M parameters, {len(samples.training)} samples, on {trainer.device}")
+    return trainer.run()
+
+
+def student_task(
+    config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel
+) -> Task[StudentNetwork]:
+    """What a run with these options trains, without validation."""
+    return Task(
+        network=network,
+        source=source,
+        collate=collate,
+        loss=StudentLoss.of(config.loss, model, network.basis, network.anchor_m),
+        picture=partial(sample_picture, model=model),
+        save_weights=partial(_save_weights, config, model.assets.head_id),
+        sampler=lambda count, *rest, **named: PairSampler(source.persons().numpy(), *rest, **named),
+        shown=_SHOWN,
+    )
+
+
+def _save_weights(
+    config: StudentTrainConfig, head_id: str, path: Path, network: StudentNetwork, made: Mapping[str, Any]
+) -> None:
+    training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
+    facts = {"git_sha": git_sha(), "training": training, "data": _data_facts(config), **made}
+    save_student(path, network, head_id, _without_folders(facts))
+
+
+def _data_facts(config: StudentTrainConfig) -> list[dict[str, Any]]:
+    """What is known of each folder: how many faces, and how they were made."""
+    facts: list[dict[str, Any]] = []
+    for folder in config.data.portraits:
+        stored = StoredPortraits(Path(folder))
+        header = stored.shards[0].header
+        facts.append({"kind": "portraits", "count": len(stored), **{k: header.get(k) for k in ("config", "git_sha")}})
+    for folder in config.data.labels:
+        labels = read_labels(folder)
+        known = {name: labels.provenance.get(name) for name in ("config_hash", "git_sha", "schema")}
+        facts.append({"kind": "labels", "count": len(labels), **known})
+    return facts
+
+
+def _without_folders(value: Any) -> Any:
+    """JSON values in which paths are only names, as weights are handed on."""
+    if isinstance(value, Mapping):
+        return {key: _without_folders(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
