@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +15,7 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import ROTATIONS, FlamePoints
+from shared.flame.points import FlamePoints
 from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.initial_pose import pose_from_landmarks
@@ -37,6 +38,7 @@ from teacher.solver.terms import ChainTerm, Term, Variable
 from teacher.vertex_noise import VertexNoise
 
 _MOTION_STRIDE = 8
+_POSE = ("global_rot", "translation")  # variables
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Start:
-    """The closed-form first guess, a row a picture."""
+class _FirstPose:
+    """The mean head's in closed form, and what follows from it, a row a picture."""
 
     global_rot: Tensor  # (N, 3)
     translation: Tensor  # (N, 3)
@@ -119,29 +121,24 @@ class HeadFitter:
         return self.result(solve(problem, self.config.solver), problem, evidence)
 
     def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
-        """The energy of the evidence (N rows), and its unknowns at their closed-form initial values."""
-        structure, pose = case.structure, case.pose_level
-        config, sizes, start = self.config, self.basis.sizes, self._start(evidence)
+        """The energy of the evidence (N rows), and its unknowns where the solver starts.
+
+        That is the mean head at its closed-form pose, or what the evidence names; the energy itself is the same.
+        """
+        structure, config, first = case.structure, self.config, self._first_pose(evidence)
         like = evidence.landmarks_px
 
         def const(value: float | tuple[float, ...], level: int, size: int) -> Tensor:
             return like.new_tensor(value).expand(structure.count(level), size)
 
-        # A moment starts from its first picture.
-        first = _first_of(structure.moment) if pose == MOMENT else slice(None)
         values = {
-            "shape": (const(0.0, PERSON, sizes.shape), PERSON),
-            "expression": (const(0.0, MOMENT, sizes.expression), MOMENT),
-            "eyelids": (const(0.0, MOMENT, 2), MOMENT),
-            **{name: (const(0.0, MOMENT, 3), MOMENT) for name in ROTATIONS},
-            "global_rot": (start.global_rot[first], pose),
-            "translation": (start.translation[first], pose),
+            **_head_unknowns(from_params(self._guess(evidence, first), self.basis), case),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
             LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.count), PICTURE),
         }
         expression, jaw = self._expression_priors(evidence, case)
         terms: list[Term] = [
-            self.landmarks.term(evidence, start.scale_px, start.facing, PseudoHuber(config.robust_threshold)),
+            self.landmarks.term(evidence, first.scale_px, first.facing, PseudoHuber(config.robust_threshold)),
             self._shape_prior(evidence, case),
             expression,
         ]
@@ -157,10 +154,10 @@ class HeadFitter:
             if self.dense is None:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
             seen, camera = self.dense.kept(evidence.dense), evidence.camera
-            terms.append(self.dense.pixel_term(seen, camera, start.scale_px))
+            terms.append(self.dense.pixel_term(seen, camera, first.scale_px))
             terms.append(self.dense.normal_term(seen))
             if seen.contour is not None:
-                terms.append(self.dense.contour_term(seen.contour, camera, start.scale_px))
+                terms.append(self.dense.contour_term(seen.contour, camera, first.scale_px))
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.pixel_modes.count), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * self.dense.surface.modes.count), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
@@ -201,10 +198,8 @@ class HeadFitter:
         )
 
     def first_guess(self, evidence: FaceEvidence) -> FlameParams:
-        """The mean head (N rows) at its closed-form pose."""
-        start = self._start(evidence)
-        neutral = self.model.neutral_params(len(start.global_rot))
-        return replace(neutral, global_rot=start.global_rot, translation=start.translation)
+        """Where the fit of each row starts: the mean head at its closed-form pose, or what the evidence names."""
+        return self._guess(evidence, self._first_pose(evidence))
 
     def energy_at(self, evidence: FaceEvidence, params: FlameParams) -> Tensor:
         """(N,) what the fit's energy says of other parameters; the noise's own unknowns are at their best.
@@ -244,13 +239,18 @@ class HeadFitter:
         prior = ExpressionPrior.around(self._size, mean, covariance, config.expression_std)
         return prior, GaussianPrior("jaw", MOMENT, jaw.mean * unit, jaw.std * unit)
 
-    def _start(self, evidence: FaceEvidence) -> _Start:
+    def _guess(self, evidence: FaceEvidence, first: _FirstPose) -> FlameParams:
+        neutral = self.model.neutral_params(len(first.global_rot))
+        mean_head = replace(neutral, global_rot=first.global_rot, translation=first.translation)
+        return mean_head if evidence.start is None else _where_finite(evidence.start, mean_head)
+
+    def _first_pose(self, evidence: FaceEvidence) -> _FirstPose:
         landmarks, root = self.landmarks, self.model.joints_template[0]
         rigid, target = landmarks.rigid, landmarks.target(evidence.landmarks_px)
         global_rot, translation = pose_from_landmarks(landmarks.rest_m[rigid], root, target[:, rigid], evidence.camera)
         scale_px = landmarks.corner_distance_m * self._pixels_per_metre(evidence.camera, translation)
         facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root, evidence.camera)
-        return _Start(global_rot, translation, facing, scale_px)
+        return _FirstPose(global_rot, translation, facing, scale_px)
 
     def _points_of_motion(self) -> FlamePoints:
         """Every eighth landmark off the face oval: they cover brows, lids, nose, lips and cheeks."""
@@ -280,6 +280,31 @@ def _along(
         seen = basis.T @ directions.to(like)  # (s, D)
         mean, covariance = told.mean @ seen.T, covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
     return mean, covariance
+
+
+def _head_unknowns(guess: Mapping[str, Tensor], case: Case) -> dict[str, tuple[Tensor, int]]:
+    """From a guess a picture to the value and level of every unknown of the head.
+
+    What pictures share starts from the mean of what they guess, but a pose from the first picture.
+    """
+    found: dict[str, tuple[Tensor, int]] = {}
+    for name, rows in guess.items():
+        level = PERSON if name == "shape" else case.pose_level if name in _POSE else MOMENT
+        owner = case.structure.owner(PICTURE, level)
+        if name in _POSE:
+            found[name] = rows[_first_of(owner)], level
+        else:
+            total = rows.new_zeros(case.structure.count(level), rows.shape[1]).index_add_(0, owner, rows)
+            found[name] = total / owner.bincount()[:, None], level
+    return found
+
+
+def _where_finite(params: FlameParams, otherwise: FlameParams) -> FlameParams:
+    """The rows of one that are finite, and those of the other."""
+    values, others = vars(params), vars(otherwise)
+    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in values.values()]).all(0)
+    rows = {name: finite.view(-1, *[1] * (value.ndim - 1)) for name, value in values.items()}
+    return FlameParams(**{name: torch.where(rows[name], values[name], others[name]) for name in values})
 
 
 def _first_of(owner: Tensor) -> Tensor:

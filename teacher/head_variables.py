@@ -16,6 +16,7 @@ from shared.flame.points import (
     axis_angle_jacobian,
     stack_rotations,
 )
+from shared.geometry.rotation import left_jacobian
 from teacher.solver.terms import Euclidean, Manifold, Rotation, Values
 
 CODES = ("shape", "expression", "eyelids")
@@ -37,9 +38,10 @@ def head_jacobian(posed: PosedPoints, rows: Tensor, values: Values, sizes: CodeS
     """Derivatives by every head variable in its tangent space. Rows (B, P, R, 3) -> name -> (B, P R, D)."""
     pulled = posed.pull_back(rows)
     jacobian = sizes.split(pulled.pop("codes"))
-    for name, block in pulled.items():
-        euclidean_rotation = name in ROTATIONS and name not in MANIFOLDS
-        jacobian[name] = axis_angle_jacobian(block, values[name]) if euclidean_rotation else block
+    plain = [name for name in ROTATIONS if name not in MANIFOLDS]
+    by_vector = left_jacobian(torch.stack([values[name] for name in plain]))  # all at once: this is called often
+    jacobian |= pulled
+    jacobian |= {name: axis_angle_jacobian(pulled[name], by) for name, by in zip(plain, by_vector, strict=True)}
     return {name: block.flatten(1, 2) for name, block in jacobian.items()}
 
 

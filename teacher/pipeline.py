@@ -18,6 +18,7 @@ from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.guess import Guesser, load_guesser
 from shared.images.faces import FaceDetector
 from shared.records import concatenate
 from shared.runtime import UserError
@@ -48,7 +49,7 @@ class Fitter(Protocol):
         ...
 
     def first_guess(self, evidence: FaceEvidence) -> FlameParams:
-        """The mean head at a first pose, one row a face."""
+        """Where the fit starts, one row a face."""
         ...
 
 
@@ -64,6 +65,7 @@ class Tools:
     device: torch.device
     focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
     identity: IdentitySource | None = None  # None: the mean head is expected
+    guesser: Guesser | None = None  # None: fits start from the mean head
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,8 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         raise UserError(f"flame={config.flame}: {error}") from error
     detector = partial(MediaPipeFaces, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
-    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity)
+    guesser = load_guesser(config.start, model.assets, device)
+    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity, guesser)
 
 
 def _identity(
@@ -155,7 +158,7 @@ def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig
 
 
 def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
-    """What is seen of faces, one a row: landmarks, and what the prior says of them. On the CPU.
+    """What is seen of faces, one a row: landmarks, what the networks say of them, where a fit starts. On the CPU.
 
     In halves where the GPU's memory does not suffice; UserError if not even for one face.
     """
@@ -168,6 +171,9 @@ def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
         if tools.identity is not None:
             person, moment = tools.identity.tell(pictures, evidence)
             evidence = replace(evidence, identity=person, expression=moment)
+        if tools.guesser is not None:
+            start = tools.guesser([face.crop_image for face in faces], evidence.landmarks_px, evidence.camera)
+            evidence = replace(evidence, start=start)
         return Seen(evidence, checks)
     except torch.cuda.OutOfMemoryError as error:
         _require_several(faces, error)

@@ -55,15 +55,16 @@ class LandmarkRefiner:
         self._every_code = CodeBasis(torch.eye(sizes[0]).to(model.v_template), torch.eye(sizes[1]).to(model.v_template))
         self._reduced = self.landmarks.points.with_basis(self.basis)
 
-    @torch.no_grad()
     def __call__(self, guess: HeadGuess, landmarks_px: Tensor, steps: int) -> FlameParams:
         """See `shared.refine.Refiner`."""
         _check(guess, landmarks_px)
         if steps == 0:
             return guess.params
         solver = SolverConfig(max_steps=steps, damping=self.config.damping)
-        found = solve(self.problem(guess, landmarks_px), solver).values
-        return self._moved(guess.params, found)
+        with torch.inference_mode():  # a quarter faster than without gradients alone
+            found = solve(self.problem(guess, landmarks_px), solver).values
+            moved = self._moved(guess.params, found)
+        return moved.map(torch.clone)
 
     def problem(self, guess: HeadGuess, landmarks_px: Tensor) -> Problem:
         """The energy, whose unknowns are zero at the guess."""

@@ -96,6 +96,9 @@ class FitRunConfig(ObserveConfig):
     identity: str = option(
         "auto", "who tells the shape of the person: auto (the shipped network if it suits), none, a file, or mica.tar"
     )
+    start: str = option(
+        "pose", "where the solver starts: pose (the mean head's, from landmarks), student, or a file of its weights"
+    )
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)

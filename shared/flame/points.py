@@ -22,7 +22,7 @@ from torch import Tensor
 from shared.flame.code_basis import CodeBasis, CodeSizes
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import JOINTS, PARENTS, LandmarkEmbedding
-from shared.geometry.rotation import axis_angle_to_matrix, left_jacobian, skew
+from shared.geometry.rotation import axis_angle_to_matrix, skew
 
 ROTATIONS = ("global_rot", "neck", "jaw", "left_eye", "right_eye")  # variables, one a joint
 
@@ -278,9 +278,9 @@ def _spread(values: Tensor, index: Tensor, size: int) -> Tensor:
     return values.new_zeros(size).index_copy_(0, index, values)
 
 
-def axis_angle_jacobian(by_perturbation: Tensor, axis_angle: Tensor) -> Tensor:
-    """From a derivative by left perturbation (B, P, R, 3) to one by the axis-angle vector (B, 3) itself."""
-    return _times(by_perturbation, left_jacobian(axis_angle))
+def axis_angle_jacobian(by_perturbation: Tensor, left_jacobian: Tensor) -> Tensor:
+    """From a derivative by left perturbation (B, P, R, 3) to one by the axis-angle vector, by its J_l (B, 3, 3)."""
+    return _times(by_perturbation, left_jacobian)
 
 
 def stack_rotations(global_rot: Tensor, neck: Tensor, jaw: Tensor, left_eye: Tensor, right_eye: Tensor) -> Tensor:

@@ -138,6 +138,8 @@ class NormalEquations:
         """Take from the levels above what the unknowns of ``level`` explain."""
         higher = [above for above in LEVELS if above > level]
         cross = torch.cat([h[level, above] for above in higher], -1)  # (rows, d, all above)
+        if not cross.numel():
+            return
         explained = cross.transpose(1, 2) @ solved  # (rows, all above, all above + 1)
         starts = [0]
         for above in higher:
@@ -160,5 +162,7 @@ class NormalEquations:
 
 def _cholesky(matrix: Tensor, right: Tensor) -> Tensor:
     """(R, d, d), (R, d, n) -> (R, d, n); NaN where the matrix is not positive definite."""
+    if not right.numel():
+        return right
     factor, info = torch.linalg.cholesky_ex(matrix)
     return torch.where((info == 0)[:, None, None], torch.cholesky_solve(right, factor), torch.nan)
