@@ -83,7 +83,7 @@ def start_from(network: StudentNetwork, name_or_path: str) -> None:
 
 def _kept(name: str, tensor: Tensor) -> Tensor:
     # What is geometry and not weight is exact.
-    exact = not tensor.is_floating_point() or name.startswith("view.")
+    exact = not tensor.is_floating_point() or name.startswith("view.") or name.endswith("_directions")
     return tensor if exact else tensor.half()
 
 

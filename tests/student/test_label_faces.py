@@ -96,7 +96,7 @@ def test_a_missing_and_a_damaged_picture_cost_their_own_faces(tmp_path: Path) ->
     (tmp_path / "pictures/a/001.jpg").unlink()
     (tmp_path / "pictures/a/002.jpg").write_bytes(b"no picture")
     faces = cut(run, tmp_path)
-    assert [id for id in faces.labels.ids] == ["a/000.jpg#0", "a/003.jpg#0"]
+    assert list(faces.labels.ids) == ["a/000.jpg#0", "a/003.jpg#0"]
     assert faces.face(1).weight == pytest.approx(1.0), "rows stay with their labels"
     reasons = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
     assert [one["label"] for one in reasons] == ["a/001.jpg#0", "a/002.jpg#0"]
@@ -119,7 +119,7 @@ def test_labels_of_another_head_or_schema_are_refused(tmp_path: Path) -> None:
     write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/1"})
     with pytest.raises(UserError, match="labels/1"):
         LabelFaces.open(run, open_head(), ANCHOR_M)
-    with pytest.raises(UserError, match="run teacher/fit_dataset.py"):
+    with pytest.raises(UserError, match=r"run teacher/fit_dataset\.py"):
         LabelFaces.open(tmp_path / "nothing", open_head(), ANCHOR_M)
 
 
@@ -131,7 +131,7 @@ def test_rows_with_nan_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFix
     tensors["expression"][2, 5] = float("nan")
     write_tensors(path, tensors, header)
     faces = LabelFaces.open(run, open_head(), ANCHOR_M)
-    assert [id for id in faces.labels.ids] == [f"a/{row:03d}.jpg#0" for row in (0, 1, 3)]
+    assert list(faces.labels.ids) == [f"a/{row:03d}.jpg#0" for row in (0, 1, 3)]
     assert "1 of 4 labels are not finite" in caplog.text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def test_an_epoch_shows_each_sample_once() -> None:
 def test_neighbours_show_one_person_where_there_are_two_pictures() -> None:
     for seed in range(20):
         persons = PERSONS[taken(PairSampler(PERSONS, 12, seed), 1)]
-        pairs = sum(a == b for a, b in zip(persons, persons[1:], strict=False))
+        pairs = sum(a == b for a, b in pairwise(persons))
         assert pairs >= 4, "four pairs of the persons 1 and 3, and perhaps pairs that met"
 
 

@@ -1,4 +1,4 @@
-"""A varied crop and its parameters stay of one piece: whatever is turned, moved or mirrored, both show the same head."""
+"""A varied crop and its parameters stay of one piece: turned, moved or mirrored, both show the same head."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 
 from shared.config import StudentAugmentConfig, StudentDataConfig, StudentNetworkConfig
 from shared.flame.face_parts import FACE_PARTS
+from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.flame.params import FlameParams
 from student.data.faces import KnownFace
 from student.data.sample import SampleMaker
 from student.model import HeadLayout
