@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from shared.config import SolverConfig
+from shared.geometry.rotation import axis_angle_to_matrix, skew
 from shared.records import TensorRecord
 from teacher.solver.levenberg import Problem
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
 from teacher.solver.terms import ChainLinearisation, ChainTerm, Euclidean, Linearisation, Term, Variable
 
 CONFIG = SolverConfig(max_steps=200, damping=1e-3, tolerance=1e-14)
+# Three persons: a clip with two cameras a moment, a photo, a clip with one.
+FAMILY = Structure(torch.tensor([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7]), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2]))
 
 
 def separate(terms: Sequence[Term], variables: Mapping[str, Variable]) -> Problem:
@@ -41,6 +44,25 @@ class Rosenbrock(TensorRecord):
         one, zero = torch.ones_like(x), torch.zeros_like(x)
         jacobian = torch.stack([torch.stack([-20 * x, 10 * one], 1), torch.stack([-one, zero], 1)], 1)
         return Linearisation(self._residual(values["xy"]), {"xy": jacobian})
+
+
+@dataclass(frozen=True)
+class TurnedPoints(TensorRecord):
+    """r = R p - q."""
+
+    level: ClassVar[int] = PICTURE
+    p: Tensor  # (B, N, 3)
+    q: Tensor
+
+    def _turned(self, values):
+        return self.p @ axis_angle_to_matrix(values["rotation"]).transpose(1, 2)
+
+    def energy(self, values):
+        return 0.5 * ((self._turned(values) - self.q) ** 2).sum((1, 2))
+
+    def linearise(self, values):
+        turned = self._turned(values)
+        return Linearisation((turned - self.q).flatten(1), {"rotation": -skew(turned).flatten(1, 2)})
 
 
 @dataclass(frozen=True)

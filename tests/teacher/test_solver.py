@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from shared.geometry.rotation import axis_angle_to_matrix, skew
-from shared.records import TensorRecord
+from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.residuals.prior import GaussianPrior
 from teacher.solver.banded import Bands, solve_bands
 from teacher.solver.levenberg import Problem, solve
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
-from teacher.solver.terms import Euclidean, Linearisation, Rotation, Variable
-from tests.teacher.solver_problems import CONFIG, Rosenbrock, nested, separate
-
-
-@dataclass(frozen=True)
-class TurnedPoints(TensorRecord):
-    """r = R p - q."""
-
-    level: ClassVar[int] = PICTURE
-    p: Tensor  # (B, N, 3)
-    q: Tensor
-
-    def _turned(self, values):
-        return self.p @ axis_angle_to_matrix(values["rotation"]).transpose(1, 2)
-
-    def energy(self, values):
-        return 0.5 * ((self._turned(values) - self.q) ** 2).sum((1, 2))
-
-    def linearise(self, values):
-        turned = self._turned(values)
-        return Linearisation((turned - self.q).flatten(1), {"rotation": -skew(turned).flatten(1, 2)})
+from teacher.solver.terms import Euclidean, Rotation, Variable
+from tests.teacher.solver_problems import CONFIG, FAMILY, Rosenbrock, TurnedPoints, nested, separate
 
 
 def rosenbrock_problem(a: Tensor) -> Problem:
@@ -102,10 +81,6 @@ def test_a_problem_that_cannot_be_solved_does_not_spoil_the_batch() -> None:
     solution = solve(rosenbrock_problem(torch.tensor([1.0, float("nan")]).double()), CONFIG)
     torch.testing.assert_close(solution.values["xy"][0], torch.ones(2).double(), atol=1e-6, rtol=0)
     assert torch.isfinite(solution.values["xy"]).all()
-
-
-# Three persons: a clip with two cameras a moment, a photo, a clip with one.
-FAMILY = Structure(torch.tensor([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7]), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2]))
 
 
 @pytest.mark.parametrize("chained", [False, True])
