@@ -77,7 +77,8 @@ class StudentNetwork(nn.Module):
         }
         width, told = config.width, sum(self.sizes.values())
         self.picture = None if backbone is None else PictureReader(backbone, config)
-        self.straight = nn.Linear(self.view.size, told, bias=False) if config.landmarks else None
+        means = told - self.sizes["log_std"]  # what is linear in the landmarks
+        self.straight = nn.Linear(self.view.size, means, bias=False) if config.landmarks else None
         self.marks = nn.Linear(self.view.size + 1, width) if config.landmarks else None
         self.field = nn.Linear(1, width, bias=False)
         self.dropout = nn.Dropout(config.dropout)
@@ -118,26 +119,20 @@ class StudentNetwork(nn.Module):
         """S, side of its crops in pixels: 1 where it looks at none; landmarks are in pixels of ``config.size``."""
         return self.config.size if self.sees_picture else 1
 
-    def features(self, inputs: StudentInput) -> list[Tensor] | None:
-        """The encoder's features, coarser and coarser; None for a network of landmarks alone."""
-        return None if self.picture is None else self.picture.features(inputs.image)
-
     def forward(self, inputs: StudentInput) -> StudentOutput:
         """Crops (B, ...) -> heads (B, ...)."""
-        return self.tell(self.features(inputs), inputs)
-
-    def tell(self, features: list[Tensor] | None, inputs: StudentInput) -> StudentOutput:
-        """The head from the encoder's features."""
+        seen = None if self.picture is None else self.picture(inputs.image)
         with torch.autocast(inputs.focal_px.device.type, enabled=False):
-            return self._tell(features, inputs)
+            return self._tell(seen, inputs)
 
-    def _tell(self, features: list[Tensor] | None, inputs: StudentInput) -> StudentOutput:
+    def _tell(self, seen: Tensor | None, inputs: StudentInput) -> StudentOutput:
+        """The head from what was seen of the picture (B, W), if anything, and from the landmarks."""
         size = float(self.config.size)
         hidden = self.field((inputs.focal_px / size).log()[:, None] - 1)
         rotation, scale, anchor = self._frontal(inputs)
-        straight: Tensor | float = 0.0
-        if self.picture is not None and features is not None:
-            hidden = hidden + self.picture(features[-1].float())
+        if seen is not None:
+            hidden = hidden + seen.float()
+        linear: Tensor | None = None
         if self.marks is not None and self.straight is not None:
             there = inputs.has_landmarks[:, None].to(scale)
             rotation_seen, scale_seen, anchor_seen, off = self.view(inputs.landmarks_px)
@@ -146,11 +141,13 @@ class StudentNetwork(nn.Module):
             scale = torch.where(inputs.has_landmarks, scale_seen, scale)
             anchor = torch.where(inputs.has_landmarks[:, None], anchor_seen, anchor)
             hidden = hidden + self.marks(torch.cat([off, there], 1))
-            straight = self.straight(off)
+            linear = functional.pad(self.straight(off), (0, self.sizes["log_std"]))
         hidden = functional.gelu(hidden)
         for layer in self.layers:
             hidden = layer(hidden)
-        raw = self.told(self.norm(hidden)) + straight
+        raw = self.told(self.norm(hidden))
+        if linear is not None:
+            raw = raw + linear
         told = dict(zip(self.sizes, raw.split(list(self.sizes.values()), -1), strict=True))
         told = {name: value * _UNITS.get(name, 1.0) for name, value in told.items()}
         turned = told["rotation"].unflatten(1, (2, 3)) + rotation.new_tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -171,9 +168,9 @@ class StudentNetwork(nn.Module):
     def _frontal(self, inputs: StudentInput) -> tuple[Tensor, Tensor, Tensor]:
         """The pose of a frontal face that fills the crop as `margin` says."""
         like, size = inputs.focal_px, float(self.config.size)
-        rotation = torch.eye(3).to(like).expand(len(like), 3, 3)
+        rotation = torch.eye(3).to(like).expand(like.shape[0], 3, 3)
         scale = torch.ones_like(like) * (size / (self.config.margin * self.view.breadth_m))
-        return rotation, scale, like.new_full((len(like), 2), size / 2)
+        return rotation, scale, like.new_full((like.shape[0], 2), size / 2)
 
 
 class PictureReader(nn.Module):
@@ -193,13 +190,10 @@ class PictureReader(nn.Module):
         self.mean = nn.Buffer(torch.tensor([0.485, 0.456, 0.406])[:, None, None])
         self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
 
-    def features(self, image: Tensor) -> list[Tensor]:
-        """Of pictures (B, 3, S, S) in [0, 1]."""
+    def forward(self, image: Tensor) -> Tensor:
+        """Pictures (B, 3, S, S) in [0, 1] -> (B, width)."""
         normalised = (image - self.mean) / self.std
-        return self.encoder(normalised.contiguous(memory_format=torch.channels_last))
-
-    def forward(self, coarse: Tensor) -> Tensor:
-        """The last features (B, C, h, w) -> (B, width)."""
+        coarse = self.encoder(normalised.contiguous(memory_format=torch.channels_last))[-1]
         seen = torch.cat([coarse.mean((2, 3)), functional.relu(self.cells(coarse)).flatten(1)], 1)
         return self.read(self.dropout(seen))
 
