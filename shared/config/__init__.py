@@ -4,6 +4,7 @@ from shared.config.data import (
     EvaluateConfig,
     SyntheticConfig,
 )
+from shared.config.export import ExportConfig
 from shared.config.fit import (
     ClipConfig,
     DenseConfig,
@@ -13,6 +14,11 @@ from shared.config.fit import (
     ReferenceConfig,
     RefineConfig,
     SolverConfig,
+)
+from shared.config.live import (
+    InferConfig,
+    SmoothConfig,
+    TrackConfig,
 )
 from shared.config.prior import (
     CompactConfig,
@@ -42,6 +48,7 @@ from shared.config.runs import (
 from shared.config.student import (
     StudentAugmentConfig,
     StudentDataConfig,
+    StudentDemoConfig,
     StudentLossConfig,
     StudentNetworkConfig,
     StudentTrainConfig,
@@ -56,6 +63,7 @@ __all__ = [
     "DemoConfig",
     "DenseConfig",
     "EvaluateConfig",
+    "ExportConfig",
     "FitConfig",
     "FitDatasetConfig",
     "FitInputConfig",
@@ -63,6 +71,7 @@ __all__ = [
     "FitViewsConfig",
     "FocalConfig",
     "IdentityTrainConfig",
+    "InferConfig",
     "LookupConfig",
     "ObserveConfig",
     "OverfitConfig",
@@ -77,13 +86,16 @@ __all__ = [
     "QualityConfig",
     "ReferenceConfig",
     "RefineConfig",
+    "SmoothConfig",
     "SolverConfig",
     "StudentAugmentConfig",
     "StudentDataConfig",
+    "StudentDemoConfig",
     "StudentLossConfig",
     "StudentNetworkConfig",
     "StudentTrainConfig",
     "SyntheticConfig",
+    "TrackConfig",
     "TrainingConfig",
     "VitConfig",
 ]

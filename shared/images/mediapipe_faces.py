@@ -124,8 +124,8 @@ class MediaPipeFaces:
         for candidates in self._levels(image):
             for first in _without_overlaps(candidates):
                 candidate = self._second_look(image, first)
-                face = self._landmarks(image, candidate) if candidate.score >= self.min_score else None
-                if face is not None and all(_iou(face.box_px, other.box_px) < SAME_FACE_IOU for other in faces):
+                face = mark(self._mesh, image, candidate, self.passes) if candidate.score >= self.min_score else None
+                if face is not None and all(iou(face.box_px, other.box_px) < SAME_FACE_IOU for other in faces):
                     faces.append(face)
             if faces and not self.thorough:
                 break
@@ -137,18 +137,18 @@ class MediaPipeFaces:
         height, width = image.shape[:2]
         center, side = (width / 2, height / 2), float(max(height, width))
         whole = RotatedSquare(center, side)
-        found = self._look(self._full, image, whole)
+        found = look(self._full, image, whole)
         if not any(candidate.sure for candidate in found):
-            near = self._look(self._short, image, whole)
+            near = look(self._short, image, whole)
             found += [one if one.score >= UPRIGHT_SCORE else _doubted(one) for one in near]
         yield found
         # Close-ups larger than the picture, and faces that lie on their side or upside down.
-        found = self._look(self._short, image, whole) + self._look(self._short, image, RotatedSquare(center, 2 * side))
+        found = look(self._short, image, whole) + look(self._short, image, RotatedSquare(center, 2 * side))
         for quarter in (1, 2, 3):
-            found += self._look(self._full, image, RotatedSquare(center, side, quarter * np.pi / 2))
+            found += look(self._full, image, RotatedSquare(center, side, quarter * np.pi / 2))
         yield [_doubted(candidate) for candidate in found]
         for tiles in _tile_levels(height, width):
-            found = [candidate for tile in tiles for candidate in self._look(self._full, image, tile)]
+            found = [candidate for tile in tiles for candidate in look(self._full, image, tile)]
             yield [_doubted(candidate) for candidate in found]
 
     def _second_look(self, image: np.ndarray, first: Candidate) -> Candidate:
@@ -163,50 +163,58 @@ class MediaPipeFaces:
         for quarter in range(4):
             angle = square.angle_rad + quarter * np.pi / 2
             window = RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, angle)
-            seen = [
-                look for look in self._look(self._short, image, window) if _iou_squares(look, first) > MIN_FOUND_IOU
-            ]
-            looks.append(max(seen, key=lambda look: look.score, default=Candidate(square, 0.0)))
+            seen = [one for one in look(self._short, image, window) if _iou_squares(one, first) > MIN_FOUND_IOU]
+            looks.append(max(seen, key=lambda one: one.score, default=Candidate(square, 0.0)))
             enough = UPRIGHT_TRUSTED_SCORE if first.trusted and abs(square.angle_rad) < SURE_ROLL else UPRIGHT_SCORE
             if quarter == 0 and looks[0].score >= enough:
                 break
-        best = max(looks, key=lambda look: look.score)
+        best = max(looks, key=lambda one: one.score)
         if best.score < TURNED_SCORE or best.score < looks[0].score + TURNED_LEAD:
             best = looks[0]
         own = first.score if first.trusted else 0.0
         return Candidate(best.square, max(best.score - SECOND_LOOK_EXCESS, own))
 
-    def _look(self, detector: DetectorGraph, image: np.ndarray, window: RotatedSquare) -> list[Candidate]:
-        candidates = []
-        for raw in detector(window.sample(image, detector.size)):
-            (x0, y0, x1, y1), eyes = raw.box, np.array([raw.right_eye, raw.left_eye])
-            center = window.to_picture(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
-            angle = roll_of(*window.to_picture(eyes))
-            side = max(x1 - x0, y1 - y0) * window.side_px * CROP_MARGIN
-            candidates.append(Candidate(RotatedSquare((float(center[0]), float(center[1])), side, angle), raw.score))
-        return candidates
 
-    def _landmarks(self, image: np.ndarray, candidate: Candidate) -> DetectedFace | None:
-        square = candidate.square
-        points_px, z, mesh_score = np.zeros((0, 2)), np.zeros(0), 0.0
-        for _ in range(self.passes):
-            points, mesh_score = self._mesh(square.sample(image, MESH_SIZE))
-            if mesh_score < MIN_MESH_SCORE:
-                return None
-            points_px, z = square.to_picture(points[:, :2]), points[:, 2] * square.side_px
-            square = RotatedSquare.around(points_px, roll_of(*points_px[list(OUTER_EYE_CORNERS)]), CROP_MARGIN)
-        box = np.concatenate([points_px.min(0), points_px.max(0)])
-        if _iou(box, _box(candidate.square, 1 / CROP_MARGIN)) < MIN_FOUND_IOU:
+def look(detector: DetectorGraph, image: np.ndarray, window: RotatedSquare) -> list[Candidate]:
+    """What a detector sees in a window of a picture (H, W, 3) uint8 RGB."""
+    candidates = []
+    for raw in detector(window.sample(image, detector.size)):
+        (x0, y0, x1, y1), eyes = raw.box, np.array([raw.right_eye, raw.left_eye])
+        center = window.to_picture(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
+        angle = roll_of(*window.to_picture(eyes))
+        side = max(x1 - x0, y1 - y0) * window.side_px * CROP_MARGIN
+        candidates.append(Candidate(RotatedSquare((float(center[0]), float(center[1])), side, angle), raw.score))
+    return candidates
+
+
+def mark(mesh: MeshGraph, image: np.ndarray, candidate: Candidate, passes: int) -> DetectedFace | None:
+    """The landmarks of a possible face; None where the landmark network sees no face, or another one."""
+    square = candidate.square
+    points_px, z, mesh_score = np.zeros((0, 2)), np.zeros(0), 0.0
+    for _ in range(passes):
+        points, mesh_score = mesh(square.sample(image, MESH_SIZE))
+        if mesh_score < MIN_MESH_SCORE:
             return None
-        height, width = image.shape[:2]
-        return DetectedFace(
-            landmarks_px=points_px.astype(np.float32),
-            z=z.astype(np.float32),
-            box_px=box.astype(np.float32),
-            score=candidate.score,
-            mesh_score=mesh_score,
-            image_size=(height, width),
-        )
+        points_px, z = square.to_picture(points[:, :2]), points[:, 2] * square.side_px
+        square = upright_square(points_px)
+    box = np.concatenate([points_px.min(0), points_px.max(0)])
+    if iou(box, _box(candidate.square, 1 / CROP_MARGIN)) < MIN_FOUND_IOU:
+        return None
+    height, width = image.shape[:2]
+    return DetectedFace(
+        landmarks_px=points_px.astype(np.float32),
+        z=z.astype(np.float32),
+        box_px=box.astype(np.float32),
+        score=candidate.score,
+        mesh_score=mesh_score,
+        image_size=(height, width),
+    )
+
+
+def upright_square(landmarks_px: np.ndarray) -> RotatedSquare:
+    """What the landmark network looks at, around a face's landmarks (478, 2)."""
+    corners = landmarks_px[list(OUTER_EYE_CORNERS)].astype(np.float64)
+    return RotatedSquare.around(landmarks_px, roll_of(*corners), CROP_MARGIN)
 
 
 def _doubted(candidate: Candidate) -> Candidate:
@@ -250,10 +258,10 @@ def _box(square: RotatedSquare, scale: float) -> np.ndarray:
 
 
 def _iou_squares(first: Candidate, second: Candidate) -> float:
-    return _iou(_box(first.square, 1.0), _box(second.square, 1.0))
+    return iou(_box(first.square, 1.0), _box(second.square, 1.0))
 
 
-def _iou(first: np.ndarray, second: np.ndarray) -> float:
+def iou(first: np.ndarray, second: np.ndarray) -> float:
     """Intersection over union of two boxes x0 y0 x1 y1."""
     low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
     shared = float(np.prod(np.maximum(high - low, 0)))

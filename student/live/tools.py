@@ -1,0 +1,95 @@
+"""What a run of the student needs, built once from its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.config import InferConfig
+from shared.device import choose_device
+from shared.flame.assets import load_flame
+from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.images.faces import FaceDetector
+from shared.refine import Directions, HeadGuess, load_refiner
+from shared.runtime import UserError
+from student.api import open_network
+from student.live.drawing import HeadPainter
+from student.live.smoothing import HeadSmoother
+from student.live.stages import StageTimes
+from student.live.stream import HeadStream
+from student.live.tracker import FaceTracker, Follower
+from student.predictor import Network, Predictor
+
+_N_MEDIAPIPE = 478
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """Of one run."""
+
+    config: InferConfig
+    predictor: Predictor
+    painter: HeadPainter
+    refine: Callable[[HeadGuess, Tensor], FlameParams] | None
+    detector: FaceDetector
+    follower: Follower
+
+    @property
+    def model(self) -> FlameModel:
+        """The head."""
+        return self.predictor.decoder.model
+
+    def stream(self, times: StageTimes) -> HeadStream:
+        """For a new clip or camera."""
+        config, spec = self.config, self.predictor.spec
+        known, _ = mediapipe_embedding(self.model.assets)
+        every_frame = spec.config.landmarks or self.refine is not None or len(known) < _N_MEDIAPIPE
+        tracker = FaceTracker(self.detector, self.follower, every_frame, config.track)
+        smoother = HeadSmoother(config.filters) if config.smooth else None
+        return HeadStream(self.predictor, tracker, smoother, self.refine, times)
+
+
+def build_tools(config: InferConfig) -> Tools:
+    """Open everything. UserError if weights, head and refiner cannot be had, or do not belong together."""
+    network = open_network(config.checkpoint, choose_device(config.device))
+    model = FlameModel(load_flame(config.flame))
+    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from shared.images.mediapipe_track import LandmarkTracker
+
+    return tools_of(config, network, model, MediaPipeFaces(), LandmarkTracker())
+
+
+def tools_of(
+    config: InferConfig, network: Network, model: FlameModel, detector: FaceDetector, follower: Follower
+) -> Tools:
+    """The same of given parts, warmed up, as first calls are slow. UserError as of `build_tools`."""
+    try:
+        predictor = Predictor(network, model)
+    except ValueError as error:
+        raise UserError(f"checkpoint={config.checkpoint}: {error}; give flame=") from error
+    refine = None
+    if config.refine:
+        basis = predictor.spec.basis
+        refiner = load_refiner(model, Directions(basis.shape, basis.expression), config.refiner)
+        refine = partial(refiner, steps=config.refine)
+    painter = HeadPainter(model.assets)
+    _warm_up(predictor, painter)
+    return Tools(config, predictor, painter, refine, detector, follower)
+
+
+def _warm_up(predictor: Predictor, painter: HeadPainter) -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    camera = Camera.at_origin(torch.tensor([80.0]), (64, 64))
+    around = 32 + 12 * torch.rand(1, _N_MEDIAPIPE, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        heads = predictor.predict([image], around, around, camera)
+        front = heads.verts_m[0] - heads.verts_m[0].mean(0) + torch.tensor([0.0, 0.0, -0.6])
+        painter(image, front, camera[0])
