@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 .PHONY: help install demo test test-fast lint format
 
 help:
-	@echo "make demo       label a photo and rendered heads with known truth; report in runs/demo"
+	@echo "make demo       both modes on a photo and on rendered heads and a clip with known truth; see runs/demo*"
 	@echo "make test       every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make lint       ruff and pyright"
@@ -26,6 +26,7 @@ $(INSTALLED): pyproject.toml
 
 demo: $(INSTALLED)
 	$(BIN)/python teacher/demo.py out=runs/demo
+	$(BIN)/python student/demo.py out=runs/demo_student
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

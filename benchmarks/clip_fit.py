@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import torch
 from command_line import read_options
-from moving import shots_in_motion, vertices_of
+from shared.synthetic.pose.motion import shots_in_motion, vertices_of
 from torch import Tensor
 
 from shared.config import FitInputConfig

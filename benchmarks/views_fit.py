@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import torch
 from command_line import read_options
-from moving import seen_from
+from shared.synthetic.pose.motion import seen_from
 from torch import Tensor
 from tqdm import tqdm
 

@@ -89,3 +89,17 @@ class StudentTrainConfig(TrainingConfig):
     augment: StudentAugmentConfig = field(default_factory=StudentAugmentConfig)
     loss: StudentLossConfig = field(default_factory=StudentLossConfig)
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+
+
+@dataclass(frozen=True)
+class StudentDemoConfig:
+    """`student/demo.py`."""
+
+    out: str = option("???", "folder for the demo's inputs and results")
+    checkpoint: str = option("base", "base, nano, a weight file, the folder of a training run, or an .onnx file")
+    frames: int = option(90, "of the clip that is rendered")
+    size: int = option(384, "its height and width in pixels")
+    seed: int = option(92, "which person and motion")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "frames", "size")

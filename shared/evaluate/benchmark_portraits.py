@@ -30,7 +30,7 @@ _FORMAT, _LOSSLESS = "webp", 101  # OpenCV's quality for it
 _DRAWN_BY = ("synthetic", "render")  # packages of shared/, but for
 _NOT_DRAWN_BY = (
     *("shards.py", "storage.py", "generate.py", "rendered.py"),
-    *("own_face.py", "contact_sheet.py", "__main__.py"),
+    *("own_face.py", "motion.py", "contact_sheet.py", "__main__.py"),
 )
 _STRIDE = 247  # visits all persons and views evenly, however few of the pictures are taken: 0.618 of 400, odd
 

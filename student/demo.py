@@ -1,0 +1,27 @@
+"""A first look at the student: a photo, and a rendered person in motion whose truth is known."""
+
+from __future__ import annotations
+
+from shared.config import StudentDemoConfig
+from shared.options import load_config
+from shared.runtime import run_entry
+
+EXAMPLE = "python student/demo.py out=runs/demo_student"
+
+
+def main(argv: list[str]) -> int:
+    """Write the inputs, tell their heads, compare."""
+    config = load_config(StudentDemoConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    # After the options, as these take seconds to import.
+    from shared.flame.assets import load_flame
+    from shared.flame.model import FlameModel
+    from student.demo_data import tell, write_inputs
+
+    model = FlameModel(load_flame())
+    print(tell(config, write_inputs(config, model), model))
+    print(f"\nlook at  {config.out}/photo_astronaut/overlay.png, {config.out}/clip/overlay.mp4")
+    return 0
+
+
+if __name__ == "__main__":
+    run_entry(main)
