@@ -109,7 +109,13 @@ class Student:
 
 
 def open_network(name: str, device: torch.device) -> Network:
-    """A trained network by name, file or folder. UserError if it cannot be used."""
+    """A trained network by name, file or folder; an .onnx file runs in ONNX Runtime. UserError if it cannot be used."""
+    if name.endswith(".onnx"):
+        try:
+            from student.onnx_network import OnnxNetwork  # takes half a second to import
+        except ImportError as error:
+            raise UserError(f"checkpoint={name} needs ONNX Runtime: pip install onnx onnxruntime") from error
+        return OnnxNetwork(Path(name), device)
     return TorchNetwork(load_student(name, device))
 
 

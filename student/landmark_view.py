@@ -44,9 +44,9 @@ class LandmarkView(nn.Module):
         return 2 * len(self.rest_m) + 6
 
     @property
-    def breadth_m(self) -> float:
-        """Longer side of the box around the mean head's landmarks, seen from the front."""
-        return float((self.rest_m.amax(0) - self.rest_m.amin(0))[:2].max())
+    def breadth_m(self) -> Tensor:
+        """() longer side of the box around the mean head's landmarks, seen from the front."""
+        return (self.rest_m.amax(0) - self.rest_m.amin(0))[:2].max()
 
     def forward(self, landmarks_px: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Landmarks (B, 478, 2) in pixels ->

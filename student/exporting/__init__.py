@@ -1,0 +1,1 @@
+"""Trained students as files that run without this project: ONNX and torch.export."""
