@@ -72,7 +72,7 @@ class LabelShard(TensorRecord):
     landmarks_px: Tensor  # (N, 478, 2) MediaPipe's points
     confidence: Tensor  # (N, R) of `FACE_PARTS`: 1 seen from all over and known exactly, 0 not seen
     score: Tensor  # (N,) quality in [0, 1]
-    landmark_error: Tensor  # (N,) mean distance to the inner landmarks / distance of the outer eye corners
+    landmark_error: Tensor  # (N,) mean distance to the inner landmarks / eye corners' distance, seen from the front
     eye_distance_m: Tensor  # (N,) between the eyeball centres
     code_rms: Tensor  # (N, 2) of shape and expression, in standard deviations
     drift: Tensor  # (N,) reach of the neutral head along an expression, in standard deviations of people's heads

@@ -31,7 +31,7 @@ def labels_of(fitted: Sequence[FittedFace], vertices: bool) -> LabelShard:
         landmarks_px=torch.stack([one.face.landmarks_px for one in fitted]),
         confidence=torch.stack([one.confidence for one in fitted]),
         score=torch.tensor([one.verdict.score for one in fitted]),
-        landmark_error=results.landmark_error,
+        landmark_error=torch.tensor([one.verdict.measures.landmark_error for one in fitted]),
         eye_distance_m=results.eye_distance_m,
         code_rms=results.code_rms,
         drift=torch.tensor([one.verdict.measures.drift for one in fitted]),

@@ -45,13 +45,14 @@ class ObserveConfig(CameraConfig):
 class QualityConfig:
     """Limits of the quality gate; what lies beyond one of them gets no label, and the report says which.
 
-    Fits to landmarks on photos and on rendered heads up to 60 degrees of yaw have errors of 1 to 4.5 %, shape codes of
-    0.1 to 0.2, expression codes of 0.1 to 0.5 and eyes 58 to 66 mm apart. Landmarks with correlated noise of 6 % end at
-    6 to 8 %, shuffled ones beyond 50 %. The landmark network draws a plausible face on anything, which fits with 2 to
-    5 %: what is no face must be kept out by the detector, or by what the prior's maps show of it.
+    Those of landmarks and drift were set by millimetres (docs/datasets.md). Fits to 283 rendered portraits, 2 mm off
+    the truth, have errors of up to 6 % and a drift of up to 1.6; five photos, 3.4 % and 1.2. Of fits to landmarks
+    with noise most are over 5 mm off beyond 6 %, or beyond a drift of 3.5. The landmark network draws a plausible
+    face on anything, which fits with 2 to 5 %: what is no face must be kept out by the detector, or by what the
+    prior's maps show of it.
     """
 
-    landmark_error: float = option(0.06, "mean landmark distance / distance of the outer eye corners")
+    landmark_error: float = option(0.06, "mean landmark distance / that of the outer eye corners seen from the front")
     shape_rms: float = option(1.5, "rms of the shape codes; random heads have 1, fits less")
     expression_rms: float = option(2.5, "rms of the expression codes; the strongest expressions reach 2")
     largest_code: float = option(6.0, "of shape and expression; one of 100,000 heads has a code beyond 5.6")

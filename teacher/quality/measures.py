@@ -30,7 +30,7 @@ class PosedHead:
 class Measures:
     """Plain numbers of one fit; NaN where it went astray."""
 
-    landmark_error: float  # share of the distance of the outer eye corners
+    landmark_error: float  # share of the distance of the outer eye corners, as it would be seen from the front
     shape_rms: float  # standard deviations
     expression_rms: float
     largest_code: float  # of shape and expression, standard deviations
@@ -56,10 +56,12 @@ class Measures:
         corners = points[list(OUTER_EYE_CORNERS)]
         inside = ((points >= 0) & (points <= points.new_tensor([width, height]))).all(-1)
         eyes_cam = result.camera.world_to_cam(head.joints_m[_EYES])
+        # In profile the eye corners meet in the picture, and any error would be a large share of their distance.
+        across = torch.nn.functional.normalize(eyes_cam[0] - eyes_cam[1], dim=0)[:2].norm()
         codes = torch.cat([result.params.shape, result.params.expression])
         distances = () if check is None else check.uv_distance
         return Measures(
-            landmark_error=float(result.landmark_error),
+            landmark_error=float(result.landmark_error * across),
             shape_rms=float(result.code_rms[0]),
             expression_rms=float(result.code_rms[1]),
             largest_code=float(codes.abs().max()),

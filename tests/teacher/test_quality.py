@@ -11,6 +11,7 @@ from torch import Tensor
 from shared.config import ObserveConfig, QualityConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
+from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame
 from teacher.evidence import FitResult, MapCheck
 from teacher.observe import ObservedFace, batch_evidence, focal_of, observe
@@ -145,6 +146,19 @@ def test_heads_behind_and_too_near_fail(depth: float, words: str) -> None:
 def test_yaw_is_positive_towards_the_subjects_left() -> None:
     turned = verdict(lambda r: replace(r, params=replace(r.params, global_rot=torch.tensor([0.0, 0.5, 0.0]))))
     assert turned.measures.yaw_deg == pytest.approx(np.degrees(0.5), abs=1e-3)
+
+
+def test_the_unit_of_landmarks_does_not_shrink_as_the_head_turns() -> None:
+    """In the picture the eye corners come together, and the same pixels would be a larger share of their distance."""
+    middle = torch.tensor([0.0, 0.0, -0.6])
+    for degrees in (0, 40, 80):
+        turn = axis_angle_to_matrix(torch.tensor([0.0, np.radians(degrees), 0.3], dtype=torch.float32))
+        unit = (turn[:2, 0]).norm()  # of the line through the eyes, in the picture
+        head = PosedHead(MODEL.v_template, (JOINTS - middle) @ turn.T + middle)
+        for error, names in ((0.055, []), (0.065, ["landmark error"])):
+            found = verdict(lambda r, e=error / unit: replace(r, landmark_error=e), head=head)
+            assert found.measures.landmark_error == pytest.approx(error, rel=1e-3)
+            assert [failure.name for failure in found.failures] == names
 
 
 def test_the_score_falls_towards_a_limit() -> None:

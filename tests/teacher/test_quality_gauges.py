@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from shared.config import FitConfig, QualityConfig
+from shared.config import FitConfig, FitDatasetConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.options import load_config
 from shared.records import stack
 from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.fitter import HeadFitter
@@ -21,6 +23,7 @@ from teacher.quality.confidence import HALF_STD, PartGauge
 from teacher.quality.gauges import HeadGauges
 
 LIMITS = QualityConfig()
+RECIPE = Path(__file__).parents[2] / "configs" / "teacher" / "fit_dataset.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,16 @@ def test_people_carry_no_expression(model: FlameModel, gauges: HeadGauges) -> No
     everyone = people(model, 400, jaw=0.2)
     reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
     assert (reach > LIMITS.drift).float().mean() < 0.01
+
+
+def test_what_a_picture_tells_of_people_keeps_the_limit_of_datasets(model: FlameModel, gauges: HeadGauges) -> None:
+    """Fits to one picture have shape codes of 0.1 to 0.4 (rms)."""
+    limit = load_config(FitDatasetConfig, [str(RECIPE), "inputs=a", "out=b"]).quality.drift
+    assert limit < LIMITS.drift
+    everyone = people(model, 400, jaw=0.2)
+    everyone = replace(everyone, shape=0.4 * everyone.shape)
+    reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
+    assert (reach > limit).float().mean() < 0.005
 
 
 def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameModel, gauges: HeadGauges) -> None:
