@@ -121,7 +121,15 @@ class StudentNetwork(nn.Module):
 
     def forward(self, inputs: StudentInput) -> StudentOutput:
         """Crops (B, ...) -> heads (B, ...)."""
-        seen = None if self.picture is None else self.picture(inputs.image)
+        return self.tell(self.features(inputs), inputs)
+
+    def features(self, inputs: StudentInput) -> list[Tensor]:
+        """The encoder's features (B, C, h, w), coarser and coarser; none for a network of landmarks alone."""
+        return [] if self.picture is None else self.picture.features(inputs.image)
+
+    def tell(self, features: list[Tensor], inputs: StudentInput) -> StudentOutput:
+        """Heads from features and inputs."""
+        seen = None if self.picture is None else self.picture(features[-1])
         with torch.autocast(inputs.focal_px.device.type, enabled=False):
             return self._tell(seen, inputs)
 
@@ -190,10 +198,13 @@ class PictureReader(nn.Module):
         self.mean = nn.Buffer(torch.tensor([0.485, 0.456, 0.406])[:, None, None])
         self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Pictures (B, 3, S, S) in [0, 1] -> (B, width)."""
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Of pictures (B, 3, S, S) in [0, 1]."""
         normalised = (image - self.mean) / self.std
-        coarse = self.encoder(normalised.contiguous(memory_format=torch.channels_last))[-1]
+        return self.encoder(normalised.contiguous(memory_format=torch.channels_last))
+
+    def forward(self, coarse: Tensor) -> Tensor:
+        """The last features (B, C, h, w) -> (B, width)."""
         seen = torch.cat([coarse.mean((2, 3)), functional.relu(self.cells(coarse)).flatten(1)], 1)
         return self.read(self.dropout(seen))
 

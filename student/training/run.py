@@ -23,6 +23,7 @@ from shared.training.trainer import Outcome, Trainer
 from student.data.source import Source, collate
 from student.model import StudentNetwork
 from student.training.build import build_samples, new_network
+from student.training.dense import DenseLoss, WithDense
 from student.training.losses import StudentLoss
 from student.training.pairs import PairSampler
 from student.training.picture import sample_picture
@@ -47,7 +48,8 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     task = student_task(config, network, samples.training, model)
     if ranks.rank == 0:
         on_cpu = StudentLoss.of(config.loss, model, network.basis, network.anchor_m.clone())
-        task = replace(task, validate=validation(model, on_cpu, samples.held, config.validation))
+        validate = validation(model, on_cpu, samples.held, config.validation)
+        task = replace(task, validate=lambda one: validate(one.network if isinstance(one, WithDense) else one))
     trainer = Trainer(config, task, ranks)
     if ranks.rank == 0:
         millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
@@ -58,17 +60,31 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
 
 def student_task(
     config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel
-) -> Task[StudentNetwork]:
-    """What a run with these options trains, without validation."""
+) -> Task[Any]:
+    """What a run with these options trains, without validation. UserError if the options contradict each other."""
+    loss = StudentLoss.of(config.loss, model, network.basis, network.anchor_m)
+    save = partial(_save_weights, config, model.assets.head_id)
+    persons = source.persons().numpy()
+
+    def sampler(count: int, batch_size: int, seed: int, rank: int, world: int, first_step: int) -> PairSampler:
+        return PairSampler(persons, batch_size, seed, rank, world, first_step)
+
+    if not config.loss.dense:
+        picture = partial(sample_picture, model=model)
+        return Task(network, source, collate, loss, picture, save, sampler=sampler, shown=_SHOWN)
+    try:
+        both = WithDense(network)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     return Task(
-        network=network,
+        network=both,
         source=source,
         collate=collate,
-        loss=StudentLoss.of(config.loss, model, network.basis, network.anchor_m),
-        picture=partial(sample_picture, model=model),
-        save_weights=partial(_save_weights, config, model.assets.head_id),
-        sampler=lambda count, *rest, **named: PairSampler(source.persons().numpy(), *rest, **named),
-        shown=_SHOWN,
+        loss=DenseLoss(loss, model),
+        picture=lambda one, sample: sample_picture(one.network, sample, model),
+        save_weights=lambda path, one, made: save(path, one.network, made),
+        sampler=sampler,
+        shown=(*_SHOWN, "dense"),
     )
 
 
