@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import torch
-from shared.synthetic.pose.motion import shots_in_motion
 
 from shared.export.npz import read_params, write_params
 from shared.flame.assets import load_flame
@@ -14,6 +13,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import stack
+from shared.synthetic.pose.motion import shots_in_motion
 from shared.synthetic.studio import Order, PortraitStudio
 
 RATE_HZ = 30.0

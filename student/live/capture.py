@@ -53,10 +53,9 @@ class Capture:
         self._newest, self._paced, self._stalled_s = newest, paced, stalled_s
         self._waiting: deque[Captured] = deque()
         self._change = threading.Condition()
-        self._ended, self._closed, self._failure = False, False, None
+        self._ended, self._closed = False, False
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._read, args=(frames,), name="capture", daemon=True)
-
-    _failure: BaseException | None
 
     def __enter__(self) -> Capture:
         self._thread.start()
@@ -105,7 +104,7 @@ class Capture:
         """Put a frame where it can be taken; False if nobody takes any more."""
         with self._change:
             if self._newest and self._waiting:
-                one = replace(one, starts_shot=one.starts_shot or self._waiting.pop().starts_shot)
+                one = replace(one, starts_shot=self._waiting.pop().starts_shot or one.starts_shot)
                 self.dropped += 1
             self._change.wait_for(lambda: self._closed or len(self._waiting) < _AHEAD)
             self._waiting.append(one)

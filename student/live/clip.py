@@ -62,7 +62,7 @@ def run_clip(ref: InputRef, out: Path, tools: Tools, frames: Iterator[Frame] | N
             ref,
             rows,
             files,
-            problem=_problem(ref, capture, run.ended),
+            problem=_problem(ref, capture, run.ended or interrupted),
             interrupted=interrupted,
             dropped=capture.dropped,
             seconds=seconds,
