@@ -58,4 +58,4 @@ def load_guesser(start: str, head: FlameAssets, device: torch.device) -> Guesser
         raise UserError(f"start={start} is not there: give pose, student, or a file of the student's weights")
     name, known = start if weights is None else "student", {"pose": "", **GUESSERS}
     factory: Callable[..., Guesser] = find_factory("start", name, known, ("weights", "head", "device"))
-    return factory(weights, head, device)
+    return factory(None if weights is None else start, head, device)

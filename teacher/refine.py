@@ -68,17 +68,19 @@ class LandmarkRefiner:
 
     def problem(self, guess: HeadGuess, landmarks_px: Tensor) -> Problem:
         """The energy, whose unknowns are zero at the guess."""
-        rows, std = len(landmarks_px), self._deviations(guess)
-        zero = torch.zeros_like(std)
+        rows, pivot_m = len(landmarks_px), self._root(guess.params) + guess.params.translation
+        depth_m = guess.camera.world_to_cam(pivot_m[:, None])[:, 0, 2:].clamp(min=1e-3)
+        stds = {FACE: self._deviations(guess), SHIFT: (self.config.distance_std * depth_m).expand(-1, 3)}
+        priors = [GaussianPrior(name, PICTURE, torch.zeros_like(std), std) for name, std in stds.items()]
         variables = {
-            FACE: Variable(zero, Euclidean()),
+            FACE: Variable(priors[0].mean, Euclidean()),
             TURN: Variable(landmarks_px.new_zeros(rows, 3), Rotation()),
-            SHIFT: Variable(landmarks_px.new_zeros(rows, 3), Euclidean()),
+            SHIFT: Variable(priors[1].mean, Euclidean()),
         }
-        terms = [self._term(guess, landmarks_px), GaussianPrior(FACE, PICTURE, zero, std)]
-        return Problem(Structure.photos(rows, landmarks_px.device), variables, terms)
+        seen = self._term(guess, landmarks_px, pivot_m, depth_m[:, 0])
+        return Problem(Structure.photos(rows, landmarks_px.device), variables, [seen, *priors])
 
-    def _term(self, guess: HeadGuess, landmarks_px: Tensor) -> NearbyPixels:
+    def _term(self, guess: HeadGuess, landmarks_px: Tensor, pivot_m: Tensor, depth_m: Tensor) -> NearbyPixels:
         params, camera, landmarks = guess.params, guess.camera, self.landmarks
         values = from_params(params, self._every_code)
         posed = pose_points(landmarks.points, values)
@@ -86,10 +88,8 @@ class LandmarkRefiner:
         by_name = head_jacobian(posed.in_basis(self._reduced), eye, values, self._reduced.sizes)
         moves = torch.cat([by_name[name] for name in _MOVING], -1).unflatten(1, (-1, 3))
 
-        pivot_m = self._root(params) + params.translation
         root = self.model.joints_template[0]
         facing = landmarks.facing(axis_angle_to_matrix(params.global_rot), params.translation, root, camera)
-        depth_m = camera.world_to_cam(pivot_m[:, None])[:, 0, 2].clamp(min=1e-3)
         std_px = landmarks.std_px(landmarks.corner_distance_m * camera.focal_px[:, 0] / depth_m, facing)
         return NearbyPixels(
             points_m=posed.position - pivot_m[:, None],

@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("rasterizer.py", "sizes=64 repeats=1 oracle_repeats=1 batch=2", "64"),
         ("solvers.py", "pictures=2 batch=2 steps=3 recipe=0", "energy is no higher"),
+        ("closed_loop.py", "start=noise pictures=2", "steps fewer"),
         ("clip_fit.py", "out={tmp} frames=6 size=256", "as one clip"),
         ("views_fit.py", "persons=2 size=256", "three, cameras known"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
