@@ -24,7 +24,7 @@ from student.exporting.signature import ENTRY
 from student.head import StudentSpec
 
 # Names that the exporter gives by module: the encoder, the reader of its features, the layers behind.
-_QUANTISED = ("/network/encoder/", "/network/picture/", "/network/layers.")
+_QUANTISED = ("/network/picture/", "/network/layers.")
 _STATIC = {"Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool"}
 _DYNAMIC = {"Conv", "Gemm", "MatMul"}
 

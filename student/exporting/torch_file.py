@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ def to_program(module: ExportedStudent, inputs: tuple[Tensor, ...]) -> torch.exp
 
 def run_program(path: Path, module: ExportedStudent, given: dict[str, Tensor]) -> dict[str, Tensor]:
     """Outputs by name of a file that this process has just written: the format may hold pickles."""
-    with torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.filterwarnings("ignore", "The given buffer is not writable")
         values = torch.export.load(path).module()(*(given[name] for name in module.inputs))
     return {port.name: value for port, value in zip(OUTPUTS, values, strict=True)}

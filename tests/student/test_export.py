@@ -119,6 +119,7 @@ def test_a_file_is_smaller_than_its_weights_in_32_bits(exported: Callable[[str],
     assert one.path.stat().st_size < 3.2 * numbers
 
 
+@pytest.mark.slow
 def test_torch_export_tells_the_same(tmp_path: Path) -> None:
     predictor = predictor_of("both")
     exporter = exporter_of(predictor, [])
@@ -144,7 +145,7 @@ def test_8_bits_are_close_and_keep_the_rest_in_32(how: str, exported: Callable[[
     assert 0 < float((verts - truth).norm(dim=-1).mean()) < 3e-3
     assert header_of(graph)["precision"] == f"int8 ({how})"
     kinds = [node.op_type for node in graph.graph.node if node.name.startswith(("/network/marks", "/network/told"))]
-    assert "Gemm" in kinds
+    assert {"Gemm", "MatMul"} & set(kinds)
     assert sum(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in graph.graph.node) > 5
 
 
