@@ -32,9 +32,7 @@ class SmoothConfig:
     """One-Euro filters: for each group the cutoff at rest in Hz, and how many Hz more per unit of its speed."""
 
     rotation: tuple[float, float] = option((1.5, 10.0), "of the head; Hz, Hz per rad/s")
-    place: tuple[float, float] = option(
-        (2.0, 200.0), "across the line of sight; Hz, Hz per rad/s as the camera sees it"
-    )
+    place: tuple[float, float] = option((2.0, 200.0), "across the line of sight; Hz, Hz per rad/s seen by the camera")
     depth: tuple[float, float] = option((1.0, 20.0), "along it, logarithm; Hz, Hz per 1/s")
     expression: tuple[float, float] = option((1.5, 2.0), "each code; Hz, Hz per code unit/s")
     jaw: tuple[float, float] = option((1.5, 8.0), "Hz, Hz per rad/s")
