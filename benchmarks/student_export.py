@@ -109,7 +109,7 @@ def main(options: dict[str, str]) -> None:
 
 def networks(exact: TorchNetwork, files: dict[str, Path]) -> dict[str, Network]:
     """All rows, for as many threads as torch has now."""
-    onnx_ones = {name: OnnxNetwork(path) for name, path in files.items()}
+    onnx_ones = {name: OnnxNetwork.open(path) for name, path in files.items()}
     return {"torch fp32": exact, "torch bf16": HalfNetwork(exact), **onnx_ones}
 
 

@@ -6,7 +6,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
@@ -16,11 +15,15 @@ from torch import Tensor
 
 from shared.config import StudentNetworkConfig
 from shared.flame.code_basis import CodeBasis
+from shared.flame.schema import FlameAssets
 from shared.runtime import UserError
-from student.exporting.onnx_file import header_of
+from student.exporting.describe import describe
+from student.exporting.module import ExportedStudent
+from student.exporting.onnx_file import header_of, to_onnx
 from student.exporting.signature import CONSTANT, SCHEMA, TOLD, input_ports
 from student.head import StudentSpec
 from student.records import StudentInput, StudentOutput
+from student.weights import TrainedStudent
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 
@@ -28,7 +31,20 @@ _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 class OnnxNetwork:
     """A `student.predictor.Network`. Of the file's graph, only what the network itself tells is run."""
 
-    def __init__(self, path: Path, device: torch.device | None = None) -> None:
+    def __init__(self, model: onnx.ModelProto, header: dict[str, Any], device: torch.device | None = None) -> None:
+        """Of an exported graph and its header; see `open` and `of`."""
+        known = {field.name for field in fields(StudentNetworkConfig)}
+        config = StudentNetworkConfig(**{k: v for k, v in header["network"].items() if k in known})
+        self._inputs = [port.name for port in input_ports(config) if port.name != "center_px"]
+        self._session = session_of(_part(model, self._inputs, [port.name for port in TOLD]), device)
+        names = [port.name for port in CONSTANT]
+        values = session_of(_part(model, [], names)).run(names, {})
+        constants = dict(zip(names, map(torch.from_numpy, values), strict=True))
+        basis = CodeBasis(constants["shape_directions"], constants["expression_directions"])
+        self.spec = StudentSpec(config, basis, constants["anchor_m"], header["head_id"])
+
+    @staticmethod
+    def open(path: Path, device: torch.device | None = None) -> OnnxNetwork:
         """UserError, which names the file, if it is damaged, or not an exported student of this version.
 
         Args:
@@ -36,18 +52,27 @@ class OnnxNetwork:
             device: where to run it; what ONNX Runtime has no provider for, the CPU does. None: the CPU.
         """
         model, header = read_onnx(path)
-        known = {field.name for field in fields(StudentNetworkConfig)}
         try:
-            config = StudentNetworkConfig(**{k: v for k, v in header["network"].items() if k in known})
-            self._inputs = [port.name for port in input_ports(config) if port.name != "center_px"]
-            self._session = session_of(_part(model, self._inputs, [port.name for port in TOLD]), device)
-            names = [port.name for port in CONSTANT]
-            values = session_of(_part(model, [], names)).run(names, {})
-            constants = dict(zip(names, map(torch.from_numpy, values), strict=True))
-            basis = CodeBasis(constants["shape_directions"], constants["expression_directions"])
-            self.spec = StudentSpec(config, basis, constants["anchor_m"], header["head_id"])
+            return OnnxNetwork(model, header, device)
         except Exception as error:  # ONNX Runtime's own errors have no common class
             raise UserError(f"checkpoint={path} cannot be run: {str(error).splitlines()[0]}") from error
+
+    @staticmethod
+    def of(student: TrainedStudent, assets: FlameAssets, device: torch.device | None = None) -> OnnxNetwork:
+        """A trained student as it would be exported, without a file; takes two seconds.
+
+        ``assets`` are of the head whose codes it tells.
+        """
+        size = student.network.config.size
+        like: dict[str, Tensor] = {
+            "image": torch.full((2, 3, size, size), 0.5),
+            "landmarks_px": torch.rand(2, 478, 2, generator=torch.Generator().manual_seed(0)) * size,
+            "has_landmarks": torch.ones(2, dtype=torch.bool),
+            "focal_px": torch.full((2,), 3.0 * size),
+            "center_px": torch.full((2, 2), 0.5 * size),
+        }
+        module, header = ExportedStudent(student.network, assets).eval(), describe(student)
+        return OnnxNetwork(to_onnx(module, tuple(like[name] for name in module.inputs), header), header, device)
 
     def __call__(self, inputs: StudentInput) -> StudentOutput:
         """Crops (B, ...)."""
@@ -77,14 +102,15 @@ def session_of(model: onnx.ModelProto, device: torch.device | None = None) -> or
     options.log_severity_level = 3
     # Threads that wait by turning in circles take the cores from torch and MediaPipe, which run between two pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = _PROVIDERS.get(device.type if device else "cpu")
-    providers = [name for name in (wanted, "CPUExecutionProvider") if name in ort.get_available_providers()]
+    wanted = _PROVIDERS.get(device.type) if device else None
+    there = ort.get_available_providers()
+    providers = [name for name in (wanted, "CPUExecutionProvider") if name is not None and name in there]
     return ort.InferenceSession(model.SerializeToString(), options, providers=providers)
 
 
 def run_named(session: ort.InferenceSession, given: dict[str, Tensor]) -> dict[str, Tensor]:
     """Outputs of a session by name."""
-    values: list[np.ndarray] = session.run(None, {name: tensor.numpy() for name, tensor in given.items()})
+    values: Any = session.run(None, {name: tensor.numpy() for name, tensor in given.items()})
     return {out.name: torch.from_numpy(value) for out, value in zip(session.get_outputs(), values, strict=True)}
 
 

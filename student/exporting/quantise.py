@@ -24,7 +24,7 @@ from student.exporting.signature import ENTRY
 from student.head import StudentSpec
 
 # Names that the exporter gives by module: the encoder, the reader of its features, the layers behind.
-_QUANTISED = ("/network/picture/", "/network/layers.")
+_QUANTISED = ("/network/encoder/", "/network/picture/", "/network/layers.")
 _STATIC = {"Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool"}
 _DYNAMIC = {"Conv", "Gemm", "MatMul"}
 
@@ -46,11 +46,12 @@ def quantised(
     logging.disable(logging.WARNING)  # advice to simplify the graph first, which brings nothing here
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "quantised.onnx"
+            exact, path = Path(folder) / "exact.onnx", Path(folder) / "quantised.onnx"
+            onnx.save(model, exact)  # as it would change a graph in memory
             if how == "static":
                 reader = _OneByOne(crops, spec)
                 quantize_static(
-                    model,
+                    exact,
                     path,
                     reader,
                     QuantFormat.QDQ,
@@ -62,7 +63,7 @@ def quantised(
             else:
                 matmuls = [f"{name}_MatMul" for name in nodes]  # ONNX Runtime takes Gemm apart, and names so the part
                 quantize_dynamic(
-                    model, path, per_channel=True, weight_type=QuantType.QUInt8, nodes_to_quantize=nodes + matmuls
+                    exact, path, per_channel=True, weight_type=QuantType.QUInt8, nodes_to_quantize=nodes + matmuls
                 )
             small = onnx.load(path)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,12 +14,14 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from shared.config import InferConfig
 from shared.runtime import UserError
 from student.api import open_network
 from student.exporting.onnx_file import header_of
 from student.exporting.signature import ENTRY
+from student.live.tools import fastest
 from student.onnx_network import OnnxNetwork
-from student.predictor import Predictor
+from student.predictor import Predictor, TorchNetwork
 from tests.student.exported import FORMS, exporter_of, faces, options, predictor_of, whole_pictures
 from tests.student.heads import open_head
 
@@ -52,9 +55,26 @@ def test_predictions_are_those_of_torch(form: str, files: dict[str, Path]) -> No
 
 def test_the_graph_it_runs_is_without_the_mesh(files: dict[str, Path]) -> None:
     whole = {port.name for port in onnx.load(files["both"]).graph.output}
-    part = {port.name for port in OnnxNetwork(files["both"])._session.get_outputs()}
+    part = {port.name for port in OnnxNetwork.open(files["both"])._session.get_outputs()}
     assert "verts_cam_m" in whole - part
     assert "log_std" in part
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_student_runs_there_without_a_file(form: str) -> None:
+    expected = predictor_of(form)
+    assert isinstance(expected.network, TorchNetwork)
+    ours = Predictor(OnnxNetwork.of(expected.network.student, open_head().assets), open_head())
+    images, marks, cameras = whole_pictures(faces(3))
+    heads, true = (one.predict(images, marks, marks, cameras) for one in (ours, expected))
+    assert float((heads.verts_m - true.verts_m).norm(dim=-1).max()) < 5e-5
+
+
+def test_live_use_takes_the_faster_one_on_the_cpu() -> None:
+    network, model = predictor_of("landmarks").network, open_head()
+    config = InferConfig(input="a", out="b", device="cpu")
+    assert isinstance(fastest(network, config, model), OnnxNetwork)
+    assert fastest(network, replace(config, runtime="torch"), model) is network
 
 
 def test_a_damaged_file_is_named(files: dict[str, Path], tmp_path: Path) -> None:
@@ -75,7 +95,7 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     onnx.save(helper.make_model(graph), path)
     with pytest.raises(UserError, match="is of another program, this version runs pixel3dmm-distill/student-onnx/1"):
-        OnnxNetwork(path)
+        OnnxNetwork.open(path)
 
 
 def test_a_file_that_lacks_an_output_is_named(files: dict[str, Path], tmp_path: Path) -> None:
@@ -86,7 +106,7 @@ def test_a_file_that_lacks_an_output_is_named(files: dict[str, Path], tmp_path: 
     path = tmp_path / "less.onnx"
     onnx.save(model, path)
     with pytest.raises(UserError, match=r"less\.onnx cannot be run: .*log_std"):
-        OnnxNetwork(path)
+        OnnxNetwork.open(path)
 
 
 def test_its_head_must_be_the_models(files: dict[str, Path], tmp_path: Path) -> None:
@@ -96,7 +116,7 @@ def test_its_head_must_be_the_models(files: dict[str, Path], tmp_path: Path) -> 
     helper.set_model_props(model, {ENTRY: json.dumps({**header_of(model), "head_id": "another"})})
     onnx.save(model, tmp_path / "other_head.onnx")
     with pytest.raises(ValueError, match="codes of head another"):
-        Predictor(OnnxNetwork(tmp_path / "other_head.onnx"), open_head())
+        Predictor(OnnxNetwork.open(tmp_path / "other_head.onnx"), open_head())
 
 
 @pytest.mark.parametrize("box", [[], ["210", "130", "200", "220"]])
