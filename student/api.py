@@ -115,7 +115,7 @@ def open_network(name: str, device: torch.device) -> Network:
             from student.onnx_network import OnnxNetwork  # takes half a second to import
         except ImportError as error:
             raise UserError(f"checkpoint={name} needs ONNX Runtime: pip install onnx onnxruntime") from error
-        return OnnxNetwork(Path(name), device)
+        return OnnxNetwork.open(Path(name), device)
     return TorchNetwork(load_student(name, device))
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TRUTH = "Pictures with truth, and the benchmark"
 PRIORS = "Normals, UV and points per pixel"
+LIVE = "Live"
 
 
 def section(title: str) -> str:
@@ -31,7 +32,10 @@ def commands(title: str) -> list[str]:
 
 def run(command: str, folder: Path) -> Path:
     """Run a line of the README in ``folder``; what its option out= names."""
-    words = [str(ROOT / word) if word.startswith(("teacher/", "configs/")) else word for word in shlex.split(command)]
+    words = [
+        str(ROOT / word) if word.startswith(("teacher/", "student/", "configs/")) else word
+        for word in shlex.split(command)
+    ]
     start = ["-m", "accelerate.commands.launch", *words[2:]] if words[0] == "accelerate" else words[1:]
     done = subprocess.run([sys.executable, *start], cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,6 +62,8 @@ def test_there_are_commands_to_test() -> None:
     assert len(commands("Use it")) == 4
     assert len(commands(TRUTH)) == 2
     assert len(commands(PRIORS)) == 3
+    assert len(commands(LIVE)) == 3
+    assert len(commands("Train the student")) == 1
 
 
 @pytest.mark.slow
@@ -99,9 +105,31 @@ def test_command_of_the_priors(command: str, fewer: str, result: str, inputs: Pa
 
 
 @pytest.mark.slow
-def test_python_lines(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "results"),
+    zip(commands(LIVE), (("params.npz", "overlay.mp4"), ("params.npz",), ("student.onnx",)), strict=True),
+)
+def test_command_of_the_student(command: str, results: tuple[str, ...], inputs: Path) -> None:
+    out = run(command, inputs)
+    assert all((out / name).is_file() for name in results)
+
+
+@pytest.mark.slow
+def test_training_of_the_student(inputs: Path) -> None:
+    """On the labels of the README's own command, and on few portraits for two steps."""
+    run(commands("Use it")[3], inputs)
+    portraits = "python -m shared.synthetic out=runs/portraits count=4 size=96 seed=0 landmarks=true"
+    run(portraits, inputs)
+    (command,) = commands("Train the student")
+    out = run(f"{command} steps=2 minutes=null validation=0 data.held=0 batch_size=4", inputs)
+    assert (out / "weights.safetensors").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", ["Use it", LIVE])
+def test_python_lines(title: str, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(inputs)
-    block = re.search(r"```python\n(.*?)```", section("Use it"), re.DOTALL)
+    block = re.search(r"```python\n(.*?)```", section(title), re.DOTALL)
     assert block
     names: dict[str, object] = {}
     exec(block.group(1), names)
@@ -111,5 +139,5 @@ def test_python_lines(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
-    for script in re.findall(r"`((?:benchmarks|teacher|shared)/[\w./]+)`", README):
+    for script in re.findall(r"`((?:benchmarks|teacher|student|shared)/[\w./]+)`", README):
         assert (ROOT / script).exists(), script

@@ -58,6 +58,7 @@ class InferConfig(CameraConfig):
     checkpoint: str = option("base", "base, nano, a weight file, the folder of a training run, or an .onnx file")
     flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     device: str = option("auto", "auto, cpu, cuda, mps")
+    runtime: Literal["auto", "torch", "onnx"] = option("auto", "what runs the network; auto: ONNX Runtime on the CPU")
     faces: Literal["largest", "all"] = option("largest", "which faces of a photo; clips follow one")
     refine: int = option(0, "steps of the teacher's solver after the network; 0: none")
     overlay: bool = option(True, "draw the head over every frame")

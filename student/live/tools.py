@@ -26,7 +26,7 @@ from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.stream import HeadStream
 from student.live.tracker import FaceTracker, Follower
-from student.predictor import Network, Predictor
+from student.predictor import Network, Predictor, TorchNetwork
 
 _N_MEDIAPIPE = 478
 
@@ -59,12 +59,22 @@ class Tools:
 
 def build_tools(config: InferConfig) -> Tools:
     """Open everything. UserError if weights, head and refiner cannot be had, or do not belong together."""
-    network = open_network(config.checkpoint, choose_device(config.device))
     model = FlameModel(load_flame(config.flame))
+    network = fastest(open_network(config.checkpoint, choose_device(config.device)), config, model)
     from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
     from shared.images.mediapipe_track import LandmarkTracker
 
     return tools_of(config, network, model, MediaPipeFaces(), LandmarkTracker())
+
+
+def fastest(network: Network, config: InferConfig, model: FlameModel) -> Network:
+    """The network in the runtime that the options ask for: on the CPU, ONNX Runtime is twice as fast and more."""
+    wanted = config.runtime == "onnx" or (config.runtime == "auto" and choose_device(config.device).type == "cpu")
+    if not wanted or not isinstance(network, TorchNetwork) or network.spec.head_id != model.assets.head_id:
+        return network
+    from student.onnx_network import OnnxNetwork  # takes half a second to import
+
+    return OnnxNetwork.of(network.student, model.assets)
 
 
 def tools_of(

@@ -58,9 +58,7 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     return trainer.run()
 
 
-def student_task(
-    config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel
-) -> Task[Any]:
+def student_task(config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel) -> Task[Any]:
     """What a run with these options trains, without validation. UserError if the options contradict each other."""
     loss = StudentLoss.of(config.loss, model, network.basis, network.anchor_m)
     save = partial(_save_weights, config, model.assets.head_id)

@@ -24,7 +24,7 @@ from student.exporting.torch_file import run_program, to_program
 from student.onnx_network import run_named
 from student.predictor import Predictor
 from student.weights import save_student
-from tests.student.exported import FORMS, crops, exporter_of, options, predictor_of
+from tests.student.exported import FORMS, crops, exporter_of, network_of, options, predictor_of
 from tests.student.heads import open_head
 
 
@@ -170,7 +170,7 @@ def test_the_command_draws_faces_and_tells_the_distance(
 
     monkeypatch.setattr("student.exporting.run.drawn_faces", faces)
     predictor = predictor_of("landmarks")
-    weights = save_student(tmp_path / "x.safetensors", predictor.network.student.network, predictor.spec.head_id, {})
+    weights = save_student(tmp_path / "x.safetensors", network_of(predictor), predictor.spec.head_id, {})
     files = export(options(tmp_path / "out", checkpoint=str(weights), format="both", quantise="static"))
     assert [path.name for path in files] == ["student.onnx", "student_int8.onnx", "student.pt2"]
     said = capsys.readouterr().out
@@ -195,6 +195,6 @@ def test_a_folder_without_faces_is_named(tmp_path: Path) -> None:
 
 def test_weights_of_another_head_are_refused(tmp_path: Path) -> None:
     predictor: Predictor = predictor_of("landmarks")
-    weights = save_student(tmp_path / "x.safetensors", predictor.network.student.network, "another", {})
+    weights = save_student(tmp_path / "x.safetensors", network_of(predictor), "another", {})
     with pytest.raises(UserError, match=r"checkpoint=.*another.*give flame="):
         export(options(tmp_path, checkpoint=str(weights)))

@@ -15,6 +15,7 @@ import torch
 from onnx import TensorProto, helper
 
 from shared.config import InferConfig
+from shared.geometry.camera import Camera
 from shared.runtime import UserError
 from student.api import open_network
 from student.exporting.onnx_file import header_of
@@ -146,9 +147,7 @@ def test_the_example_imports_nothing_of_ours() -> None:
     assert not any(f"{word} {package}" in text for word in ("import", "from") for package in ("shared", "student"))
 
 
-def _camera(width: int, height: int) -> object:
-    from shared.geometry.camera import Camera
-
+def _camera(width: int, height: int) -> Camera:
     return Camera.at_origin(torch.tensor([1.37 * max(width, height)]), (height, width))
 
 
