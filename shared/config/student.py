@@ -43,7 +43,6 @@ class StudentDataConfig:
     portrait_weight: float = option(1.0, "the same of a rendered one")
     pictures: str | None = option(None, "folder of the labelled pictures; None: where the label run found them")
     landmark_share: float = option(0.8, "share of the samples that see landmarks, where the network takes them")
-    picture_share: float = option(1.0, "share of those that see the picture too; the rest cannot know faces by heart")
     focal_jitter: float = option(0.2, "standard deviation of the log focal length that the network is told")
     held: int = option(40, "every so manieth picture is kept for validation; 0: none")
 

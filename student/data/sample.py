@@ -24,7 +24,6 @@ from student.records import StudentInput, StudentSample, StudentTarget
 
 _MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of places and directions in the head's axes
 _ROTATION_IN_MIRROR = torch.tensor([1.0, -1.0, -1.0])  # of axis-angle
-_GREY = 0.45
 _N_PARTS_MIRROR = (1, 0, 3, 2, 4, 5, 6, 8, 7, 9, 10)  # `FACE_PARTS` in the mirror
 
 
@@ -63,7 +62,7 @@ class SampleMaker:
         focal_px = face.camera.focal_px[0] * warp.crop.affine[0, 0]
         blind = shown is None and self.network.backbone == "none"
         inputs = StudentInput(
-            image=self._picture(face.image, warp, rng, shown is not None),
+            image=self._picture(face.image, warp, rng),
             landmarks_px=torch.zeros(478, 2) if shown is None else self._landmarks(shown, warp, rng),
             has_landmarks=torch.tensor(shown is not None),
             focal_px=focal_px * told_focal,
@@ -76,12 +75,10 @@ class SampleMaker:
             return True
         return bool(rng.random() < self.data.landmark_share)
 
-    def _picture(self, image: np.ndarray, warp: Warp, rng: np.random.Generator, has_landmarks: bool) -> Tensor:
-        """(3, S, S); of one pixel where the network sees none, and grey where this sample shows landmarks alone."""
+    def _picture(self, image: np.ndarray, warp: Warp, rng: np.random.Generator) -> Tensor:
+        """(3, S, S); of one pixel where the network sees none."""
         if self.network.backbone == "none":
             return torch.zeros(3, 1, 1)
-        if self.augment is not None and has_landmarks and rng.random() >= self.data.picture_share:
-            return torch.full((3, warp.size, warp.size), _GREY)
         cut = warp.image(image)
         if self.augment is not None:
             if rng.random() < self.augment.cover:
