@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from shared.config import ExportConfig, StudentNetworkConfig
+from shared.geometry.camera import Camera
 from shared.records import stack
 from student.encoder import build_encoder
 from student.exporting.crops import Crops, SeenFace, crops_of
@@ -36,6 +37,12 @@ def predictor_of(form: str) -> Predictor:
     return Predictor(TorchNetwork(TrainedStudent(network, open_head().assets.head_id, made)), open_head())
 
 
+def network_of(predictor: Predictor) -> StudentNetwork:
+    """In torch."""
+    assert isinstance(predictor.network, TorchNetwork)
+    return predictor.network.student.network
+
+
 def faces(count: int, seed: int = 1) -> list[SeenFace]:
     """Noise around landmarks of random heads."""
     params, camera = random_params(count, seed), cameras(count)
@@ -57,6 +64,6 @@ def options(out: object, **changes: object) -> ExportConfig:
     return ExportConfig(out=str(out), checked=4, calibrated=4, **changes)  # type: ignore[arg-type]
 
 
-def whole_pictures(seen: list[SeenFace]) -> tuple[list[np.ndarray], torch.Tensor, object]:
+def whole_pictures(seen: list[SeenFace]) -> tuple[list[np.ndarray], torch.Tensor, Camera]:
     """Pictures, landmarks (B, 478, 2) and cameras (B) as `Predictor.predict` takes them."""
     return [face.image for face in seen], torch.stack([f.landmarks_px for f in seen]), stack([f.camera for f in seen])
