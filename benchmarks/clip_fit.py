@@ -17,7 +17,6 @@ from pathlib import Path
 import cv2
 import torch
 from command_line import read_options
-from shared.synthetic.pose.motion import shots_in_motion, vertices_of
 from torch import Tensor
 
 from shared.config import FitInputConfig
@@ -30,6 +29,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.meshes import align
 from shared.images.source import InputRef
 from shared.records import stack
+from shared.synthetic.pose.motion import shots_in_motion, vertices_of
 from shared.synthetic.studio import Order, PortraitStudio
 from teacher.clip_fitter import fit_clip_jointly, spread_rows
 from teacher.evidence import FitResult

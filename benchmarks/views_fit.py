@@ -17,7 +17,6 @@ from dataclasses import replace
 
 import torch
 from command_line import read_options
-from shared.synthetic.pose.motion import seen_from
 from torch import Tensor
 from tqdm import tqdm
 
@@ -31,6 +30,7 @@ from shared.geometry.meshes import align
 from shared.images.decode import Frame
 from shared.records import stack
 from shared.synthetic.people import Person
+from shared.synthetic.pose.motion import seen_from
 from shared.synthetic.pose.shot import draw_shot
 from shared.synthetic.streams import stream
 from shared.synthetic.studio import Order, PortraitStudio
