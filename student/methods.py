@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from shared.guess import Guesser
 from torch import Tensor
 
 from shared.evaluate.faces import FaceMesh
@@ -16,6 +15,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
+from shared.guess import Guesser
 from shared.records import stack
 from shared.runtime import UserError
 from student.api import Student, open_network
