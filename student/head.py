@@ -12,11 +12,9 @@ from shared.flame.code_basis import CodeBasis
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.points import FlamePoints
 from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
 from student.pose import SightPose
 from student.records import StudentOutput
@@ -46,15 +44,13 @@ class StudentHeads(TensorRecord):
 
 
 class HeadDecoder:
-    """Poses the heads of one network with the codes it tells alone; much faster than with all of the model's."""
+    """Makes heads of one head model from what a network tells."""
 
     def __init__(self, model: FlameModel, spec: StudentSpec) -> None:
         """ValueError if the model is another head than the network's."""
         if model.assets.head_id != spec.head_id:
             raise ValueError(f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}")
         self.model, self.spec = model, spec
-        every = torch.arange(model.assets.n_vertices)
-        self._points = FlamePoints.from_vertices(model, every).with_basis(spec.basis)
         known, embedding = mediapipe_embedding(model.assets)
         self.known = known  # (P,) which of MediaPipe's landmarks the head has
         self._embedding: LandmarkEmbedding = embedding
@@ -82,12 +78,8 @@ class HeadDecoder:
         return self.posed(self.params(told, crop, camera), told, camera)
 
     def posed(self, params: FlameParams, told: StudentOutput, camera: Camera) -> StudentHeads:
-        """The same for parameters that were filtered or refined; their codes lie along the network's directions."""
-        basis = self.spec.basis
-        codes = [params.shape @ basis.shape, params.expression @ basis.expression, params.eyelids]
-        turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
-        posed = self._points.pose(torch.cat(codes, 1), axis_angle_to_matrix(turns), params.translation)
-        verts = posed.position
+        """The same for parameters that were filtered or refined."""
+        verts = self.model(params).verts_m
         landmarks = verts.new_zeros(len(verts), 478, 2)
         marks = self._embedding.positions(verts, self.model.assets.faces)
         landmarks[:, self.known] = camera.project(marks)

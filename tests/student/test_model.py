@@ -108,7 +108,7 @@ def test_landmarks_that_are_not_there_are_not_looked_at() -> None:
     assert all(torch.isfinite(value).all() for value in vars(hidden[2]).values())
 
 
-def test_the_fast_decoder_poses_as_the_model_does() -> None:
+def test_heads_are_those_of_their_parameters() -> None:
     network, model = network_of("landmarks", disturbed=True), open_head()
     params, camera = random_params(3), cameras(3)
     marks = landmarks_of(params, camera)
