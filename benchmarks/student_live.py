@@ -123,8 +123,8 @@ def main(options: dict[str, str]) -> None:
     tools = None
     for checkpoint in options["checkpoints"].split(","):
         config = InferConfig(input=str(path), out=str(out), checkpoint=checkpoint, refine=int(options["refine"]))
-        tools = build_tools(config)
         torch.set_num_threads(int(options["threads"]))
+        tools = build_tools(config)
         show(f"{checkpoint}, overlay written", run_clip(ref, out / "overlay", tools))
         bare = replace(tools, config=replace(config, overlay=False))
         show(f"{checkpoint}, params.npz alone", run_clip(ref, out / "bare", bare))

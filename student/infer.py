@@ -29,8 +29,8 @@ def main(argv: list[str]) -> int:
 
     one_thread()
     refs = inputs_of(config)
+    torch.set_num_threads(config.threads)  # ONNX Runtime's session takes as many
     tools = build_tools(config)
-    torch.set_num_threads(config.threads)
     reports = run_inputs(refs, tools)
     if len(reports) == 1:
         show(reports[0])

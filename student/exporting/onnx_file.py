@@ -31,7 +31,7 @@ def to_onnx(module: ExportedStudent, inputs: tuple[Tensor, ...], header: dict[st
     file, outputs = io.BytesIO(), [port.name for port in OUTPUTS]
     batched = [*module.inputs, *(port.name for port in OUTPUTS if port.shape[0] == "B")]
     with warnings.catch_warnings(), torch.no_grad():
-        # The exporter by tracing: the newer one needs two more packages and gives no faster graph here.
+        # The exporter by tracing: the newer one needs two more packages.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
