@@ -21,6 +21,7 @@ from command_line import read_options
 from torch import nn
 
 from shared.config import StudentTrainConfig, SyntheticConfig
+from shared.device import choose_device
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.options import load_config
@@ -64,7 +65,9 @@ def main(options: dict[str, str]) -> None:
         config = load_config(StudentTrainConfig, [str(CONFIGS / f"{options['config']}.yaml"), *words])
         network = new_network(config, model)
         source = build_samples(config, network, model).training
-        trainer = TimedTrainer(config, student_task(config, network, source, model), Ranks())
+        trainer = TimedTrainer(
+            config, student_task(config, network, source, model, choose_device(config.device)), Ranks()
+        )
         prepared = trainer.accelerator.prepare_model(trainer.network, device_placement=False)
         held = next(iter(trainer.batches)).to(trainer.device)
         trainer.rate(prepared, repeat(held), 3)  # kernels are chosen with the first steps

@@ -23,6 +23,7 @@ from shared.records import TensorRecord, concatenate
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/labels/2"
+RUN_SCHEMA = "pixel3dmm-distill/run/1"  # of the manifest beside them, which names their pictures
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
 SUFFIX = ".safetensors"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.config import StudentTrainConfig
 from shared.options import load_config
-from shared.runtime import Ranks, UserError, missing_processes, run_entry
+from shared.runtime import run_entry, training_ranks
 
 EXAMPLE = """
 accelerate launch student/train.py configs/student/base.yaml data.labels=[runs/labels] out=runs/student
@@ -16,13 +16,7 @@ torchrun --nproc_per_node 2 student/train.py configs/student/base.yaml data.port
 def main(argv: list[str]) -> int:
     """Parse, train, tell."""
     config = load_config(StudentTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    ranks = Ranks.from_environment()
-    missing = missing_processes(1, ranks)
-    if missing:
-        raise UserError(
-            "accelerate launch --cpu starts one process only, however many it is told: "
-            f"use torchrun --nproc_per_node {missing + 1} instead"
-        )
+    ranks = training_ranks()
     from student.training.run import train_student  # after the options, as it takes seconds to import
 
     outcome = train_student(config, ranks)

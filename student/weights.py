@@ -12,6 +12,7 @@ from torch import Tensor
 
 from shared.config import StudentNetworkConfig
 from shared.flame.code_basis import CodeBasis
+from shared.networks.weight_files import fill, in_halves
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 from student.encoder import build_encoder
@@ -40,11 +41,6 @@ def save_student(path: Path, network: StudentNetwork, head_id: str, made: Mappin
         head_id: of the head it was trained on.
         made: JSON values on how it came about: data, seeds, training, validation, licence.
     """
-    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
-    halves = {name: _kept(name, tensor) for name, tensor in state.items()}
-    broken = [name for name, tensor in halves.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if broken:
-        raise ValueError(f"{len(broken)} tensors do not fit into 16 bits or are not finite, such as {broken[0]}")
     header = {
         "schema": SCHEMA,
         "network": asdict(network.config),
@@ -53,7 +49,7 @@ def save_student(path: Path, network: StudentNetwork, head_id: str, made: Mappin
         "the longer side of their box; landmarks and focal length in pixels of that crop",
         **made,
     }
-    return write_tensors(path, {name: tensor.contiguous() for name, tensor in halves.items()}, header)
+    return write_tensors(path, in_halves(network, _is_geometry), header)
 
 
 def load_student(name_or_path: str, device: torch.device | str = "cpu") -> TrainedStudent:
@@ -70,7 +66,7 @@ def load_student(name_or_path: str, device: torch.device | str = "cpu") -> Train
     basis = CodeBasis(tensors["shape_directions"], tensors["expression_directions"])
     layout = HeadLayout.empty(basis, len(tensors["view.known"]))
     network = StudentNetwork(config, layout, build_encoder(config))
-    _fill(network, tensors, path)
+    fill(network, tensors, path)
     return TrainedStudent(network.to(device).eval(), header["head_id"], header)
 
 
@@ -78,13 +74,12 @@ def start_from(network: StudentNetwork, name_or_path: str) -> None:
     """Give a new network the weights of a file of the same architecture. UserError if they do not fit."""
     path = SHIPPED.get(name_or_path, Path(name_or_path))
     tensors, _ = _read(path, "initial")
-    _fill(network, tensors, path)
+    fill(network, tensors, path)
 
 
-def _kept(name: str, tensor: Tensor) -> Tensor:
-    # What is geometry and not weight is exact.
-    exact = not tensor.is_floating_point() or name.startswith("view.") or name.endswith("_directions")
-    return tensor if exact else tensor.half()
+def _is_geometry(name: str) -> bool:
+    """What is no weight, and is kept exactly."""
+    return name.startswith("view.") or name.endswith("_directions")
 
 
 def _read(path: Path, option: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -92,20 +87,3 @@ def _read(path: Path, option: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return read_tensors(path, SCHEMA)
     except TensorFileError as error:
         raise UserError(f"{option}={error}") from error
-
-
-def _fill(network: StudentNetwork, tensors: Mapping[str, Tensor], path: Path) -> None:
-    expected = network.state_dict()
-    wrong = [
-        f"{name} is missing" if name not in tensors else f"{name} is {_shape(tensors[name])}, not {_shape(value)}"
-        for name, value in expected.items()
-        if name not in tensors or tensors[name].shape != value.shape
-    ]
-    wrong += [f"{name} belongs to no layer" for name in tensors if name not in expected]
-    if wrong:
-        raise UserError(f"{path} does not fit the network: {'; '.join(wrong[:3])}")
-    network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a number"

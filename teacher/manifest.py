@@ -10,13 +10,13 @@ from pathlib import Path
 
 from shared.config import FitDatasetConfig
 from shared.images.source import InputRef
-from shared.labels import CONVENTIONS, SCHEMA
+from shared.labels import CONVENTIONS, RUN_SCHEMA, SCHEMA
 from shared.options import config_hash
 from shared.run_manifest import Manifest, differences, refuse_another_run
 
 # Options on which no label depends: a run may go on with others.
 WHERE_AND_HOW_FAST = ("inputs", "out", "overwrite", "processes", "threads", "device", "previews")
-MANIFEST_SCHEMA = "pixel3dmm-distill/run/1"
+MANIFEST_SCHEMA = RUN_SCHEMA
 
 
 def make_manifest(config: FitDatasetConfig, head_id: str, inputs: Sequence[InputRef]) -> Manifest:

@@ -7,6 +7,7 @@ Cut faces are JPEGs in a folder of the run, so that a run that is stopped goes o
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ from tqdm import tqdm
 from shared.files import append_line
 from shared.flame.model import FlameModel
 from shared.geometry.crop import Crop
+from shared.geometry.face_crop import face_crop
 from shared.images.decode import InputError, load_image
 from shared.images.encode import write_jpeg
 from shared.images.source import InputRef, iter_frames
 from shared.images.stored import StoredPictureError, read_stored_photo
-from shared.labels import LabelError, LabelShard, read_labels
+from shared.labels import RUN_SCHEMA, LabelError, LabelShard, read_labels
 from shared.run_manifest import read_manifest
 from shared.runtime import UserError
 from student.data.faces import FaceError, KnownFace
@@ -69,7 +71,7 @@ class LabelFaces:
         poses = FacePose.of(labels.params, whole, model, anchor_m)
         key = int.from_bytes(hashlib.sha256(str(folder.resolve()).encode()).digest()[:6], "big")
         persons = key * 2**14 + torch.arange(len(labels))
-        return LabelFaces(folder, labels, _face_crops(labels, 1.0, 2), None, poses, persons)
+        return LabelFaces(folder, labels, face_crop(labels.landmarks_px, 2, 1.0), None, poses, persons)
 
     def cut(self, pictures: Path | None, store: Path, margin: float, size: int, bad_list: Path) -> LabelFaces:
         """The same with faces stored as pictures in ``store``; without those whose picture is gone, which are listed.
@@ -82,7 +84,7 @@ class LabelFaces:
 
         UserError if no picture can be read.
         """
-        crops = _face_crops(self.labels, margin * _ROOM, round(size * _ROOM * _SHARPNESS))
+        crops = face_crop(self.labels.landmarks_px, round(size * _ROOM * _SHARPNESS), margin * _ROOM)
         files = [store / self.folder.name / f"{row:07d}.jpg" for row in range(len(self.labels))]
         missing = [row for row, file in enumerate(files) if not file.exists()]
         known = _where(self.folder, self.labels, missing, pictures)
@@ -155,15 +157,11 @@ def _finite(labels: LabelShard) -> Tensor:
     return good.nonzero()[:, 0]
 
 
-def _face_crops(labels: LabelShard, margin: float, size: int) -> Crop:
-    return Crop.around(labels.landmarks_px[:, :468], size, margin)
-
-
 def _where(
     folder: Path, labels: LabelShard, rows: list[int], pictures: Path | None
 ) -> Iterator[tuple[InputRef, list[int]]]:
     """Each photo or clip with the rows that are still to be cut from it."""
-    manifest = read_manifest(folder, "pixel3dmm-distill/run/1") if rows else None
+    manifest = read_manifest(folder, RUN_SCHEMA) if rows else None
     entries = {} if manifest is None else {one["id"]: one for one in manifest["inputs"]}
     wanted: dict[str, list[int]] = {}
     for row in rows:
@@ -196,11 +194,5 @@ def _cut_one(
     except InputError as error:
         reason = str(error)
     for row in waiting:
-        append_line(bad_list, f'{{"label": "{labels.ids[row]}", "reason": {_quoted(reason)}}}')
+        append_line(bad_list, json.dumps({"label": labels.ids[row], "reason": reason}))
     return set(waiting)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -14,30 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from shared.records import stack
+from shared.training.samples import BadSample
 from student.data.faces import FaceError, Faces
 from student.data.sample import SampleMaker
 from student.records import StudentSample
-
-
-@dataclass(frozen=True)
-class BadSample:
-    """A sample that could not be made."""
-
-    index: int  # as it was asked for
-    reason: str
-
-
-@dataclass(frozen=True)
-class StudentBatch:
-    """The samples of a step that could be made, and those that could not."""
-
-    sample: StudentSample | None  # (B, ...)
-    bad: tuple[BadSample, ...]
-
-    def pin_memory(self) -> StudentBatch:
-        """Where a GPU can fetch it while it computes."""
-        return self if self.sample is None else replace(self, sample=self.sample.map(Tensor.pin_memory))
 
 
 @dataclass(frozen=True)
@@ -91,10 +71,3 @@ class Source(Dataset[StudentSample | BadSample]):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_ready": False}
-
-
-def collate(items: Sequence[StudentSample | BadSample]) -> StudentBatch:
-    """Stack the samples of a step; what could not be made stands beside them."""
-    samples = [item for item in items if isinstance(item, StudentSample)]
-    bad = tuple(item for item in items if isinstance(item, BadSample))
-    return StudentBatch(stack(samples) if samples else None, bad)

@@ -13,14 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shared.flame.model import FlameModel
-from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import TensorRecord
 from shared.render.maps import render_maps
 from student.model import StudentNetwork
-from student.pose import SightPose
 from student.records import StudentInput, StudentOutput, StudentTarget
 from student.training.losses import StudentLoss
+from student.training.truth import heads_of
 
 _STRIDE, _WIDTH = 8, 64
 _UV = 10.0  # so that a tenth of the texture counts as much as a radian
@@ -89,18 +88,11 @@ class DenseLoss:
     def truth(self, target: StudentTarget, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Normals (B, 3, h, w), UV (B, 2, h, w) and mask (B, h, w) of the target's heads."""
         model, assets = self.model, self.model.assets
-        still = torch.zeros_like(target.jaw)
-        unplaced = FlameParams(
-            target.shape, target.expression, still, target.neck, target.jaw, target.eyes, still, target.eyelids
-        )
         # Seen along its own line of sight: what a crop shows, wherever it lies in its picture.
         camera = Camera.at_origin(target.focal_px, (size[0] * _STRIDE, size[1] * _STRIDE), target.anchor_px)
-        pose = SightPose(target.R_sight_face, target.anchor_px, target.log_scale)
-        placed = pose.in_camera(target.focal_px, target.anchor_px).placed(
-            unplaced, camera, model, self.student.anchor_m
-        )
-        maps = render_maps(
-            model(placed).verts_m, assets.faces, camera.resized((size[0], size[1])), assets.uv, assets.uv_faces
-        )
+        placed = heads_of(target, camera, model, self.student.anchor_m)
+        uv, uv_faces = (one.to(model.faces.device) for one in (assets.uv, assets.uv_faces))
+        small = camera.resized((size[0], size[1]))
+        maps = render_maps(model(placed).verts_m, model.faces, small, uv, uv_faces)
         assert maps.uv is not None
         return maps.normal, maps.uv, maps.mask.to(maps.normal)

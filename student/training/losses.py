@@ -30,8 +30,10 @@ class StudentLoss:
 
     @staticmethod
     def of(config: StudentLossConfig, model: FlameModel, basis: CodeBasis, anchor_m: Tensor) -> StudentLoss:
-        """For a head on the CPU; KeyError if it has no region "face"."""
-        return StudentLoss(config, MeasuredPoints.of(model, basis, config.detail), basis, anchor_m)
+        """On the device of the model. KeyError if the head has no region "face"."""
+        device = model.v_template.device
+        basis = CodeBasis(basis.shape.to(device), basis.expression.to(device))
+        return StudentLoss(config, MeasuredPoints.of(model, basis, config.detail), basis, anchor_m.to(device))
 
     def __call__(self, told: StudentOutput, target: StudentTarget) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and each term before its weight, means over the batch, detached."""

@@ -49,7 +49,10 @@ class MeasuredPoints:
 
     @staticmethod
     def of(model: FlameModel, basis: CodeBasis, detail: float) -> MeasuredPoints:
-        """``detail``: how many times more an area of lids and lips counts. KeyError if the head has no "face"."""
+        """On the device of the model. KeyError if the head has no "face".
+
+        ``detail``: how many times more an area of lids and lips counts.
+        """
         assets = model.assets
         known, embedding = mediapipe_embedding(assets)
         part = face_parts(assets, known, embedding.positions(assets.v_template, assets.faces))
@@ -63,8 +66,14 @@ class MeasuredPoints:
         row_of = {int(number): row for row, number in enumerate(known)}
         pairs = [pair for pair in _meeting() if pair[0] in row_of and pair[1] in row_of]
         closing = torch.tensor([[row_of[a], row_of[b]] for a, b in pairs], dtype=torch.int64).reshape(-1, 2)
+        device = model.v_template.device
         return MeasuredPoints(
-            points, points.with_basis(basis), len(vertices), part[vertices], weight / weight.mean(), closing
+            truth=points,
+            told=points.with_basis(basis),
+            n_vertices=len(vertices),
+            part=part[vertices].to(device),
+            weight=(weight / weight.mean()).to(device),
+            closing=closing.to(device),
         )
 
     def of_truth(self, codes: HeadCodes) -> tuple[Tensor, Tensor]:

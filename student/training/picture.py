@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from shared.flame.model import FlameModel
-from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.render.overlay import overlay
-from student.head import HeadDecoder, StudentSpec
+from student.head import HeadDecoder
 from student.model import StudentNetwork
-from student.pose import SightPose
+from student.predictor import TorchNetwork
 from student.records import StudentSample
+from student.training.truth import heads_of
+from student.weights import TrainedStudent
 
 _COLUMNS = 6
 _GREY = 110
@@ -23,21 +24,13 @@ _GREY = 110
 def sample_picture(network: StudentNetwork, sample: StudentSample, model: FlameModel) -> np.ndarray:
     """(H, W, 3) uint8 RGB: the first crops, the heads that are told over them, and the true ones."""
     first = sample[:_COLUMNS].to("cpu")
-    device, config = network.view.rest_m.device, network.config
-    told = network(sample.input[:_COLUMNS].to(device)).to("cpu")
-    basis = type(network.basis)(network.basis.shape.cpu(), network.basis.expression.cpu())
-    anchor_m = network.anchor_m.cpu()
-    decoder = HeadDecoder(model, StudentSpec(config, basis, anchor_m, model.assets.head_id))
+    run = TorchNetwork(TrainedStudent(network, model.assets.head_id, {}))
+    told, config = run(sample.input[:_COLUMNS]), network.config
+    decoder = HeadDecoder(model, run.spec)
     size = (config.size, config.size)
     camera = Camera.at_origin(first.target.focal_px, size)
     whole = Crop(torch.eye(3)[:2].expand(len(camera.focal_px), 2, 3), size)
-    target = first.target
-    still = torch.zeros_like(target.jaw)
-    unplaced = FlameParams(
-        target.shape, target.expression, still, target.neck, target.jaw, target.eyes, still, target.eyelids
-    )
-    pose = SightPose(target.R_sight_face, target.anchor_px, target.log_scale)
-    true = pose.in_camera(target.focal_px, camera.center_px).placed(unplaced, camera, model, anchor_m)
+    true = heads_of(first.target, camera, model, run.spec.anchor_m)
     with torch.inference_mode():
         rows = (decoder.decode(told, whole, camera).verts_m, model(true).verts_m)
     crops = [_as_picture(image, config.size) for image in first.input.image]

@@ -8,19 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from shared.config import StudentTrainConfig
-from shared.device import keep_freed_memory, seed_everything
+from shared.device import choose_device, keep_freed_memory, seed_everything
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.labels import read_labels
-from shared.provenance import git_sha
+from shared.provenance import git_sha, without_folders
 from shared.runtime import Ranks, UserError
 from shared.synthetic.shards import StoredPortraits
 from shared.training.run_folder import claim_run
+from shared.training.samples import collate
 from shared.training.task import Task
 from shared.training.trainer import Outcome, Trainer
-from student.data.source import Source, collate
+from student.data.source import Source
 from student.model import StudentNetwork
 from student.training.build import build_samples, new_network
 from student.training.dense import DenseLoss, WithDense
@@ -45,7 +48,7 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     seed_everything(config.seed)
     network = new_network(config, model)
     samples = build_samples(config, network, model)
-    task = student_task(config, network, samples.training, model)
+    task = student_task(config, network, samples.training, model, choose_device(config.device, ranks.local_rank))
     if ranks.rank == 0:
         on_cpu = StudentLoss.of(config.loss, model, network.basis, network.anchor_m.clone())
         validate = validation(model, on_cpu, samples.held, config.validation)
@@ -58,9 +61,15 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     return trainer.run()
 
 
-def student_task(config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel) -> Task[Any]:
-    """What a run with these options trains, without validation. UserError if the options contradict each other."""
-    loss = StudentLoss.of(config.loss, model, network.basis, network.anchor_m)
+def student_task(
+    config: StudentTrainConfig, network: StudentNetwork, source: Source, model: FlameModel, device: torch.device
+) -> Task[Any]:
+    """What a run with these options trains on a device, without validation; ``model`` is on the CPU.
+
+    UserError if the options contradict each other.
+    """
+    there = FlameModel(model.assets).to(device)
+    loss = StudentLoss.of(config.loss, there, network.basis, network.anchor_m)
     save = partial(_save_weights, config, model.assets.head_id)
     persons = source.persons().numpy()
 
@@ -78,7 +87,7 @@ def student_task(config: StudentTrainConfig, network: StudentNetwork, source: So
         network=both,
         source=source,
         collate=collate,
-        loss=DenseLoss(loss, model),
+        loss=DenseLoss(loss, there),
         picture=lambda one, sample: sample_picture(one.network, sample, model),
         save_weights=lambda path, one, made: save(path, one.network, made),
         sampler=sampler,
@@ -91,7 +100,7 @@ def _save_weights(
 ) -> None:
     training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
     facts = {"git_sha": git_sha(), "training": training, "data": _data_facts(config), **made}
-    save_student(path, network, head_id, _without_folders(facts))
+    save_student(path, network, head_id, without_folders(facts))
 
 
 def _data_facts(config: StudentTrainConfig) -> list[dict[str, Any]]:
@@ -106,12 +115,3 @@ def _data_facts(config: StudentTrainConfig) -> list[dict[str, Any]]:
         known = {name: labels.provenance.get(name) for name in ("config_hash", "git_sha", "schema")}
         facts.append({"kind": "labels", "count": len(labels), **known})
     return facts
-
-
-def _without_folders(value: Any) -> Any:
-    """JSON values in which paths are only names, as weights are handed on."""
-    if isinstance(value, Mapping):
-        return {key: _without_folders(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_folders(one) for one in value]
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

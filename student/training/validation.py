@@ -14,7 +14,8 @@ from shared.evaluate.score import score_picture
 from shared.evaluate.truth_set import BenchmarkItem, TrueHead
 from shared.flame.model import FlameModel
 from shared.records import stack
-from student.data.source import Source, collate
+from shared.training.samples import collate
+from student.data.source import Source
 from student.model import StudentNetwork
 from student.predictor import Predictor, TorchNetwork
 from student.records import StudentSample

@@ -16,9 +16,10 @@ from shared.flame.mirror_codes import mirror_of_codes
 from shared.flame.model import FlameModel
 from shared.records import concatenate
 from shared.runtime import UserError
+from shared.training.samples import collate
 from teacher.correspond import SEEN
 from teacher.identity.network import IdentityView, Template
-from teacher.prior.data.sources import StoredFaces, build_source, collate
+from teacher.prior.data.sources import StoredFaces, build_source
 from teacher.prior.networks.weights import Prior
 from teacher.prior.records import PriorInput, PriorPrediction
 

@@ -20,7 +20,7 @@ from shared.options import load_config
 from shared.runtime import Ranks, UserError
 from shared.synthetic.generate import generate
 from shared.tensor_files import read_tensors
-from student.data.source import collate
+from shared.training.samples import collate
 from student.training.build import build_samples
 from student.training.dense import DenseLoss
 from student.training.losses import StudentLoss
@@ -122,6 +122,13 @@ def test_the_decoder_learns_and_is_not_kept(portraits: Path, tmp_path: Path) -> 
     assert ((uv >= 0) & (uv <= 1)).all()
     with pytest.raises(UserError, match="needs a network that sees the picture"):
         train_student(config(*words, "loss.dense=1", "network.backbone=none", f"out={tmp_path / 'x'}"), Ranks())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dense", [0.0, 0.5])
+def test_training_on_a_gpu(dense: float, portraits: Path, tmp_path: Path) -> None:
+    words = [*SMALL, f"data.portraits=[{portraits}]", f"out={tmp_path / 'run'}", "device=cuda", "steps=3"]
+    assert train_student(config(*words, f"loss.dense={dense}"), Ranks()).progress.skipped == 0
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -21,12 +21,12 @@ from shared.config import PriorTrainConfig, SyntheticConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
-from shared.records import stack
 from shared.runtime import UserError
 from shared.synthetic.generate import build_studio, mediapipe_landmarks
 from shared.synthetic.rendered import RenderedPortraits
 from shared.synthetic.shards import Detect, StoredPortraits
 from shared.synthetic.storage import PortraitError
+from shared.training.samples import BadSample
 from teacher.prior.data.face_view import FaceView, SampleError
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.sample import SampleMaker
@@ -35,26 +35,6 @@ from teacher.prior.records import PriorSample
 
 log = logging.getLogger(__name__)
 _ENDLESS = 2**40  # portraits of a rendered series
-
-
-@dataclass(frozen=True)
-class BadSample:
-    """A sample that could not be made."""
-
-    index: int  # as it was asked for
-    reason: str  # with the file or the folder
-
-
-@dataclass(frozen=True)
-class PriorBatch:
-    """The samples of a step that could be made, and those that could not."""
-
-    sample: PriorSample | None  # (B, ...); None if there are none
-    bad: tuple[BadSample, ...]
-
-    def pin_memory(self) -> PriorBatch:
-        """Where a GPU can fetch it while it computes; a `DataLoader` asks for this."""
-        return self if self.sample is None else replace(self, sample=self.sample.map(Tensor.pin_memory))
 
 
 class Faces(Protocol):
@@ -177,13 +157,6 @@ def build_source(config: PriorTrainConfig, vertices: Tensor | None, assets: Flam
     if not faces:
         raise UserError("nothing to train on: give data.portraits=[FOLDER], data.scans=[FOLDER] or data.rendered=N")
     return Source(faces, maker, config.seed)
-
-
-def collate(items: Sequence[PriorSample | BadSample]) -> PriorBatch:
-    """Stack the samples of a step; what could not be made stands beside them."""
-    samples = [item for item in items if isinstance(item, PriorSample)]
-    bad = tuple(item for item in items if isinstance(item, BadSample))
-    return PriorBatch(stack(samples) if samples else None, bad)
 
 
 def _stored(folder: Path, head: FlameAssets, views: PortraitViews) -> StoredFaces:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from shared.config import CompactConfig, VitConfig
+from shared.networks.weight_files import fill, in_halves
 from shared.runtime import UserError
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 from teacher.prior.networks.network import PriorNetwork
@@ -46,11 +47,6 @@ def save_prior(
         head_id: of the head it was trained on.
         made: JSON values on how it came about: data, seeds, training, validation, licence.
     """
-    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
-    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    broken = [name for name, tensor in halves.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if broken:
-        raise ValueError(f"{len(broken)} tensors do not fit into 16 bits or are not finite, such as {broken[0]}")
     header = {
         "schema": SCHEMA,
         "family": family,
@@ -60,7 +56,7 @@ def save_prior(
         "input": "RGB in [0, 1], normalised inside; square crop with margin 1.7 around the landmarks of the face",
         **made,
     }
-    return write_tensors(path, {name: tensor.contiguous() for name, tensor in halves.items()}, header)
+    return write_tensors(path, in_halves(network), header)
 
 
 def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
@@ -76,7 +72,7 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
         ) from error
     config = _config(header, path)
     network = build_network(header["family"], config, header["frame"], None)
-    _fill(network, tensors, path)
+    fill(network, tensors, path)
     return Prior(network.to(device).eval(), header["head_id"], header)
 
 
@@ -86,20 +82,7 @@ def start_from(network: PriorNetwork, path: Path) -> None:
         tensors, _ = read_tensors(path, SCHEMA)
     except TensorFileError as error:
         raise UserError(f"initial={error}") from error
-    _fill(network, tensors, path)
-
-
-def _fill(network: PriorNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    expected = network.state_dict()
-    wrong = [
-        f"{name} is missing" if name not in tensors else f"{name} is {_shape(tensors[name])}, not {_shape(value)}"
-        for name, value in expected.items()
-        if name not in tensors or tensors[name].shape != value.shape
-    ]
-    wrong += [f"{name} belongs to no layer" for name in tensors if name not in expected]
-    if wrong:
-        raise UserError(f"{path} does not fit the network: {'; '.join(wrong[:3])}")
-    network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    fill(network, tensors, path)
 
 
 def _config(header: dict[str, Any], path: Path) -> CompactConfig | VitConfig:
@@ -109,7 +92,3 @@ def _config(header: dict[str, Any], path: Path) -> CompactConfig | VitConfig:
     known = {field.name for field in fields(kind)}
     values = {name: value for name, value in header["network"].items() if name in known}
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a number"

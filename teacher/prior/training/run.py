@@ -15,13 +15,14 @@ from shared.device import choose_device, keep_freed_memory, seed_everything
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
-from shared.provenance import git_sha
+from shared.provenance import git_sha, without_folders
 from shared.runtime import Ranks, UserError
 from shared.synthetic.shards import StoredPortraits
 from shared.training.run_folder import claim_run
+from shared.training.samples import collate
 from shared.training.task import Task
 from shared.training.trainer import Outcome, Trainer
-from teacher.prior.data.sources import build_source, collate
+from teacher.prior.data.sources import build_source
 from teacher.prior.evaluation.validation import validation
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import save_prior, start_from
@@ -82,7 +83,7 @@ def _save_weights(
     network_config = config.compact if config.family == "compact" else config.vit
     training = {name: value for name, value in asdict(config).items() if name not in ("out", "overwrite")}
     facts = {"git_sha": git_sha(), "training": training, "portraits": _portrait_facts(config.data), **made}
-    save_prior(path, network, config.family, network_config, head_id, _without_folders(facts))
+    save_prior(path, network, config.family, network_config, head_id, without_folders(facts))
 
 
 def _portrait_facts(config: PriorDataConfig) -> list[dict[str, Any]]:
@@ -92,12 +93,3 @@ def _portrait_facts(config: PriorDataConfig) -> list[dict[str, Any]]:
         {"count": len(one), **{name: one.shards[0].header.get(name) for name in ("config", "git_sha")}}
         for one in stored
     ]
-
-
-def _without_folders(value: Any) -> Any:
-    """JSON values in which paths are only names, as weights are handed on."""
-    if isinstance(value, Mapping):
-        return {key: _without_folders(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_folders(one) for one in value]
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

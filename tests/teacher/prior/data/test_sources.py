@@ -20,7 +20,8 @@ from shared.config import CompactConfig, PriorAugmentConfig, PriorDataConfig, Pr
 from shared.runtime import UserError
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.shards import Shard, ShardWriter, shard_path
-from teacher.prior.data.sources import BadSample, RenderedFaces, Source, build_source, collate
+from shared.training.samples import BadSample, collate
+from teacher.prior.data.sources import RenderedFaces, Source, build_source
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.records import PriorSample
 from tests.teacher.prior.data.plain_portrait import found_landmarks, head, mirror, portrait, vertices, write_portraits

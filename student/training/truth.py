@@ -1,0 +1,22 @@
+"""The heads that targets tell of, in a camera that sees what the crop shows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from student.pose import SightPose
+from student.records import StudentTarget
+
+
+def heads_of(target: StudentTarget, camera: Camera, model: FlameModel, anchor_m: Tensor) -> FlameParams:
+    """(B) parameters in the world of a camera (B) with the targets' focal lengths."""
+    still = torch.zeros_like(target.jaw)
+    unplaced = FlameParams(
+        target.shape, target.expression, still, target.neck, target.jaw, target.eyes, still, target.eyelids
+    )
+    pose = SightPose(target.R_sight_face, target.anchor_px, target.log_scale)
+    return pose.in_camera(target.focal_px, camera.center_px).placed(unplaced, camera, model, anchor_m)
