@@ -3,9 +3,10 @@
     python benchmarks/student_live.py checkpoints=base,nano frames=60 loops=6 out=runs/student_live
 
 The clip shows a rendered person who moves, 1280x720 pixels at 30 Hz, played forward and backward. Each checkpoint runs
-as `student/infer.py` does: with the overlay drawn and written as a video, and without (params.npz alone). Then the
-network runs by itself on one crop, and MediaPipe's landmark network by itself, following its own landmarks. Memory is
-that of the process after each of `memory_loops` further runs of the clip.
+as `student/infer.py` does: with the overlay drawn and written as a video, without (params.npz alone), the same with
+landmarks=false, and at the rate of a camera, which shows the latency. Then the network runs by itself on a crop, and
+MediaPipe's landmark network by itself, following its own landmarks. Memory is that of the process after each of
+`memory_loops` further runs of the clip.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from student.live.tools import Tools, build_tools
 
 DEFAULTS = {"checkpoints": "base,nano", "out": "runs/student_live", "frames": "60", "loops": "6", "size": "720x1280",
             "seed": "92", "person": "2", "refine": "0", "memory_loops": "6", "threads": "1"}  # fmt: skip
+
+
+PLAYED_S = 10.0
 
 
 def long_clip(folder: Path, options: dict[str, str]) -> Path:
@@ -128,6 +132,11 @@ def main(options: dict[str, str]) -> None:
         show(f"{checkpoint}, overlay written", run_clip(ref, out / "overlay", tools))
         bare = replace(tools, config=replace(config, overlay=False))
         show(f"{checkpoint}, params.npz alone", run_clip(ref, out / "bare", bare))
+        if tools.predictor.sees_landmarks and tools.predictor.spec.config.backbone != "none":
+            alone = build_tools(replace(config, landmarks=False, overlay=False))
+            show(f"{checkpoint}, params.npz alone, landmarks=false", run_clip(ref, out / "bare", alone))
+        played = replace(tools, config=replace(config, overlay=False, realtime=True, seconds=PLAYED_S))
+        show(f"{checkpoint}, played at {RATE_HZ:.0f} Hz as a camera would", run_clip(ref, out / "bare", played))
         print(f"{checkpoint}, network alone: {network_alone(tools, first):.2f} ms")
         if int(options["memory_loops"]):
             memory(tools, path, out / "overlay", int(options["memory_loops"]))

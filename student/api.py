@@ -58,7 +58,7 @@ class Student:
         try:
             return Student(Predictor(network, model), camera or CameraConfig(), faces)
         except ValueError as error:
-            raise UserError(f"checkpoint={name}: {error}; give flame=") from error
+            raise UserError(f"checkpoint={name}: {error}") from error
 
     @property
     def faces(self) -> Tensor:

@@ -49,7 +49,9 @@ class HeadDecoder:
     def __init__(self, model: FlameModel, spec: StudentSpec) -> None:
         """ValueError if the model is another head than the network's."""
         if model.assets.head_id != spec.head_id:
-            raise ValueError(f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}")
+            raise ValueError(
+                f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}; give flame="
+            )
         self.model, self.spec = model, spec
         known, embedding = mediapipe_embedding(model.assets)
         self.known = known  # (P,) which of MediaPipe's landmarks the head has

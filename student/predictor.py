@@ -54,9 +54,15 @@ class TorchNetwork:
 class Predictor:
     """Heads of faces whose place is known. Not to be shared between threads."""
 
-    def __init__(self, network: Network, model: FlameModel) -> None:
-        """ValueError if the model is another head than the network's."""
+    def __init__(self, network: Network, model: FlameModel, landmarks: bool = True) -> None:
+        """``landmarks``: whether a network that takes them is shown any.
+
+        ValueError if the model is another head than the network's, or if the network would see nothing.
+        """
         self.network, self.spec = network, network.spec
+        self.sees_landmarks = landmarks and self.spec.config.landmarks
+        if not self.sees_landmarks and self.spec.config.backbone == "none":
+            raise ValueError("the network sees landmarks alone: leave out landmarks=false, or take one that sees more")
         self.decoder = HeadDecoder(model, self.spec)
 
     def crop(self, around_px: Tensor) -> Crop:
@@ -80,7 +86,7 @@ class Predictor:
         else:
             cut = np.stack([_cut(crop[row], image) for row, image in enumerate(images)])
             pixels = torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
-        seen = landmarks_px is not None and self.spec.config.landmarks
+        seen = landmarks_px is not None and self.sees_landmarks
         marks = crop.apply(landmarks_px) if seen and landmarks_px is not None else torch.zeros(batch, 478, 2)
         focal = camera.focal_px.mean(-1) * crop.affine[:, 0, 0]
         return StudentInput(pixels, marks, torch.full((batch,), seen), focal)

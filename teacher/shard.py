@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from shared.ahead import ahead
 from shared.config import FitDatasetConfig
 from shared.files import remove_partial_files, write_json
 from shared.labels import join, write_shard
-from teacher.ahead import ahead
 from teacher.entries import Entry, entries_of
 from teacher.face_labels import labels_of, no_labels
 from teacher.observe import ObservedFace

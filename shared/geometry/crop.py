@@ -45,8 +45,8 @@ class Crop(TensorRecord):
 
     def invert(self, points_px: Tensor) -> Tensor:
         """Crop pixels (..., N, 2) -> image pixels, the exact inverse of `apply`."""
-        inverse = self.inverse_affine()
-        return points_px @ inverse[..., :2].transpose(-1, -2) + inverse[..., None, :, 2]
+        scale = torch.diagonal(self.affine[..., :2], dim1=-2, dim2=-1)
+        return (points_px - self.affine[..., None, :, 2]) / scale[..., None, :]
 
     def sample(self, image: np.ndarray) -> np.ndarray:
         """Cut the crop from one image (H, W) or (H, W, C), any dtype that OpenCV takes; black outside the image.

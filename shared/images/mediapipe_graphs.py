@@ -60,6 +60,10 @@ _SHORT_ANCHORS = "num_layers: 4 strides: 8 strides: 16 strides: 16 strides: 16 i
 _FULL_ANCHORS = "num_layers: 1 strides: 4 interpolated_scale_aspect_ratio: 0"
 
 
+# Each picture is waited for: nodes run where it is handed in, as threads would only be woken and the caches cold.
+_HERE = 'executor { type: "ApplicationThreadExecutor" }'
+
+
 @dataclass(frozen=True)
 class RawDetection:
     """A detector's answer in its crop's [0, 1] x [0, 1]."""
@@ -78,7 +82,7 @@ class _Graph:
         self._mediapipe = mediapipe
         self._values: dict[str, Any] = {}
         self._timestamp = 0
-        self._graph = mediapipe.CalculatorGraph(graph_config=config)
+        self._graph = mediapipe.CalculatorGraph(graph_config=config + _HERE)
         for stream, getter in getters.items():
             read = getattr(mediapipe.packet_getter, getter)
             self._graph.observe_output_stream(stream, self._receiver(read), True)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from torch import Tensor
+from torch import Tensor, nn
 
 from student.exporting.module import ExportedStudent
 from student.exporting.signature import ENTRY, OUTPUTS
@@ -28,8 +28,22 @@ def to_onnx(module: ExportedStudent, inputs: tuple[Tensor, ...], header: dict[st
         inputs: of it, to follow it with.
         header: JSON, kept in the file's metadata.
     """
-    file, outputs = io.BytesIO(), [port.name for port in OUTPUTS]
-    batched = [*module.inputs, *(port.name for port in OUTPUTS if port.shape[0] == "B")]
+    outputs = tuple(port.name for port in OUTPUTS)
+    batched = (*module.inputs, *(port.name for port in OUTPUTS if port.shape[0] == "B"))
+    model = traced(module, inputs, module.inputs, outputs, batched)
+    helper.set_model_props(model, {ENTRY: json.dumps(header, sort_keys=True)})
+    return model
+
+
+def traced(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    input_names: tuple[str, ...],
+    output_names: tuple[str, ...],
+    batched: tuple[str, ...] = (),
+) -> onnx.ModelProto:
+    """The graph of any module, followed with these inputs; the first dimension of those in ``batched`` is free."""
+    file = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         # The exporter by tracing: the newer one needs two more packages.
         warnings.simplefilter("ignore")
@@ -39,13 +53,11 @@ def to_onnx(module: ExportedStudent, inputs: tuple[Tensor, ...], header: dict[st
             file,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=OPSET,
-            input_names=list(module.inputs),
-            output_names=outputs,
+            input_names=list(input_names),
+            output_names=list(output_names),
             dynamic_axes={name: {0: "B"} for name in batched},
         )
-    model = onnx.load_from_string(file.getvalue())
-    helper.set_model_props(model, {ENTRY: json.dumps(header, sort_keys=True)})
-    return model
+    return onnx.load_from_string(file.getvalue())
 
 
 def in_halves(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -36,7 +36,7 @@ def export(config: ExportConfig, tell: Tell = print) -> list[Path]:
     try:
         predictor = Predictor(TorchNetwork(student), model)
     except ValueError as error:
-        raise UserError(f"checkpoint={config.checkpoint}: {error}; give flame=") from error
+        raise UserError(f"checkpoint={config.checkpoint}: {error}") from error
     count = max(2, config.checked, config.calibrated if config.quantise == "static" else 0)
     faces = photographed_faces(config.calibration, count) if config.calibration else drawn_faces(count)
     crops = crops_of(list(islice(faces, count)), predictor)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared.ahead import ahead
+from shared.device import short_turns
 from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame, InputError
@@ -19,6 +22,7 @@ from student.live.rows import HeadRows
 from student.live.stages import StageTimes
 from student.live.stream import STAGES
 from student.live.tools import Tools
+from student.live.tracker import Place
 from student.live.window import Window
 
 
@@ -44,12 +48,16 @@ def run_clip(ref: InputRef, out: Path, tools: Tools, frames: Iterator[Frame] | N
     interrupted = False
     start = time.perf_counter()
     with ExitStack() as stack:
+        stack.enter_context(short_turns())
         rows = stack.enter_context(HeadRows(out))
         window = stack.enter_context(Window()) if config.window else None
         capture = stack.enter_context(Capture(source, newest=camera_like, paced=camera_like and ref.kind == "video"))
+        placed = run.placed(capture)
+        if run.stream.runs_ahead and not camera_like:  # the next face is looked for while this one is told
+            placed = stack.enter_context(ahead(placed))
         with Output(plan, tools.model, tools.painter, times) as output:
             try:
-                run.follow(capture, rows, output, window, camera_like)
+                run.follow(placed, rows, output, window, camera_like)
             except KeyboardInterrupt:
                 interrupted = True
         seconds = time.perf_counter() - start
@@ -82,32 +90,52 @@ def plan_of(ref: InputRef, out: Path, tools: Tools) -> OutputPlan:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A frame, and where its face is."""
+
+    captured: Captured
+    taken_s: float  # when
+    place: Place | None
+
+
 class _Run:
     """The loop, and what it knows when it ends."""
 
     def __init__(self, tools: Tools, times: StageTimes) -> None:
         self.camera: Camera | None = None  # (1)
         self.ended = False  # because the user wanted it
-        self._tools, self._times, self._stream = tools, times, tools.stream(times)
+        self.stream = tools.stream(times)
+        self._tools, self._times = tools, times
         self._start_s = time.perf_counter()
 
+    def placed(self, capture: Capture) -> Iterator[_Placed]:
+        """Frames as they come."""
+        asked_s = time.perf_counter()
+        for captured in capture:
+            taken_s = time.perf_counter()
+            self._times.add("wait", taken_s - asked_s)
+            place = self.stream.place(captured.frame.image, captured.time_s, captured.starts_shot)
+            yield _Placed(captured, taken_s, place)
+            asked_s = time.perf_counter()
+
     def follow(
-        self, capture: Capture, rows: HeadRows, output: Output, window: Window | None, camera_like: bool
+        self, placed: Iterator[_Placed], rows: HeadRows, output: Output, window: Window | None, camera_like: bool
     ) -> None:
         """Until the input ends, or the user ends it."""
         config = self._tools.config
-        for captured, asked_s in _waited(capture, self._times):
-            frame = captured.frame
-            if config.seconds is not None and captured.time_s >= config.seconds:
+        for one in placed:
+            frame, time_s = one.captured.frame, one.captured.time_s
+            if config.seconds is not None and time_s >= config.seconds:
                 self.ended = True
                 return
             if self.camera is None or self.camera.size != frame.size:
                 self.camera = camera_of(frame, config)[None]
-            head = self._stream(frame.image, self.camera, captured.time_s, captured.starts_shot)
+            head = self.stream.tell(frame.image, one.place, self.camera, time_s)
             told_s = time.perf_counter()
             self._times.end_frame()
-            self._times.add("latency", told_s - (captured.at_s if camera_like else asked_s))
-            rows.add(frame.index, captured.time_s, head)
+            self._times.add("latency", told_s - (one.captured.at_s if camera_like else one.taken_s))
+            rows.add(frame.index, time_s, head)
             output.put(Shown(frame, None if head is None else head.params, self.camera))
             if window is not None and not window.show(output.latest, self._line(head is None)):
                 self.ended = True
@@ -117,16 +145,6 @@ class _Run:
         latency = self._times.stages["latency"]
         rate = latency.count / max(time.perf_counter() - self._start_s, 1e-6)
         return f"{rate:.0f} FPS, {latency.percentile_ms(50):.0f} ms" + (", no face" if lost else "")
-
-
-def _waited(capture: Capture, times: StageTimes) -> Iterator[tuple[Captured, float]]:
-    """Frames, and when each was taken."""
-    asked_s = time.perf_counter()
-    for one in capture:
-        taken_s = time.perf_counter()
-        times.add("wait", taken_s - asked_s)
-        yield one, taken_s
-        asked_s = time.perf_counter()
 
 
 def _problem(ref: InputRef, capture: Capture, ended: bool) -> str | None:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.ahead import ahead
 from shared.export.mesh_files import write_ply
 from shared.files import write_atomically
 from shared.flame.model import FlameModel
@@ -86,13 +87,11 @@ class Output:
             self._queue.put(one, block=not self._plan.timed)
 
     def _run(self) -> None:
-        torch.set_num_threads(1)  # which holds for this thread alone
         try:
             first = self._queue.get()
             if first is None:
                 return
-            with torch.inference_mode():
-                pictures = self._pictures(chain([first], iter(self._queue.get, None)))
+            with ahead(self._pictures(chain([first], iter(self._queue.get, None)))) as pictures:
                 if self._plan.video is None:
                     for _ in pictures:
                         pass
@@ -105,10 +104,12 @@ class Output:
 
     def _pictures(self, frames: Iterator[Shown]) -> Iterator[tuple[np.ndarray, float]]:
         """Frames with their heads drawn, and their times; meshes are written on the way."""
+        torch.set_num_threads(1)  # which holds for this thread alone
         for one in frames:
             if one.params is not None:
                 start = time.perf_counter()
-                verts = self._model(one.params).verts_m[0]
+                with torch.inference_mode():
+                    verts = self._model(one.params).verts_m[0]
                 if self._plan.draws:
                     self._painter(one.frame.image, verts, one.camera[0])
                     self._times.add("draw", time.perf_counter() - start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,14 +12,12 @@ import torch
 from torch import Tensor
 
 from shared.flame.landmarks import N_MEDIAPIPE
-from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.params import FlameParams
-from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.geometry.rotation import axis_angle_to_matrix
 from shared.refine import HeadGuess
 from student.live.landmark_error import LandmarkError
+from student.live.poser import FacePoser, whole_picture
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.tracker import FaceTracker, Place
@@ -26,7 +25,7 @@ from student.pose import FacePose, SightPose
 from student.predictor import Predictor
 from student.records import StudentOutput
 
-STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "draw", "write", "latency")
+STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
 Refine = Callable[[HeadGuess, Tensor], FlameParams]
 
 
@@ -46,6 +45,7 @@ class HeadStream:
 
     Args:
         predictor: of the network.
+        poser: of its heads.
         tracker: that says where the face is.
         smoother: None leaves every frame as it is told.
         refine: makes guesses (1) better by MediaPipe's landmarks (1, 478, 2); the tracker must ask for them each frame.
@@ -55,18 +55,21 @@ class HeadStream:
     def __init__(
         self,
         predictor: Predictor,
+        poser: FacePoser,
         tracker: FaceTracker,
         smoother: HeadSmoother | None,
         refine: Refine | None,
         times: StageTimes,
     ) -> None:
-        self._predictor, self._tracker, self._smoother, self._refine = predictor, tracker, smoother, refine
-        self._times = times
-        model, spec = predictor.decoder.model, predictor.spec
-        known, embedding = mediapipe_embedding(model.assets)
-        self._known = known.numpy()
-        self._error = LandmarkError(known.tolist())
-        self._points = FlamePoints.from_embedding(model, embedding).with_basis(spec.basis)
+        self._predictor, self._poser, self._tracker = predictor, poser, tracker
+        self._smoother, self._refine, self._times = smoother, refine, times
+        known = predictor.decoder.known.tolist()
+        self._complete, self._error = len(known) == N_MEDIAPIPE, LandmarkError(known)
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether `place` may be asked, in another thread, before `tell` is done with the frames before."""
+        return self._tracker.runs_ahead
 
     def __call__(self, image: np.ndarray, camera: Camera, time_s: float, starts_shot: bool = False) -> LiveHead | None:
         """The head of the next frame; None where no face is seen.
@@ -77,22 +80,28 @@ class HeadStream:
             time_s: later than that of the frame before.
             starts_shot: nothing leads here from the frame before.
         """
+        return self.tell(image, self.place(image, time_s, starts_shot), camera, time_s)
+
+    def place(self, image: np.ndarray, time_s: float, starts_shot: bool = False) -> Place | None:
+        """Where the face is in the next frame: the first half of a call."""
+        start = time.perf_counter()
+        place = self._tracker.place(image, time_s, starts_shot)
+        self._times.add("track", time.perf_counter() - start)
+        return place
+
+    def tell(self, image: np.ndarray, place: Place | None, camera: Camera, time_s: float) -> LiveHead | None:
+        """The head there: the second half."""
         with torch.inference_mode():
-            place = self._timed_place(image, time_s, starts_shot)
-            head = None if place is None else self._tell(image, place, camera, time_s)
+            head = None if place is None else self._head(image, place, camera, time_s)
             if head is None and place is not None and place.follows:  # lost where it was: is it elsewhere?
-                with self._times("track"):
-                    place = self._tracker.search(image, time_s)
-                head = None if place is None else self._tell(image, place, camera, time_s)
+                with self._times("check"):
+                    place = self._tracker.again(image, time_s)
+                head = None if place is None else self._head(image, place, camera, time_s)
         if head is None and self._smoother is not None:
             self._smoother.restart()
         return head
 
-    def _timed_place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> Place | None:
-        with self._times("track"):
-            return self._tracker.place(image, time_s, starts_shot)
-
-    def _tell(self, image: np.ndarray, place: Place, camera: Camera, time_s: float) -> LiveHead | None:
+    def _head(self, image: np.ndarray, place: Place, camera: Camera, time_s: float) -> LiveHead | None:
         """The head at a place; None if it turns out to be no face."""
         times, predictor = self._times, self._predictor
         marks = None if place.landmarks_px is None else torch.from_numpy(place.landmarks_px)[None]
@@ -110,20 +119,21 @@ class HeadStream:
                     self._smoother.restart()
                 told = self._smoother(told, float(camera.focal_px[0].mean()), time_s)
         with times("decode"):
-            params = predictor.decoder.params(told, _whole(camera), camera)
-            landmarks = self._landmarks(params, told, camera)
-            error = math.nan if place.landmarks_px is None else self._error(landmarks, place.landmarks_px)
-        complete = len(self._known) == N_MEDIAPIPE
-        around = landmarks if complete or place.landmarks_px is None else place.landmarks_px
-        with times("track"):
+            face = self._poser(told, camera)
+            seen = place.landmarks_px
+            error = math.nan if seen is None else self._error(face.landmarks_px, seen)
+        around = face.landmarks_px if self._complete or seen is None else seen
+        with times("check"):
             if not self._tracker.confirm(image, place, around, float(told.log_std.mean())):
                 return None
-        return LiveHead(params, landmarks, place.score, error, place.follows)
+        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows)
 
     def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis
         sizes = [told.shape.shape[1], told.expression.shape[1], 3]
-        guess = HeadGuess(decoder.params(told, _whole(camera), camera), camera, *told.log_std.exp().split(sizes, -1))
+        guess = HeadGuess(
+            decoder.params(told, whole_picture(camera), camera), camera, *told.log_std.exp().split(sizes, -1)
+        )
         assert self._refine is not None
         params = self._refine(guess, landmarks_px)
         pose = FacePose.of(params, camera, decoder.model, self._predictor.spec.anchor_m)
@@ -141,14 +151,6 @@ class HeadStream:
             log_scale=sight.log_scale,
         )
 
-    def _landmarks(self, params: FlameParams, told: StudentOutput, camera: Camera) -> np.ndarray:
-        codes = torch.cat([told.shape, told.expression, told.eyelids], 1)
-        turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
-        posed = self._points.pose(codes, axis_angle_to_matrix(turns), params.translation).position
-        landmarks = np.zeros((N_MEDIAPIPE, 2), np.float32)
-        landmarks[self._known] = camera.project(posed)[0].numpy()
-        return landmarks
-
 
 def in_picture(told: StudentOutput, crop: Crop) -> StudentOutput:
     """What was told of crops (B), in pixels of the full picture: only place and size change."""
@@ -157,8 +159,3 @@ def in_picture(told: StudentOutput, crop: Crop) -> StudentOutput:
         anchor_px=crop.invert(told.anchor_px[:, None])[:, 0],
         log_scale=told.log_scale - crop.affine[:, 0, 0].log(),
     )
-
-
-def _whole(camera: Camera) -> Crop:
-    """The picture as a crop of itself."""
-    return Crop(torch.eye(3)[:2].expand(len(camera.focal_px), 2, 3), camera.size)

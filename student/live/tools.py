@@ -22,10 +22,11 @@ from shared.refine import Directions, HeadGuess, load_refiner
 from shared.runtime import UserError
 from student.api import open_network
 from student.live.drawing import HeadPainter
+from student.live.poser import FacePoser
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.stream import HeadStream
-from student.live.tracker import FaceTracker, Follower
+from student.live.tracker import Follower, HeadLedTracker, LandmarkLedTracker
 from student.predictor import Network, Predictor, TorchNetwork
 
 _N_MEDIAPIPE = 478
@@ -37,6 +38,7 @@ class Tools:
 
     config: InferConfig
     predictor: Predictor
+    poser: FacePoser
     painter: HeadPainter
     refine: Callable[[HeadGuess, Tensor], FlameParams] | None
     detector: FaceDetector
@@ -49,12 +51,13 @@ class Tools:
 
     def stream(self, times: StageTimes) -> HeadStream:
         """For a new clip or camera."""
-        config, spec = self.config, self.predictor.spec
+        config = self.config
         known, _ = mediapipe_embedding(self.model.assets)
-        every_frame = spec.config.landmarks or self.refine is not None or len(known) < _N_MEDIAPIPE
-        tracker = FaceTracker(self.detector, self.follower, every_frame, config.track)
+        asks = self.predictor.sees_landmarks or self.refine is not None or len(known) < _N_MEDIAPIPE
+        led = LandmarkLedTracker if asks else HeadLedTracker
+        tracker = led(self.detector, self.follower, config.track)
         smoother = HeadSmoother(config.filters) if config.smooth else None
-        return HeadStream(self.predictor, tracker, smoother, self.refine, times)
+        return HeadStream(self.predictor, self.poser, tracker, smoother, self.refine, times)
 
 
 def build_tools(config: InferConfig) -> Tools:
@@ -82,17 +85,19 @@ def tools_of(
 ) -> Tools:
     """The same of given parts, warmed up, as first calls are slow. UserError as of `build_tools`."""
     try:
-        predictor = Predictor(network, model)
+        predictor = Predictor(network, model, config.landmarks)
     except ValueError as error:
-        raise UserError(f"checkpoint={config.checkpoint}: {error}; give flame=") from error
+        raise UserError(f"checkpoint={config.checkpoint}: {error}") from error
     refine = None
     if config.refine:
         basis = predictor.spec.basis
         refiner = load_refiner(model, Directions(basis.shape, basis.expression), config.refiner)
         refine = partial(refiner, steps=config.refine)
+    decoder = predictor.decoder
+    poser = FacePoser.in_torch(decoder) if config.runtime == "torch" else FacePoser.in_onnx(decoder)
     painter = HeadPainter(model.assets)
     _warm_up(predictor, painter)
-    return Tools(config, predictor, painter, refine, detector, follower)
+    return Tools(config, predictor, poser, painter, refine, detector, follower)
 
 
 def _warm_up(predictor: Predictor, painter: HeadPainter) -> None:

@@ -1,15 +1,15 @@
 """Where the face is in each frame: followed from the frame before, searched for only when it is lost.
 
-A network that takes landmarks gets MediaPipe's in every frame, and their score says when the face is gone. One that
-takes the picture alone places its own next crop, and is checked by that score now and then, and whenever it has doubts.
+`LandmarkLedTracker` asks MediaPipe in every frame; `HeadLedTracker` lets the network place its own next crop.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _HABIT = 0.1  # share of a new frame in the usual deviations
 
 
 class Follower(Protocol):
-    """Looks at faces in less time than a detector; `LandmarkTracker` is one."""
+    """Looks at faces in less time than a detector; `shared.images.mediapipe_track.LandmarkTracker` is one."""
 
     def track(self, image: np.ndarray, around_px: np.ndarray) -> DetectedFace | None:
         """The face that is about where landmarks (478, 2) are, or None."""
@@ -43,15 +43,14 @@ class Place:
     follows: bool  # goes on from the frame before
 
 
-class FaceTracker:
+class FaceTracker(ABC):
     """Follows one face through a stream: ask `place` for each frame, then `confirm` what was told of it."""
 
-    def __init__(self, detector: FaceDetector, follower: Follower, every_frame: bool, config: TrackConfig) -> None:
-        """``every_frame``: MediaPipe's landmarks are needed in each, not only where there is doubt."""
-        self._detector, self._follower = detector, follower
-        self._every_frame, self._config = every_frame, config
+    runs_ahead: ClassVar[bool]  # frames may be placed before it is known what was told of those before
+
+    def __init__(self, detector: FaceDetector, follower: Follower, config: TrackConfig) -> None:
+        self._detector, self._follower, self._config = detector, follower, config
         self._around: np.ndarray | None = None  # landmarks of the frame before
-        self._score, self._unchecked, self._usual = 0.0, 0, math.nan
         self._last_box: np.ndarray | None = None
         self._lost_s, self._searched_s = -math.inf, -math.inf
 
@@ -59,16 +58,29 @@ class FaceTracker:
         """Where the face is in the next frame (H, W, 3); None if it is not seen."""
         if starts_shot:
             self._around, self._last_box, self._searched_s = None, None, -math.inf
-        if self._around is None:
-            return self.search(image, time_s)
-        if not self._every_frame:
-            return Place(self._around, None, self._score, True)
-        face = self._follower.track(image, self._around)
-        if face is None or not self._goes_on(face.landmarks_px, face.image_size):
-            return self.search(image, time_s)
-        return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, True)
+        there = None if self._around is None else self._follow(image, self._around)
+        return self._search(image, time_s) if there is None else there
 
-    def search(self, image: np.ndarray, time_s: float) -> Place | None:
+    @abstractmethod
+    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
+        """Whether what was told of a place is a face.
+
+        Args:
+            image: the frame.
+            place: what `place` or `again` gave for it.
+            landmarks_px: (478, 2) of the head that was told.
+            log_std: mean of its stated deviations, logarithm.
+        """
+
+    @abstractmethod
+    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+        """Where else the face could be in a frame whose head was not confirmed."""
+
+    @abstractmethod
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
+        """The face about where it was; None if it is gone."""
+
+    def _search(self, image: np.ndarray, time_s: float) -> Place | None:
         """Find a face again: the same if it is near where it was lost a moment ago, else the largest."""
         if self._around is not None:  # lost just now
             self._around, self._lost_s, self._searched_s = None, time_s, -math.inf
@@ -79,31 +91,17 @@ class FaceTracker:
         face = self._same(faces, time_s) or next(iter(select(faces, "largest")), None)
         if face is None:
             return None
-        self._score, self._unchecked, self._usual = face.mesh_score, 0, math.nan
+        self._remember(face.landmarks_px)
         return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, False)
 
-    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
-        """Whether what was told of a place is the face; then it places the next crop.
-
-        Args:
-            image: the frame.
-            place: what `place` or `search` gave for it.
-            landmarks_px: (478, 2) of the head that was told.
-            log_std: mean of its stated deviations, logarithm.
-        """
-        if not np.isfinite(landmarks_px).all():
-            return False
-        if place.landmarks_px is None:
-            self._unchecked += 1
-            doubt = log_std > self._usual + self._config.doubt or not self._goes_on(landmarks_px, image.shape[:2])
-            if doubt or self._unchecked >= self._config.check_every:
-                face = self._follower.track(image, landmarks_px)
-                if face is None or not self._goes_on(face.landmarks_px, face.image_size):
-                    return False
-                self._score, self._unchecked = face.mesh_score, 0
-        self._usual = log_std if math.isnan(self._usual) else self._usual + _HABIT * (log_std - self._usual)
+    def _remember(self, landmarks_px: np.ndarray) -> None:
+        """The face is here."""
         self._around, self._last_box = landmarks_px, _box(landmarks_px)
-        return True
+
+    def _asked(self, image: np.ndarray, around_px: np.ndarray) -> DetectedFace | None:
+        """MediaPipe's landmarks about a place, if they can be of the face of the frame before."""
+        face = self._follower.track(image, around_px)
+        return face if face is not None and self._goes_on(face.landmarks_px, face.image_size) else None
 
     def _goes_on(self, landmarks_px: np.ndarray, size: Sequence[int]) -> bool:
         """Whether a face can be that of the frame before, one frame later, and is still in the picture."""
@@ -124,6 +122,62 @@ class FaceTracker:
         near = [(iou(_box(face.landmarks_px), self._last_box), box_area(face), face) for face in faces]
         overlap, _, face = max(near, key=lambda one: one[:2], default=(0.0, 0.0, None))
         return face if overlap > self._config.overlap else None
+
+
+class LandmarkLedTracker(FaceTracker):
+    """For a network that takes MediaPipe's landmarks: each frame's lead to the next, and tell when the face is gone."""
+
+    runs_ahead = True
+
+    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
+        """Whether it is finite."""
+        return bool(np.isfinite(landmarks_px).all())
+
+    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+        """Nowhere: MediaPipe saw it here."""
+        return None
+
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
+        face = self._asked(image, around_px)
+        if face is None:
+            return None
+        self._remember(face.landmarks_px)
+        return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, True)
+
+
+class HeadLedTracker(FaceTracker):
+    """For a network of the picture alone: the told head leads to the next frame, and is checked now and then."""
+
+    runs_ahead = False
+
+    def __init__(self, detector: FaceDetector, follower: Follower, config: TrackConfig) -> None:
+        super().__init__(detector, follower, config)
+        self._score, self._unchecked, self._usual = 0.0, 0, math.nan
+
+    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
+        """By MediaPipe's score where there is doubt, or none was had for long."""
+        if not np.isfinite(landmarks_px).all():
+            return False
+        if place.landmarks_px is None:
+            self._unchecked += 1
+            doubt = log_std > self._usual + self._config.doubt or not self._goes_on(landmarks_px, image.shape[:2])
+            if doubt or self._unchecked >= self._config.check_every:
+                face = self._asked(image, landmarks_px)
+                if face is None:
+                    return False
+                self._score, self._unchecked = face.mesh_score, 0
+        else:
+            self._score, self._unchecked, self._usual = place.score, 0, math.nan
+        self._usual = log_std if math.isnan(self._usual) else self._usual + _HABIT * (log_std - self._usual)
+        self._remember(landmarks_px)
+        return True
+
+    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+        """Anywhere, if it was only taken to be here."""
+        return self._search(image, time_s)
+
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
+        return Place(around_px, None, self._score, True)
 
 
 def _box(landmarks_px: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from shared.images.mediapipe_faces import iou
 from shared.records import stack
 from student.head import StudentSpec
 from student.live.drawing import HeadPainter
+from student.live.poser import FacePoser
 from student.live.tools import Tools
 from student.pose import FacePose, SightPose
 from student.predictor import Predictor
@@ -146,5 +147,7 @@ class TrueNetwork:
 def tools(network: TrueNetwork, detector: TrueDetector, **options: object) -> Tools:
     """A run with these parts."""
     config = InferConfig(input="clip.mp4", out="unused", focal_px=FOCAL_PX, **options)  # type: ignore[arg-type]
-    predictor = Predictor(network, model())
-    return Tools(config, predictor, HeadPainter(model().assets), None, detector, detector)
+    predictor = Predictor(network, model(), config.landmarks)
+    return Tools(
+        config, predictor, FacePoser.in_torch(predictor.decoder), HeadPainter(model().assets), None, detector, detector
+    )

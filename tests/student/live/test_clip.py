@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from student.live.report import InputReport, finished, keep
 from student.live.smoothing import HeadSmoother
 from student.live.stages import Durations, StageTimes
 from student.live.stream import STAGES
+from student.predictor import Predictor
 from student.records import StudentInput
 from tests.student.live.scenes import (
     RATE_HZ,
@@ -70,6 +72,32 @@ def test_the_truth_comes_through(tmp_path: Path, landmarks: bool) -> None:
         np.testing.assert_allclose(arrays["landmarks_px"], landmarks_of(TRUTH), atol=0.2)
         seen = np.isfinite(arrays["landmark_error"])
         assert seen.all() if landmarks else seen.tolist() == [True] + [False] * (COUNT - 1)
+
+
+def test_without_landmarks_a_network_that_takes_them_leads_itself(tmp_path: Path) -> None:
+    detector = TrueDetector([[marks] for marks in landmarks_of(TRUTH)])
+    parts = tools(TrueNetwork(TRUTH, True), detector, landmarks=False, smooth=False, overlay=False)
+    report = run_clip(CLIP, tmp_path, parts, iter(frames_of(COUNT)))
+    assert (report.state, report.found) == ("done", COUNT)
+    assert (detector.searched, len(detector.followed)) == ([0], (COUNT - 1) // 10)
+
+
+def test_one_that_sees_landmarks_alone_needs_them() -> None:
+    network = TrueNetwork(TRUTH, True)
+    network.spec = replace(network.spec, config=replace(network.spec.config, backbone="none"))
+    with pytest.raises(ValueError, match="sees landmarks alone: leave out landmarks=false"):
+        Predictor(network, model(), landmarks=False)
+
+
+def test_looking_ahead_changes_nothing(tmp_path: Path) -> None:
+    ahead = run(tmp_path / "file", overlay=False, smooth=False)
+    in_turn = run(tmp_path / "camera", overlay=False, smooth=False, realtime=True)  # a frame at a time
+    assert ahead.found == in_turn.found + in_turn.dropped == COUNT
+    told, other = (read_params(tmp_path / name / "params.npz")[0] for name in ("file", "camera"))
+    with np.load(tmp_path / "camera" / "params.npz", allow_pickle=False) as arrays:
+        same = torch.from_numpy(arrays["frame"])  # a camera drops what it cannot show in time
+    for name, value in vars(other).items():
+        torch.testing.assert_close(getattr(told, name)[same], value)
 
 
 def test_lost_frames_are_marked_and_keep_the_last_head(tmp_path: Path) -> None:

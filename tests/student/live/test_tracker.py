@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 
 from shared.config import TrackConfig
-from student.live.tracker import FaceTracker, Place
+from student.live.tracker import FaceTracker, HeadLedTracker, LandmarkLedTracker, Place
 from tests.student.live.scenes import RATE_HZ, TrueDetector, landmarks_of, moving, picture
 
 COUNT = 100
 LEFT, RIGHT = landmarks_of(moving(COUNT, -0.12)), landmarks_of(moving(COUNT, 0.12))
 
 
+def tracker_of(every_frame: bool) -> type[FaceTracker]:
+    return LandmarkLedTracker if every_frame else HeadLedTracker
+
+
 def follow(
     detector: TrueDetector, every_frame: bool = True, config: TrackConfig | None = None, cuts: tuple[int, ...] = ()
 ) -> list[Place | None]:
     """Places in all frames; the network tells the face nearest to where it looks, or just that place."""
-    tracker = FaceTracker(detector, detector, every_frame, config or TrackConfig())
+    tracker = tracker_of(every_frame)(detector, detector, config or TrackConfig())
     places: list[Place | None] = []
     for number, faces in enumerate(detector.faces):
         image, time_s = picture(number), number / RATE_HZ
@@ -24,7 +28,7 @@ def follow(
             around = place.around_px
             told = min(faces, key=lambda face: np.abs(face - around).mean(), default=around)
             if not tracker.confirm(image, place, told, -1.0):
-                place = tracker.search(image, time_s)
+                place = tracker.again(image, time_s)
                 assert place is None or tracker.confirm(image, place, place.around_px, -1.0)
         places.append(place)
     return places
@@ -59,7 +63,7 @@ def test_a_face_is_lost_for_two_seconds_and_comes_back(every_frame: bool) -> Non
 
 def test_a_network_in_doubt_is_checked_at_once() -> None:
     detector = TrueDetector([[LEFT[0]]] * 10)
-    tracker = FaceTracker(detector, detector, False, TrackConfig(check_every=1000))
+    tracker = HeadLedTracker(detector, detector, TrackConfig(check_every=1000))
     for number in range(10):
         image = picture(number)
         place = tracker.place(image, number / RATE_HZ, False)
@@ -104,7 +108,7 @@ def test_a_face_that_leaves_the_picture_is_lost() -> None:
 
 def test_what_is_not_finite_is_no_face() -> None:
     detector = TrueDetector([[LEFT[0]]])
-    tracker = FaceTracker(detector, detector, True, TrackConfig())
+    tracker = LandmarkLedTracker(detector, detector, TrackConfig())
     place = tracker.place(picture(0), 0.0, True)
     assert place is not None
     assert not tracker.confirm(picture(0), place, LEFT[0] * np.nan, -1.0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from teacher.ahead import ahead
+from shared.ahead import ahead
 
 
 def test_items_keep_their_order_through_stages() -> None:

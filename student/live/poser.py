@@ -1,0 +1,121 @@
+"""A face of a stream in the full picture: FLAME's parameters and MediaPipe's points on it; no other vertex is needed.
+
+ONNX Runtime takes a third of torch's time: what counts for one face is the number of calls, not of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from shared.flame.landmarks import N_MEDIAPIPE
+from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.params import FlameParams
+from shared.flame.points import FlamePoints
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+from shared.geometry.rotation import axis_angle_to_matrix
+from student.head import HeadDecoder
+from student.records import StudentOutput
+
+_TOLD = tuple(field.name for field in fields(StudentOutput) if field.name != "log_std")
+_CAMERA = ("focal_px", "center_px", "T_cam_world")
+_FOUND = ("shape", "expression", "global_rot", "translation")  # the other parameters are told as they are
+_KEPT = ("neck", "jaw", "eyes", "eyelids")
+
+
+@dataclass(frozen=True, eq=False)
+class PosedFace:
+    """One face."""
+
+    params: FlameParams  # (1) in the world of the camera
+    landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; 0 where the head has none
+
+
+class FacePoser:
+    """Poses faces; see `in_torch` and `in_onnx`."""
+
+    def __init__(self, known: Tensor, run: Callable[..., tuple[Tensor, ...]]) -> None:
+        """Of a head that knows these of MediaPipe's points (P,); ``run`` does what `PoserModule` does."""
+        self._known, self._run = known.numpy(), run
+
+    @staticmethod
+    def in_torch(decoder: HeadDecoder) -> FacePoser:
+        """For one face at a time, or while something is tried out."""
+        module = PoserModule(decoder)
+        return FacePoser(module.known, module)
+
+    @staticmethod
+    def in_onnx(decoder: HeadDecoder) -> FacePoser:
+        """The same in ONNX Runtime; takes half a second."""
+        from student.exporting.onnx_file import traced
+        from student.onnx_network import session_of  # takes half a second to import
+
+        module = PoserModule(decoder)
+        like = module.example()
+        model = traced(module, tuple(like.values()), tuple(like), (*(f"posed_{name}" for name in _FOUND), "points_px"))
+        session = session_of(model)
+
+        def run(*given: Tensor) -> tuple[Tensor, ...]:
+            named = {name: tensor.numpy() for name, tensor in zip(like, given, strict=True)}
+            return tuple(map(torch.from_numpy, session.run(None, named)))
+
+        return FacePoser(module.known, run)
+
+    def __call__(self, told: StudentOutput, camera: Camera) -> PosedFace:
+        """The face of what was told (1), in pixels of the full picture, under the picture's camera (1)."""
+        *found, points_px = self._run(
+            *(getattr(told, name) for name in _TOLD), *(getattr(camera, name) for name in _CAMERA)
+        )
+        landmarks = np.zeros((N_MEDIAPIPE, 2), np.float32)
+        landmarks[self._known] = points_px[0].numpy()
+        kept = {name: getattr(told, name) for name in _KEPT}
+        return PosedFace(FlameParams(**dict(zip(_FOUND, found, strict=True)), **kept), landmarks)
+
+
+class PoserModule(nn.Module):
+    """What a poser computes, of plain tensors: `_TOLD` and `_CAMERA` (1, ...) -> `_FOUND`, and points (1, P, 2)."""
+
+    def __init__(self, decoder: HeadDecoder) -> None:
+        super().__init__()
+        self._decoder = decoder
+        self.known, embedding = mediapipe_embedding(decoder.model.assets)
+        self._points = FlamePoints.from_embedding(decoder.model, embedding).with_basis(decoder.spec.basis)
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        values = dict(zip((*_TOLD, *_CAMERA), given, strict=True))
+        camera = Camera(*(values.pop(name) for name in _CAMERA), size=(1, 1))
+        told = StudentOutput(**values, log_std=values["shape"])  # of which nothing depends
+        params = self._decoder.params(told, whole_picture(camera), camera)
+        codes = torch.cat([told.shape, told.expression, told.eyelids], 1)
+        turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
+        posed = self._points.pose(codes, axis_angle_to_matrix(turns), params.translation)
+        return (*(getattr(params, name) for name in _FOUND), camera.project(posed.position))
+
+    def example(self) -> dict[str, Tensor]:
+        """Inputs by name: a mean face before a camera."""
+        sizes = self._decoder.spec.basis.sizes
+        camera = Camera.at_origin(torch.tensor([500.0]), (400, 400))
+        turned = torch.full((1, 3), 0.1)  # a rotation by nothing is a special case
+        told = {
+            "shape": torch.zeros(1, sizes.shape),
+            "expression": torch.zeros(1, sizes.expression),
+            "eyelids": torch.zeros(1, 2),
+            "neck": turned,
+            "jaw": turned,
+            "eyes": turned[:, None].expand(1, 2, 3).clone(),
+            "R_sight_face": axis_angle_to_matrix(turned) * torch.tensor([1.0, -1.0, -1.0]),
+            "anchor_px": torch.full((1, 2), 200.0),
+            "log_scale": torch.full((1,), 7.0),
+        }
+        return told | {name: getattr(camera, name).clone() for name in _CAMERA}
+
+
+def whole_picture(camera: Camera) -> Crop:
+    """The picture of a camera (B) as a crop of itself."""
+    return Crop(torch.eye(3)[:2].expand(*camera.focal_px.shape[:-1], 2, 3), camera.size)
