@@ -199,7 +199,8 @@ class PictureReader(nn.Module):
         self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Of pictures (B, 3, S, S) in [0, 1]."""
+        """Of pictures (B, 3, S, S) in [0, 1], or uint8."""
+        image = image if image.is_floating_point() else image.float() / 255
         normalised = (image - self.mean) / self.std
         return self.encoder(normalised.contiguous(memory_format=torch.channels_last))
 

@@ -13,7 +13,7 @@ from shared.records import TensorRecord
 class StudentInput(TensorRecord):
     """Crops of faces. A network that sees no picture gets pictures of one pixel."""
 
-    image: Tensor  # (..., 3, S, S) float32 RGB in [0, 1]
+    image: Tensor  # (..., 3, S, S) RGB, float32 in [0, 1], or uint8 on its way to a training
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's, in pixels of the crop; zeros where there are none
     has_landmarks: Tensor  # (...) bool
     focal_px: Tensor  # (...) focal length in pixels of the crop

@@ -29,10 +29,10 @@ def R_crop_camera(camera: Camera, crop: Crop) -> Tensor:
 
 def R_sight_cam(slope: Tensor) -> Tensor:
     """(..., 3, 3) the shortest rotation that brings the direction (slope, 1), slope (..., 2), onto the z axis."""
-    x, y, z = torch.nn.functional.normalize(torch.cat([slope, torch.ones_like(slope[..., :1])], -1), dim=-1).unbind(-1)
-    shared = 1 / (1 + z)
-    rows = [1 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1 - y * y * shared, -y, x, y, z]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+    ray = torch.nn.functional.normalize(torch.cat([slope, torch.ones_like(slope[..., :1])], -1), dim=-1)
+    across, ahead = ray[..., :2, None], ray[..., 2:, None]
+    turned = torch.eye(2).to(slope) - across * across.transpose(-1, -2) / (1 + ahead)
+    return torch.cat([torch.cat([turned, -across], -1), ray[..., None, :]], -2)
 
 
 def R_sight_world(camera: Camera) -> Tensor:

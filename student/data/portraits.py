@@ -33,6 +33,7 @@ class PortraitFaces:
     ends: tuple[int, ...]
     poses: FacePose  # (N)
     persons: Tensor  # (N,)
+    found: Tensor  # (N,) bool, where MediaPipe found the portrait's own face
     pictures: bool  # whether pictures are read
 
     @staticmethod
@@ -47,8 +48,9 @@ class PortraitFaces:
         shards = tuple(stored.shards)
         poses = [FacePose.of(shard.params, shard.cameras, model, anchor_m) for shard in shards]
         persons = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
+        found = torch.cat([_found(shard) for shard in shards])
         ends = tuple(accumulate(len(shard) for shard in shards))
-        return PortraitFaces(folder, shards, ends, concatenate(poses), persons, pictures)
+        return PortraitFaces(folder, shards, ends, concatenate(poses), persons, found, pictures)
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -58,7 +60,6 @@ class PortraitFaces:
         number = bisect.bisect_right(self.ends, index)
         shard = self.shards[number]
         row = index - (self.ends[number] - len(shard))
-        truth_px, found = shard.tensors["landmarks_px"][row], shard.detected_px(row)
         try:
             image = shard.picture(row) if self.pictures else _NOTHING
         except PortraitError as error:
@@ -68,8 +69,8 @@ class PortraitFaces:
             camera=shard.cameras[row],
             params=shard.params[row],
             pose=self.poses[index],
-            outline_px=truth_px,
-            found_px=found if found is not None and is_own_face(found, truth_px) else None,
+            outline_px=shard.tensors["landmarks_px"][row],
+            found_px=shard.detected_px(row) if self.found[index] else None,
             confidence=torch.ones(len(FACE_PARTS)),
             weight=1.0,
             person=int(self.persons[index]),
@@ -78,3 +79,11 @@ class PortraitFaces:
     def name(self, index: int) -> str:
         """Folder and number."""
         return f"portrait {index} of {self.folder}"
+
+
+def _found(shard: Shard) -> Tensor:
+    """(N,) bool."""
+    truth_px, seen = shard.tensors["landmarks_px"], shard.tensors
+    if "detected" not in seen:
+        return torch.zeros(len(truth_px), dtype=torch.bool)
+    return seen["detected"] & is_own_face(seen["detected_px"], truth_px)

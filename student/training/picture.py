@@ -42,7 +42,7 @@ def sample_picture(network: StudentNetwork, sample: StudentSample, model: FlameM
 
 
 def _as_picture(image: Tensor, size: int) -> np.ndarray:
-    """Of a crop (3, S, S); grey where the network sees none."""
+    """Of a crop (3, S, S) uint8; grey where the network sees none."""
     if image.shape[-1] != size:
         return np.full((size, size, 3), _GREY, np.uint8)
-    return (image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
