@@ -40,6 +40,7 @@ class Student:
         device: str = "auto",
         faces: Literal["largest", "all"] = "largest",
         camera: CameraConfig | None = None,
+        landmarks: bool = True,
     ) -> Student:
         """A shipped or trained student.
 
@@ -49,6 +50,7 @@ class Student:
             device: auto, cpu, cuda, mps.
             faces: which faces of a picture are told.
             camera: the focal length, where it is known or pictures do not tell it.
+            landmarks: show MediaPipe's landmarks to a network that takes them; else they only place the crop.
 
         Raises:
             UserError: if weights or head cannot be used, or do not belong together.
@@ -56,7 +58,7 @@ class Student:
         network = open_network(name, choose_device(device))
         model = FlameModel(load_flame(flame))
         try:
-            return Student(Predictor(network, model), camera or CameraConfig(), faces)
+            return Student(Predictor(network, model, landmarks), camera or CameraConfig(), faces)
         except ValueError as error:
             raise UserError(f"checkpoint={name}: {error}") from error
 

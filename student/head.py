@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -77,14 +77,18 @@ class HeadDecoder:
 
     def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
         """Posed heads (B)."""
-        return self.posed(self.params(told, crop, camera), told, camera)
+        params = self.params(told, crop, camera)
+        sizes = [told.shape.shape[1], told.expression.shape[1], 3]
+        return StudentHeads(params, camera, *self._seen(params, camera), *told.log_std.exp().split(sizes, -1))
 
-    def posed(self, params: FlameParams, told: StudentOutput, camera: Camera) -> StudentHeads:
-        """The same for parameters that were filtered or refined."""
+    def moved(self, heads: StudentHeads, params: FlameParams) -> StudentHeads:
+        """The same heads (B) with other parameters, such as refined ones."""
+        verts, landmarks = self._seen(params, heads.camera)
+        return replace(heads, params=params, verts_m=verts, landmarks_px=landmarks)
+
+    def _seen(self, params: FlameParams, camera: Camera) -> tuple[Tensor, Tensor]:
+        """Vertices (B, V, 3), and MediaPipe's points (B, 478, 2) in the picture."""
         verts = self.model(params).verts_m
         landmarks = verts.new_zeros(len(verts), 478, 2)
-        marks = self._embedding.positions(verts, self.model.assets.faces)
-        landmarks[:, self.known] = camera.project(marks)
-        sizes = [told.shape.shape[1], told.expression.shape[1], 3]
-        shape_std, expression_std, jaw_std = told.log_std.exp().split(sizes, -1)
-        return StudentHeads(params, camera, verts, landmarks, shape_std, expression_std, jaw_std)
+        landmarks[:, self.known] = camera.project(self._embedding.positions(verts, self.model.assets.faces))
+        return verts, landmarks

@@ -17,6 +17,7 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.guess import Guesser
 from shared.records import stack
+from shared.refine import Directions, HeadGuess, load_refiner
 from shared.runtime import UserError
 from student.api import Student, open_network
 from student.predictor import Predictor
@@ -32,9 +33,24 @@ def nano() -> Method:
     return method(Student.from_pretrained("nano"))
 
 
-def method(student: Student) -> Method:
-    """A student as a method. Without a camera it takes the focal length that `CameraConfig` assumes."""
+def student_picture() -> Method:
+    """The shipped base student of the picture alone: landmarks only place the crop."""
+    return method(Student.from_pretrained("base", landmarks=False))
+
+
+def student_refined() -> Method:
+    """The shipped base student, brought onto MediaPipe's landmarks as by ``refine=3``."""
+    return method(Student.from_pretrained("base"), refine=3)
+
+
+def method(student: Student, refine: int = 0) -> Method:
+    """A student as a method, with so many steps of the teacher's solver behind it.
+
+    Without a camera it takes the focal length that `CameraConfig` assumes.
+    """
     model, assets = student.predictor.decoder.model, student.predictor.decoder.model.assets
+    basis = student.predictor.spec.basis
+    refiner = load_refiner(model, Directions(basis.shape, basis.expression)) if refine else None
 
     def reconstruct(picture: Picture) -> Reconstruction | None:
         faces = student.detector.detect(picture.image)
@@ -45,6 +61,9 @@ def method(student: Student) -> Method:
         if picture.camera is not None:
             camera = replace(camera, focal_px=picture.camera.focal_px, center_px=picture.camera.center_px)
         heads = student.predictor.predict([picture.image], landmarks, landmarks, stack([camera]))
+        if refiner is not None:
+            guess = HeadGuess(heads.params, heads.camera, heads.shape_std, heads.expression_std, heads.jaw_std)
+            heads = student.predictor.decoder.moved(heads, refiner(guess, landmarks, refine))
         with torch.inference_mode():
             neutral = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
         return Reconstruction(

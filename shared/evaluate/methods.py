@@ -15,6 +15,8 @@ METHODS = {
     "landmarks": "teacher.methods:landmarks",
     "teacher": "teacher.methods:teacher",
     "student": "student.methods:student",
+    "student_picture": "student.methods:student_picture",
+    "student_refined": "student.methods:student_refined",
     "nano": "student.methods:nano",
 }
 

@@ -55,7 +55,7 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
         if tools.refine is None:
             return heads
         guess = HeadGuess(heads.params, camera, heads.shape_std, heads.expression_std, heads.jaw_std)
-        return decoder.posed(tools.refine(guess, landmarks), told, camera)
+        return decoder.moved(heads, tools.refine(guess, landmarks))
 
 
 def _write(
