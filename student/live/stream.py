@@ -63,6 +63,7 @@ class HeadStream:
     ) -> None:
         self._predictor, self._poser, self._tracker = predictor, poser, tracker
         self._smoother, self._refine, self._times = smoother, refine, times
+        self._told = False  # of the frame before
         known = predictor.decoder.known.tolist()
         self._complete, self._error = len(known) == N_MEDIAPIPE, LandmarkError(known)
 
@@ -97,6 +98,7 @@ class HeadStream:
                 with self._times("check"):
                     place = self._tracker.again(image, time_s)
                 head = None if place is None else self._head(image, place, camera, time_s)
+        self._told = head is not None
         if head is None and self._smoother is not None:
             self._smoother.restart()
         return head
@@ -126,7 +128,7 @@ class HeadStream:
         with times("check"):
             if not self._tracker.confirm(image, place, around, float(told.log_std.mean())):
                 return None
-        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows)
+        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows and self._told)
 
     def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis

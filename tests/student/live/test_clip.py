@@ -82,6 +82,19 @@ def test_without_landmarks_a_network_that_takes_them_leads_itself(tmp_path: Path
     assert (detector.searched, len(detector.followed)) == ([0], (COUNT - 1) // 10)
 
 
+@pytest.mark.parametrize("landmarks", [True, False])
+def test_a_head_that_is_not_finite_is_none_and_none_follows_from_it(tmp_path: Path, landmarks: bool) -> None:
+    jaw = TRUTH.jaw.clone()
+    jaw[7] = torch.nan
+    network = TrueNetwork(replace(TRUTH, jaw=jaw), landmarks)
+    detector = TrueDetector([[marks] for marks in landmarks_of(TRUTH)])
+    report = run_clip(CLIP, tmp_path, tools(network, detector, overlay=False), iter(frames_of(COUNT)))
+    assert (report.frames, report.found) == (COUNT, COUNT - 1)
+    with np.load(tmp_path / "params.npz", allow_pickle=False) as arrays:
+        assert (~arrays["tracked"]).nonzero()[0].tolist() == [7]
+        assert (~arrays["follows"]).nonzero()[0].tolist() == [0, 7, 8]
+
+
 def test_one_that_sees_landmarks_alone_needs_them() -> None:
     network = TrueNetwork(TRUTH, True)
     network.spec = replace(network.spec, config=replace(network.spec.config, backbone="none"))
