@@ -44,14 +44,18 @@ class Warp:
     def draw(cls, crop: Crop, options: WarpOptions, rng: np.random.Generator) -> Self:
         """Vary an exact crop. Always takes the same number of draws."""
         size = crop.size[0]
-        scale, *shift = rng.standard_normal(3)
+        growth, *shift = rng.standard_normal(3).tolist()
         roll = math.radians(options.roll_deg) * float(rng.standard_normal())
         mirrored = bool(rng.random() < options.mirror)
-        side = size / crop.affine[0, 0]
-        middle = crop.invert(crop.affine.new_full((1, 2), size / 2))[0]
-        middle = middle + side * options.shift * middle.new_tensor(shift)
-        varied = Crop.square(middle, side * math.exp(options.log_scale * float(scale)), size)
-        return cls(varied, roll, mirrored)
+        # In plain numbers: as tensors, a dozen of them, this takes longer than to cut the picture.
+        (scale, _, x), (_, _, y) = crop.affine.tolist()
+        side = size / scale
+        middle = [
+            (size / 2 - start) / scale + side * options.shift * by for start, by in zip((x, y), shift, strict=True)
+        ]
+        scale *= math.exp(-options.log_scale * growth)
+        x, y = (size / 2 - scale * place for place in middle)
+        return cls(Crop(crop.affine.new_tensor([[scale, 0.0, x], [0.0, scale, y]]), crop.size), roll, mirrored)
 
     @property
     def size(self) -> int:
