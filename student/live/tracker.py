@@ -16,8 +16,12 @@ import numpy as np
 from shared.config import TrackConfig
 from shared.images.faces import DetectedFace, FaceDetector, box_area, select
 from shared.images.mediapipe_faces import iou
+from student.live.filters import OneEuro
 
 _N_FACE = 468  # MediaPipe's points without the irises
+# Cutoff at rest in Hz, Hz more per side of the face's box a second, cutoff of the speed.
+_CALM = (0.7, 8.0, 5.0)
+_LONGEST_STEP_S = 0.5  # after such a gap there is nothing to filter with
 _HABIT = 0.1  # share of a new frame in the usual deviations
 
 
@@ -125,9 +129,16 @@ class FaceTracker(ABC):
 
 
 class LandmarkLedTracker(FaceTracker):
-    """For a network that takes MediaPipe's landmarks: each frame's lead to the next, and tell when the face is gone."""
+    """For a network that takes MediaPipe's landmarks: each frame's lead to the next, and tell when the face is gone.
+
+    What it looks at in the next frame is placed calmly: landmarks scatter with the crop that they are found in.
+    """
 
     runs_ahead = True
+
+    def __init__(self, detector: FaceDetector, follower: Follower, config: TrackConfig) -> None:
+        super().__init__(detector, follower, config)
+        self._calm, self._unit_px, self._seen_s = OneEuro(*_CALM), 1.0, -math.inf
 
     def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
         """Whether it is finite."""
@@ -137,12 +148,30 @@ class LandmarkLedTracker(FaceTracker):
         """Nowhere: MediaPipe saw it here."""
         return None
 
+    def place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> Place | None:
+        """As in every tracker."""
+        place = super().place(image, time_s, starts_shot)
+        if place is not None:
+            self._around = self._calmed(place.around_px, time_s, place.follows)
+        return place
+
     def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
         face = self._asked(image, around_px)
         if face is None:
             return None
         self._remember(face.landmarks_px)
         return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, True)
+
+    def _calmed(self, landmarks_px: np.ndarray, time_s: float, follows: bool) -> np.ndarray:
+        """(478, 2) filtered as one vector, in sides of the box that the face had at first."""
+        step_s, self._seen_s = time_s - self._seen_s, time_s
+        if not follows or not 0 < step_s < _LONGEST_STEP_S:
+            box = _box(landmarks_px)
+            self._unit_px = float((box[2:] - box[:2]).max()) * len(landmarks_px) ** 0.5
+            self._calm.reset()
+            step_s = 1.0  # of the first nothing depends on it
+        calm = self._calm(landmarks_px.reshape(1, -1) / self._unit_px, step_s)
+        return calm.reshape(landmarks_px.shape) * self._unit_px
 
 
 class HeadLedTracker(FaceTracker):

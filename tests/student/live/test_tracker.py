@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 
 from shared.config import TrackConfig
+from shared.images.faces import DetectedFace
 from student.live.tracker import FaceTracker, HeadLedTracker, LandmarkLedTracker, Place
 from tests.student.live.scenes import RATE_HZ, TrueDetector, landmarks_of, moving, picture
 
@@ -112,3 +115,29 @@ def test_what_is_not_finite_is_no_face() -> None:
     place = tracker.place(picture(0), 0.0, True)
     assert place is not None
     assert not tracker.confirm(picture(0), place, LEFT[0] * np.nan, -1.0)
+
+
+@dataclass
+class Watched(TrueDetector):
+    """Remembers where it was told to look."""
+
+    looked: list[np.ndarray] = field(default_factory=list)
+
+    def track(self, image: np.ndarray, around_px: np.ndarray) -> DetectedFace | None:
+        self.looked.append(around_px)
+        return super().track(image, around_px)
+
+
+def test_scattered_landmarks_do_not_shake_what_is_looked_at() -> None:
+    random = np.random.default_rng(0)
+    shaken = [[LEFT[0] + random.normal(0, 0.4, (1, 2))] for _ in range(COUNT)]
+    detector = Watched(shaken)
+    places = x_of(follow(detector))
+    looked = np.array([around[:, 0].mean() for around in detector.looked])
+    np.testing.assert_allclose(places, [face[0][:, 0].mean() for face in shaken], atol=1e-3)  # they are told as seen
+    assert looked[30:].std() < 0.6 * places[30:].std()
+    moved = Watched([[face] for face in LEFT[0] + 3.0 * np.arange(40)[:, None, None] * [1.0, 0.0]])
+    follow(moved)
+    seen = zip(moved.faces[1:], moved.looked, strict=True)
+    late = [face[:, 0].mean() - around[:, 0].mean() for (face,), around in seen]
+    assert max(late) < 0.25 * np.ptp(LEFT[0][:, 0])
