@@ -12,10 +12,10 @@ from shared.flame.code_basis import CodeBasis
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.records import TensorRecord
+from shared.refine import HeadGuess
 from student.pose import SightPose
 from student.records import StudentOutput
 
@@ -42,6 +42,11 @@ class StudentHeads(TensorRecord):
     expression_std: Tensor  # (B, d)
     jaw_std: Tensor  # (B, 3)
 
+    @property
+    def guess(self) -> HeadGuess:
+        """As a refiner takes them."""
+        return HeadGuess(self.params, self.camera, self.shape_std, self.expression_std, self.jaw_std)
+
 
 class HeadDecoder:
     """Makes heads of one head model from what a network tells."""
@@ -53,9 +58,7 @@ class HeadDecoder:
                 f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}; give flame="
             )
         self.model, self.spec = model, spec
-        known, embedding = mediapipe_embedding(model.assets)
-        self.known = known  # (P,) which of MediaPipe's landmarks the head has
-        self._embedding: LandmarkEmbedding = embedding
+        self.known, self.embedding = mediapipe_embedding(model.assets)  # MediaPipe's landmarks that the head has (P,)
 
     def params(self, told: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
         """(B) parameters in the world of the camera of the full picture (B), from crops (B) of it."""
@@ -78,8 +81,7 @@ class HeadDecoder:
     def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
         """Posed heads (B)."""
         params = self.params(told, crop, camera)
-        sizes = [told.shape.shape[1], told.expression.shape[1], 3]
-        return StudentHeads(params, camera, *self._seen(params, camera), *told.log_std.exp().split(sizes, -1))
+        return StudentHeads(params, camera, *self._seen(params, camera), *told.std())
 
     def moved(self, heads: StudentHeads, params: FlameParams) -> StudentHeads:
         """The same heads (B) with other parameters, such as refined ones."""
@@ -90,5 +92,5 @@ class HeadDecoder:
         """Vertices (B, V, 3), and MediaPipe's points (B, 478, 2) in the picture."""
         verts = self.model(params).verts_m
         landmarks = verts.new_zeros(len(verts), 478, 2)
-        landmarks[:, self.known] = camera.project(self._embedding.positions(verts, self.model.assets.faces))
+        landmarks[:, self.known] = camera.project(self.embedding.positions(verts, self.model.assets.faces))
         return verts, landmarks

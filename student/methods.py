@@ -17,7 +17,7 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.guess import Guesser
 from shared.records import stack
-from shared.refine import Directions, HeadGuess, load_refiner
+from shared.refine import Directions, load_refiner
 from shared.runtime import UserError
 from student.api import Student, open_network
 from student.predictor import Predictor
@@ -62,8 +62,7 @@ def method(student: Student, refine: int = 0) -> Method:
             camera = replace(camera, focal_px=picture.camera.focal_px, center_px=picture.camera.center_px)
         heads = student.predictor.predict([picture.image], landmarks, landmarks, stack([camera]))
         if refiner is not None:
-            guess = HeadGuess(heads.params, heads.camera, heads.shape_std, heads.expression_std, heads.jaw_std)
-            heads = student.predictor.decoder.moved(heads, refiner(guess, landmarks, refine))
+            heads = student.predictor.decoder.moved(heads, refiner(heads.guess, landmarks, refine))
         with torch.inference_mode():
             neutral = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
         return Reconstruction(

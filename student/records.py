@@ -37,6 +37,11 @@ class StudentOutput(TensorRecord):
     log_scale: Tensor  # (...) log of pixels of the crop per metre at the anchor's depth
     log_std: Tensor  # (..., D + d + 3) of shape, expression and jaw: log of the error it expects
 
+    def std(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The error it expects of shape (..., D), expression (..., d) and jaw (..., 3)."""
+        shape, expression, jaw = self.log_std.exp().split([self.shape.shape[-1], self.expression.shape[-1], 3], -1)
+        return shape, expression, jaw
+
 
 @dataclass(frozen=True)
 class StudentTarget(TensorRecord):

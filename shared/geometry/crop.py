@@ -20,6 +20,12 @@ class Crop(TensorRecord):
     size: tuple[int, int]  # (height, width) of the crop in pixels
 
     @staticmethod
+    def whole(size: tuple[int, int], like: Tensor) -> Crop:
+        """Pictures of ``size`` (height, width) as crops of themselves, one for each of ``like`` (..., D)."""
+        affine = torch.eye(3, dtype=like.dtype, device=like.device)[:2]
+        return Crop(affine.expand(*like.shape[:-1], 2, 3), size)
+
+    @staticmethod
     def square(center_px: Tensor, side_px: Tensor, crop_size: int) -> Crop:
         """The square of ``side_px`` (...) around ``center_px`` (..., 2), resized; it may leave the image."""
         scale = crop_size / side_px

@@ -37,5 +37,4 @@ def R_sight_cam(slope: Tensor) -> Tensor:
 
 def R_sight_world(camera: Camera) -> Tensor:
     """(..., 3, 3) from the world's axes to those of the frame "crop", for a camera (...) whose picture is the crop."""
-    whole = Crop(torch.eye(3)[:2].to(camera.focal_px), camera.size)
-    return R_crop_camera(camera, whole) @ camera.T_cam_world[..., :3, :3]
+    return R_crop_camera(camera, Crop.whole(camera.size, camera.focal_px)) @ camera.T_cam_world[..., :3, :3]

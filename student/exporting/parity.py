@@ -21,7 +21,7 @@ def reference(predictor: Predictor, crops: Crops) -> Tensor:
     """(B, V, 3) metres in the camera's frame, by the network and the decoder, with all codes of the head."""
     size = predictor.spec.config.size
     camera = Camera.at_origin(crops.input.focal_px, (size, size), crops.center_px)
-    whole = Crop(torch.eye(3)[:2].expand(len(crops.center_px), 2, 3), (size, size))
+    whole = Crop.whole((size, size), crops.center_px)
     with torch.inference_mode():
         heads = predictor.decoder.decode(predictor.network(crops.input), whole, camera)
         return camera.world_to_cam(heads.verts_m)

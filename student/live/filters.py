@@ -10,6 +10,8 @@ import math
 import cv2
 import numpy as np
 
+LONGEST_STEP_S = 0.5  # after such a gap there is nothing to filter with
+
 
 class OneEuro:
     """For arrays (..., d) of vectors; each vector has a cutoff of its own, by the length of its velocity."""

@@ -16,7 +16,6 @@ from shared.images.encode import write_png
 from shared.images.faces import DetectedFace, select
 from shared.images.source import InputRef
 from shared.records import stack
-from shared.refine import HeadGuess
 from shared.render.overlay import overlay
 from student.head import StudentHeads
 from student.live.landmark_error import LandmarkError
@@ -54,8 +53,7 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
         heads = decoder.decode(told, crop, camera)
         if tools.refine is None:
             return heads
-        guess = HeadGuess(heads.params, camera, heads.shape_std, heads.expression_std, heads.jaw_std)
-        return decoder.moved(heads, tools.refine(guess, landmarks))
+        return decoder.moved(heads, tools.refine(heads.guess, landmarks))
 
 
 def _write(

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from shared.flame.landmarks import N_MEDIAPIPE
-from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
@@ -45,13 +44,12 @@ class FacePoser:
 
     @staticmethod
     def in_torch(decoder: HeadDecoder) -> FacePoser:
-        """For one face at a time, or while something is tried out."""
-        module = PoserModule(decoder)
-        return FacePoser(module.known, module)
+        """In torch."""
+        return FacePoser(decoder.known, PoserModule(decoder))
 
     @staticmethod
     def in_onnx(decoder: HeadDecoder) -> FacePoser:
-        """The same in ONNX Runtime; takes half a second."""
+        """In ONNX Runtime; takes half a second to make."""
         from student.exporting.onnx_file import traced
         from student.onnx_network import session_of  # takes half a second to import
 
@@ -64,7 +62,7 @@ class FacePoser:
             named = {name: tensor.numpy() for name, tensor in zip(like, given, strict=True)}
             return tuple(map(torch.from_numpy, session.run(None, named)))
 
-        return FacePoser(module.known, run)
+        return FacePoser(decoder.known, run)
 
     def __call__(self, told: StudentOutput, camera: Camera) -> PosedFace:
         """The face of what was told (1), in pixels of the full picture, under the picture's camera (1)."""
@@ -83,15 +81,15 @@ class PoserModule(nn.Module):
     def __init__(self, decoder: HeadDecoder) -> None:
         super().__init__()
         self._decoder = decoder
-        self.known, embedding = mediapipe_embedding(decoder.model.assets)
-        self._points = FlamePoints.from_embedding(decoder.model, embedding).with_basis(decoder.spec.basis)
+        points = FlamePoints.from_embedding(decoder.model, decoder.embedding)
+        self._points = points.with_basis(decoder.spec.basis)
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
         values = dict(zip((*_TOLD, *_CAMERA), given, strict=True))
         camera = Camera(*(values.pop(name) for name in _CAMERA), size=(1, 1))
         told = StudentOutput(**values, log_std=values["shape"])  # of which nothing depends
-        params = self._decoder.params(told, whole_picture(camera), camera)
+        params = self._decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
         codes = torch.cat([told.shape, told.expression, told.eyelids], 1)
         turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
         posed = self._points.pose(codes, axis_angle_to_matrix(turns), params.translation)
@@ -114,8 +112,3 @@ class PoserModule(nn.Module):
             "log_scale": torch.full((1,), 7.0),
         }
         return told | {name: getattr(camera, name).clone() for name in _CAMERA}
-
-
-def whole_picture(camera: Camera) -> Crop:
-    """The picture of a camera (B) as a crop of itself."""
-    return Crop(torch.eye(3)[:2].expand(*camera.focal_px.shape[:-1], 2, 3), camera.size)

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 
 from shared.config import SmoothConfig
-from student.live.filters import OneEuro, OneEuroRotation
+from student.live.filters import LONGEST_STEP_S, OneEuro, OneEuroRotation
 from student.live.identity import RunningIdentity
 from student.records import StudentOutput
-
-_LONGEST_STEP_S = 0.5  # after such a gap there is nothing to filter with
 
 
 class HeadSmoother:
@@ -54,7 +52,7 @@ class HeadSmoother:
             time_s: of the frame; later than that of the one before.
         """
         step_s = 0.0 if self._time_s is None else time_s - self._time_s
-        if not 0 < step_s < _LONGEST_STEP_S:
+        if not 0 < step_s < LONGEST_STEP_S:
             self._start(told)
             step_s = 1.0  # of the first frame nothing depends on it
         self._time_s = time_s

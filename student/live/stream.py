@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.refine import HeadGuess
 from student.live.landmark_error import LandmarkError
-from student.live.poser import FacePoser, whole_picture
+from student.live.poser import FacePoser
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.tracker import FaceTracker, Place
@@ -64,8 +63,7 @@ class HeadStream:
         self._predictor, self._poser, self._tracker = predictor, poser, tracker
         self._smoother, self._refine, self._times = smoother, refine, times
         self._told = False  # of the frame before
-        known = predictor.decoder.known.tolist()
-        self._complete, self._error = len(known) == N_MEDIAPIPE, LandmarkError(known)
+        self._error = LandmarkError(predictor.decoder.known.tolist())
 
     @property
     def runs_ahead(self) -> bool:
@@ -124,20 +122,16 @@ class HeadStream:
             face = self._poser(told, camera)
             seen = place.landmarks_px
             error = math.nan if seen is None else self._error(face.landmarks_px, seen)
-        around = face.landmarks_px if self._complete or seen is None else seen
         with times("check"):
-            if not self._tracker.confirm(image, place, around, float(told.log_std.mean())):
+            if not self._tracker.confirm(image, place, face.landmarks_px, float(told.log_std.mean())):
                 return None
         return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows and self._told)
 
     def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis
-        sizes = [told.shape.shape[1], told.expression.shape[1], 3]
-        guess = HeadGuess(
-            decoder.params(told, whole_picture(camera), camera), camera, *told.log_std.exp().split(sizes, -1)
-        )
+        guessed = decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
         assert self._refine is not None
-        params = self._refine(guess, landmarks_px)
+        params = self._refine(HeadGuess(guessed, camera, *told.std()), landmarks_px)
         pose = FacePose.of(params, camera, decoder.model, self._predictor.spec.anchor_m)
         sight = SightPose.of(pose, camera.focal_px.mean(-1), camera.center_px)
         return replace(

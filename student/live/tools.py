@@ -13,7 +13,7 @@ from torch import Tensor
 from shared.config import InferConfig
 from shared.device import choose_device
 from shared.flame.assets import load_flame
-from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
@@ -28,8 +28,6 @@ from student.live.stages import StageTimes
 from student.live.stream import HeadStream
 from student.live.tracker import Follower, HeadLedTracker, LandmarkLedTracker
 from student.predictor import Network, Predictor, TorchNetwork
-
-_N_MEDIAPIPE = 478
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +50,8 @@ class Tools:
     def stream(self, times: StageTimes) -> HeadStream:
         """For a new clip or camera."""
         config = self.config
-        known, _ = mediapipe_embedding(self.model.assets)
-        asks = self.predictor.sees_landmarks or self.refine is not None or len(known) < _N_MEDIAPIPE
+        known = self.predictor.decoder.known
+        asks = self.predictor.sees_landmarks or self.refine is not None or len(known) < N_MEDIAPIPE
         led = LandmarkLedTracker if asks else HeadLedTracker
         tracker = led(self.detector, self.follower, config.track)
         smoother = HeadSmoother(config.filters) if config.smooth else None
@@ -103,7 +101,7 @@ def tools_of(
 def _warm_up(predictor: Predictor, painter: HeadPainter) -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     camera = Camera.at_origin(torch.tensor([80.0]), (64, 64))
-    around = 32 + 12 * torch.rand(1, _N_MEDIAPIPE, 2, generator=torch.Generator().manual_seed(0))
+    around = 32 + 12 * torch.rand(1, N_MEDIAPIPE, 2, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         heads = predictor.predict([image], around, around, camera)
         front = heads.verts_m[0] - heads.verts_m[0].mean(0) + torch.tensor([0.0, 0.0, -0.6])

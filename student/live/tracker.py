@@ -16,12 +16,11 @@ import numpy as np
 from shared.config import TrackConfig
 from shared.images.faces import DetectedFace, FaceDetector, box_area, select
 from shared.images.mediapipe_faces import iou
-from student.live.filters import OneEuro
+from student.live.filters import LONGEST_STEP_S, OneEuro
 
 _N_FACE = 468  # MediaPipe's points without the irises
 # Cutoff at rest in Hz, Hz more per side of the face's box a second, cutoff of the speed.
 _CALM = (0.7, 8.0, 5.0)
-_LONGEST_STEP_S = 0.5  # after such a gap there is nothing to filter with
 _HABIT = 0.1  # share of a new frame in the usual deviations
 
 
@@ -165,7 +164,7 @@ class LandmarkLedTracker(FaceTracker):
     def _calmed(self, landmarks_px: np.ndarray, time_s: float, follows: bool) -> np.ndarray:
         """(478, 2) filtered as one vector, in sides of the box that the face had at first."""
         step_s, self._seen_s = time_s - self._seen_s, time_s
-        if not follows or not 0 < step_s < _LONGEST_STEP_S:
+        if not follows or not 0 < step_s < LONGEST_STEP_S:
             box = _box(landmarks_px)
             self._unit_px = float((box[2:] - box[:2]).max()) * len(landmarks_px) ** 0.5
             self._calm.reset()

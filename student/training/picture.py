@@ -29,7 +29,7 @@ def sample_picture(network: StudentNetwork, sample: StudentSample, model: FlameM
     decoder = HeadDecoder(model, run.spec)
     size = (config.size, config.size)
     camera = Camera.at_origin(first.target.focal_px, size)
-    whole = Crop(torch.eye(3)[:2].expand(len(camera.focal_px), 2, 3), size)
+    whole = Crop.whole(size, camera.focal_px)
     true = heads_of(first.target, camera, model, run.spec.anchor_m)
     with torch.inference_mode():
         rows = (decoder.decode(told, whole, camera).verts_m, model(true).verts_m)

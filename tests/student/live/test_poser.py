@@ -9,7 +9,8 @@ import torch
 
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.geometry.camera import Camera
-from student.live.poser import FacePoser, whole_picture
+from shared.geometry.crop import Crop
+from student.live.poser import FacePoser
 from student.live.stream import in_picture
 from tests.student.exported import faces, predictor_of, whole_pictures
 
@@ -28,7 +29,7 @@ def test_the_face_is_that_of_the_whole_head(runtime: str) -> None:
             told = in_picture(predictor.network(predictor.inputs(images[row : row + 1], crop, seen, camera)), crop)
             told = replace(told, jaw=told.jaw * (row > 0), neck=told.neck * (row > 1))  # no rotation at all
             face = poser(told, camera)
-            params = decoder.params(told, whole_picture(camera), camera)
+            params = decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
             for name, value in vars(params).items():
                 torch.testing.assert_close(getattr(face.params, name), value, rtol=1e-4, atol=2e-5)
             _, embedding = mediapipe_embedding(decoder.model.assets)
