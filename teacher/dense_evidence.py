@@ -19,7 +19,7 @@ from teacher.residuals.bias import BiasModes, patches, turns
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.head_normals import HeadNormalTerm
 from teacher.residuals.normals import NormalTerm, Surface
-from teacher.residuals.pixels import PixelTerm
+from teacher.residuals.pixels import ErrorFields, PixelTerm
 from teacher.residuals.robust import PseudoHuber
 from teacher.vertex_noise import VertexNoise
 
@@ -67,7 +67,8 @@ class DenseVertices:
         remainder = scale_px[:, None] * self.pixel_modes.remainder
         std_px = ((self.config.pixel_factor * seen.pixel_std_px) ** 2 + floor**2 + remainder**2).sqrt()
         kernel = PseudoHuber(self.config.robust_threshold)
-        return PixelTerm(self.points, self.pixel_modes, PIXEL_BIAS, kernel, camera, seen.pixel_px, std_px, scale_px)
+        shared = ErrorFields(PIXEL_BIAS, self.pixel_modes.in_pixels(scale_px))
+        return PixelTerm(self.points, kernel, camera, seen.pixel_px, std_px, shared)
 
     def normal_term(self, seen: DenseEvidence) -> NormalTerm | HeadNormalTerm:
         """The normal loss, (B) rows."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
@@ -25,7 +25,7 @@ from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult, IdentityEvidence
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
-from teacher.landmark_evidence import LANDMARK_BIAS, LandmarkEvidence
+from teacher.landmark_evidence import LANDMARK_ERRORS, PERSON_ERRORS, FirstView, LandmarkEvidence
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
 from teacher.residuals.principal import PRINCIPAL, shifted
@@ -67,8 +67,7 @@ class _FirstPose:
 
     global_rot: Tensor  # (N, 3)
     translation: Tensor  # (N, 3)
-    facing: Tensor  # (N, P) of the landmarks, see `LandmarkEvidence.term`
-    scale_px: Tensor  # (N,) pixels of the distance of the outer eye corners
+    view: FirstView
 
 
 class HeadFitter:
@@ -80,30 +79,31 @@ class HeadFitter:
         config: FitConfig,
         vertices: Tensor | None = None,
         noise: VertexNoise | None = None,
-        detector: DetectorModel | None = None,
+        landmark_noise: LandmarkNoise | None = None,
         directions: Tensor | None = None,
         expression_directions: Tensor | None = None,
     ) -> None:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
         ``noise`` is the constant part of that evidence's errors; none if not given.
-        ``detector`` defaults to MediaPipe as measured on this head. ``directions`` (S, D), orthonormal, are those of
+        ``landmark_noise`` defaults to what was measured on this head. ``directions`` (S, D), orthonormal, are those of
         the shape codes that evidence of identity is along.
         """
         self.model, self.config, self.directions = model, config, directions
         self.expression_directions = expression_directions
-        landmarks = LandmarkEvidence.of(model, config, detector)
+        landmarks = LandmarkEvidence.of(model, config, landmark_noise)
         dense = None
         if vertices is not None:
             dense = DenseVertices.of(model, vertices, noise or VertexNoise.none(model, vertices), config.dense)
         seen = landmarks.points.displacements()
         if dense is not None:
             seen = torch.cat([seen, dense.points.displacements()])
-        self.basis = CodeBasis.of(seen, landmarks.points.sizes, config.basis_tolerance_m)
+        self.basis = CodeBasis.of(seen, landmarks.points.sizes, config.basis_tolerance_m, [], 0)
         self.landmarks = landmarks.with_basis(self.basis)
         self.dense = None if dense is None else dense.with_basis(self.basis)
         self._size = SizeFunctional.of(self.landmarks.points)
         self._symmetry = SymmetryPrior.of(model, self.basis, config.asymmetry_std_m)
+        self._expression_covariance = self._head_expression_covariance()
         self._skin = self._points_of_motion()
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
@@ -134,34 +134,35 @@ class HeadFitter:
         values = {
             **_head_unknowns(from_params(self._guess(evidence, first), self.basis), case),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
-            LANDMARK_BIAS: (const(0.0, PICTURE, 2 * self.landmarks.modes.count), PICTURE),
         }
-        expression, jaw = self._expression_priors(evidence, case)
+        landmarks = self.landmarks.term(evidence, first.view, PseudoHuber(config.robust_threshold))
         terms: list[Term] = [
-            self.landmarks.term(evidence, first.scale_px, first.facing, PseudoHuber(config.robust_threshold)),
+            landmarks,
             self._shape_prior(evidence, case),
-            expression,
+            self._expression_prior(evidence, case),
+            self._symmetry,
         ]
         stds: dict[str, float | tuple[float, ...]] = {
-            "eyelids": config.eyelid_std,
             "neck": config.neck_std,
             "left_eye": config.eye_std,
             "right_eye": config.eye_std,
             PRINCIPAL: config.principal_std,
-            LANDMARK_BIAS: 1.0,
         }
+        for errors, level in ((landmarks.picture, PICTURE), (landmarks.person, PERSON)):
+            if errors is not None:
+                values[errors.coefficients] = (const(0.0, level, errors.fields_px.shape[-1]), level)
+                stds[errors.coefficients] = 1.0
         if evidence.dense is not None:
             if self.dense is None:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
             seen, camera = self.dense.kept(evidence.dense), evidence.camera
-            terms.append(self.dense.pixel_term(seen, camera, first.scale_px))
+            terms.append(self.dense.pixel_term(seen, camera, first.view.scale_px))
             terms.append(self.dense.normal_term(seen))
             if seen.contour is not None:
-                terms.append(self.dense.contour_term(seen.contour, camera, first.scale_px))
+                terms.append(self.dense.contour_term(seen.contour, camera, first.view.scale_px))
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.pixel_modes.count), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * self.dense.surface.modes.count), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
-        terms += [jaw, self._symmetry]
         for name, std in stds.items():
             value, level = values[name]
             terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
@@ -225,19 +226,32 @@ class HeadFitter:
         mean, covariance = _along(told, self.directions, self.basis.shape, like, rows)
         return ShapePrior.around(self._size, mean, covariance, config.shape_std)
 
-    def _expression_priors(self, evidence: FaceEvidence, case: Case) -> tuple[ExpressionPrior, GaussianPrior]:
-        """Expression and jaw around the neutral face, or what the pictures tell of each moment."""
+    def _expression_prior(self, evidence: FaceEvidence, case: Case) -> ExpressionPrior:
+        """Around the neutral face, or what the pictures tell of each moment."""
         config, rows, like = self.config, case.structure.count(MOMENT), evidence.landmarks_px
-        codes, told = None, evidence.expression
-        unit = like.new_tensor(config.jaw_std)
-        jaw = IdentityEvidence(like.new_zeros(rows, 3), like.new_ones(rows, 3))
-        if told is not None:
-            owner, factor, shared = case.structure.moment, config.expression_factor, config.shared_error
-            codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
-            jaw = merge(IdentityEvidence(told.jaw_mean / unit, told.jaw_std / unit), owner, rows, factor, shared)
+        told = evidence.expression
+        if told is None:
+            covariance = self._expression_covariance.to(like).expand(rows, -1, -1)
+            return ExpressionPrior.around(self._size, like.new_zeros(rows, covariance.shape[1]), covariance)
+        owner, factor, shared = case.structure.moment, config.expression_factor, config.shared_error
+        codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
+        jaw = merge(IdentityEvidence(told.jaw_mean, told.jaw_std), owner, rows, factor, shared)
         mean, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)
-        prior = ExpressionPrior.around(self._size, mean, covariance, config.expression_std)
-        return prior, GaussianPrior("jaw", MOMENT, jaw.mean * unit, jaw.std * unit)
+        lids = like.new_full((rows, 2), config.eyelid_std)
+        return ExpressionPrior.around(
+            self._size,
+            torch.cat([mean, jaw.mean, torch.zeros_like(lids)], 1),
+            _block_diagonal(config.expression_std**2 * covariance, torch.cat([jaw.std, lids], 1) ** 2),
+        )
+
+    def _head_expression_covariance(self) -> Tensor:
+        """(e + 5, e + 5) of expression, jaw and lids before anything is seen: the head's own, or the config's."""
+        known, basis, config = self.model.assets.expression_prior, self.basis.expression, self.config
+        if known is None:
+            stds = basis.new_tensor((*config.jaw_std, config.eyelid_std, config.eyelid_std))
+            return _block_diagonal(config.expression_std**2 * torch.eye(basis.shape[1])[None].to(basis), stds[None] ** 2)[0]
+        reduce = torch.block_diag(basis, torch.eye(5).to(basis))
+        return config.expression_std**2 * reduce.T @ known.covariance.to(basis) @ reduce
 
     def _guess(self, evidence: FaceEvidence, first: _FirstPose) -> FlameParams:
         neutral = self.model.neutral_params(len(first.global_rot))
@@ -248,9 +262,8 @@ class HeadFitter:
         landmarks, root = self.landmarks, self.model.joints_template[0]
         rigid, target = landmarks.rigid, landmarks.target(evidence.landmarks_px)
         global_rot, translation = pose_from_landmarks(landmarks.rest_m[rigid], root, target[:, rigid], evidence.camera)
-        scale_px = landmarks.corner_distance_m * self._pixels_per_metre(evidence.camera, translation)
-        facing = landmarks.facing(axis_angle_to_matrix(global_rot), translation, root, evidence.camera)
-        return _FirstPose(global_rot, translation, facing, scale_px)
+        view = landmarks.view(axis_angle_to_matrix(global_rot), translation, root, evidence.camera)
+        return _FirstPose(global_rot, translation, view)
 
     def _points_of_motion(self) -> FlamePoints:
         """Every eighth landmark off the face oval: they cover brows, lids, nose, lips and cheeks."""
@@ -258,11 +271,6 @@ class HeadFitter:
         rigid = self.landmarks.rigid.nonzero()[::_MOTION_STRIDE, 0].cpu()
         some = LandmarkEmbedding(embedding.face_index[rigid], embedding.barycentric[rigid])
         return FlamePoints.from_embedding(self.model, some).with_basis(self.basis)
-
-    def _pixels_per_metre(self, camera: Camera, translation: Tensor) -> Tensor:
-        """(N,) scale of the image at the head."""
-        head = camera.world_to_cam((translation + self.model.joints_template[0])[:, None])[:, 0]
-        return camera.focal_px[:, 0] / head[:, 2].clamp(min=1e-3)
 
 
 def _along(
@@ -280,6 +288,11 @@ def _along(
         seen = basis.T @ directions.to(like)  # (s, D)
         mean, covariance = told.mean @ seen.T, covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
     return mean, covariance
+
+
+def _block_diagonal(covariance: Tensor, variances: Tensor) -> Tensor:
+    """(T, e, e) and (T, d) -> (T, e + d, e + d)."""
+    return torch.stack([torch.block_diag(*pair) for pair in zip(covariance, torch.diag_embed(variances), strict=True)])
 
 
 def _head_unknowns(guess: Mapping[str, Tensor], case: Case) -> dict[str, tuple[Tensor, int]]:

@@ -9,19 +9,29 @@ from torch import Tensor
 
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise, load_landmark_noise
 from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, outward
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
+from shared.geometry.face_axes import upright_axes, yaw_of
+from shared.records import TensorRecord
 from teacher.evidence import FaceEvidence
-from teacher.residuals.bias import BiasModes, patches
-from teacher.residuals.pixels import PixelTerm
+from teacher.residuals.pixels import ErrorFields, PixelTerm
 from teacher.residuals.robust import PseudoHuber
 
-LANDMARK_BIAS = "landmark_bias"  # variable
+LANDMARK_ERRORS, PERSON_ERRORS = "landmark_errors", "landmark_person_errors"  # variables
 FULL_TRUST, NO_TRUST = 0.5, 0.0  # cosine between a point's side of the head and the way to the camera
+
+
+@dataclass(frozen=True)
+class FirstView(TensorRecord):
+    """How N pictures show the head, by a rigid pose of the mean head."""
+
+    R_cam_head: Tensor  # (N, 3, 3)
+    facing: Tensor  # (N, P) cosine between each point's side of the head and the way to the camera
+    scale_px: Tensor  # (N,) pixels of the distance of the outer eye corners, as from straight ahead
 
 
 @dataclass(frozen=True)
@@ -31,30 +41,28 @@ class LandmarkEvidence:
     known: Tensor  # (P,) int64, which of MediaPipe's
     points: FlamePoints
     rest_m: Tensor  # (P, 3) of the mean head
-    modes: BiasModes
-    std: Tensor  # (P,) what is independent from point to point
+    noise: LandmarkNoise
+    noise_factor: float
     hidden_factor: float
     rigid: Tensor  # (P,) bool: off the face oval, so on the same spot of the head from every side
     corners: tuple[int, int]  # places of the outer eye corners among the P
 
     @staticmethod
-    def of(model: FlameModel, config: FitConfig, detector: DetectorModel | None = None) -> LandmarkEvidence:
-        """``detector`` defaults to MediaPipe as measured on this head. ValueError if the head knows no landmarks."""
+    def of(model: FlameModel, config: FitConfig, noise: LandmarkNoise | None = None) -> LandmarkEvidence:
+        """``noise`` (of the P) defaults to what was measured on this head. ValueError if the head knows no landmarks."""
         known, embedding = mediapipe_embedding(model.assets)
-        detector = detector or DetectorModel.of(model.assets, known)
-        points = FlamePoints.from_embedding(model, embedding, detector.offset_m)
-        rest_m = points.rest_positions()
-        # A point that is noisier on its own is noisier together with its neighbours, too.
-        noise = detector.relative_std.to(rest_m)
-        shared = patches(rest_m, config.landmark_bias_std, config.landmark_bias_length_m)
-        modes = BiasModes.of(shared, config.landmark_bias_modes).scaled(noise)
         corners = tuple(int((known == corner).nonzero()) for corner in OUTER_EYE_CORNERS)
+        if noise is None:
+            measured = load_landmark_noise(model.assets)
+            noise = _assumed(model, corners) if measured is None else measured.points(known)
+        points = FlamePoints.from_embedding(model, embedding, noise.offset_m)
+        rest_m = points.rest_positions()
         return LandmarkEvidence(
             known=known.to(rest_m.device),
             points=points,
             rest_m=rest_m,
-            modes=modes,
-            std=((config.landmark_std * noise) ** 2 + modes.remainder**2).sqrt(),
+            noise=noise.to(rest_m.device),
+            noise_factor=config.landmark_noise,
             hidden_factor=config.hidden_factor,
             rigid=~torch.isin(known, torch.tensor(FACE_OVAL)).to(rest_m.device),
             corners=(corners[0], corners[1]),
@@ -74,25 +82,58 @@ class LandmarkEvidence:
         """(N, 478, 2) -> (N, P, 2) those that this head has."""
         return landmarks_px[:, self.known]
 
-    def term(self, evidence: FaceEvidence, scale_px: Tensor, facing: Tensor, kernel: PseudoHuber) -> PixelTerm:
+    def view(self, rotation: Tensor, translation: Tensor, root_m: Tensor, camera: Camera) -> FirstView:
+        """For a rigid pose of the mean head: rotation (N, 3, 3) and translation (N, 3)."""
+        position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
+        at_camera = camera.world_to_cam(position)
+        R_cam_head = camera.T_cam_world[:, :3, :3] @ rotation
+        sides = outward(self.rest_m, list(self.corners)) @ R_cam_head.transpose(1, 2)
+        depth_m = at_camera[:, list(self.corners), 2].mean(1).clamp(min=1e-3)
+        return FirstView(
+            R_cam_head=R_cam_head,
+            facing=-(sides * torch.nn.functional.normalize(at_camera, dim=-1)).sum(-1),
+            scale_px=self.corner_distance_m * camera.focal_px[:, 0] / depth_m,
+        )
+
+    def term(self, evidence: FaceEvidence, view: FirstView, kernel: PseudoHuber) -> PixelTerm:
         """Their term of the energy.
 
         Args:
             evidence: (N) rows.
-            scale_px: (N,) pixels of the unit of noise.
-            facing: (N, P) cosine between each point's side of the head and the way to the camera, at the first pose.
+            view: (N) at the first pose; the noise depends on it.
             kernel: of the distances.
         """
-        std_px = self.std_px(scale_px, facing)
+        std_px, mean_px, fields_px = self._in_pixels(view)
         if evidence.seen is not None:
             std_px = torch.where(evidence.seen[:, None], std_px, torch.inf)
-        target = self.target(evidence.landmarks_px)
-        return PixelTerm(self.points, self.modes, LANDMARK_BIAS, kernel, evidence.camera, target, std_px, scale_px)
+        by_person = torch.einsum("nij,pjk->npik", view.R_cam_head[:, :2], self.noise.person)
+        person_px = by_person * (self.noise_factor * view.scale_px[:, None, None, None])
+        return PixelTerm(
+            points=self.points,
+            kernel=kernel,
+            camera=evidence.camera,
+            target_px=self.target(evidence.landmarks_px) - mean_px,
+            std_px=std_px,
+            picture=ErrorFields(LANDMARK_ERRORS, fields_px) if fields_px.shape[-1] else None,
+            person=ErrorFields(PERSON_ERRORS, person_px) if person_px.shape[-1] else None,
+        )
 
-    def std_px(self, scale_px: Tensor, facing: Tensor) -> Tensor:
-        """(N, P) the part of the noise that is independent from point to point; see `term`."""
-        hidden = ((FULL_TRUST - facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
-        return scale_px[:, None] * self.std * (1 + (self.hidden_factor - 1) * hidden)
+    def total_std_px(self, view: FirstView) -> Tensor:
+        """(N, P) all of the noise of each point, for who does not model what points have in common."""
+        std_px, _, fields_px = self._in_pixels(view)
+        person = self.noise_factor * view.scale_px[:, None] * self.noise.person.square().sum((1, 2)).div(3).sqrt()
+        return (std_px**2 + fields_px.square().sum((2, 3)) / 2 + person**2).sqrt()
+
+    def _in_pixels(self, view: FirstView) -> tuple[Tensor, Tensor, Tensor]:
+        """Independent deviations (N, P), mean errors (N, P, 2) and error fields (N, P, 2, k) along the picture's axes."""
+        noise = self.noise.at(yaw_of(view.R_cam_head))
+        upright_to_picture = upright_axes(view.R_cam_head).transpose(1, 2)
+        scale_px = view.scale_px[:, None]
+        hidden = ((FULL_TRUST - view.facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
+        std_px = self.noise_factor * scale_px * noise.std * (1 + (self.hidden_factor - 1) * hidden)
+        mean_px = torch.einsum("nij,npj->npi", upright_to_picture, noise.mean) * scale_px[..., None]
+        fields = torch.einsum("nij,npjk->npik", upright_to_picture, noise.fields)
+        return std_px, mean_px, fields * (self.noise_factor * scale_px[..., None, None])
 
     def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
         """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""
@@ -101,9 +142,8 @@ class LandmarkEvidence:
         right, left = self.corners
         return distance / (target[:, right] - target[:, left]).norm(dim=-1)
 
-    def facing(self, rotation: Tensor, translation: Tensor, root_m: Tensor, camera: Camera) -> Tensor:
-        """(N, P) see `term`, for a rigid pose of the mean head: rotation (N, 3, 3) and translation (N, 3)."""
-        position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
-        away = torch.nn.functional.normalize(camera.world_to_cam(position), dim=-1)
-        sides = outward(self.rest_m, list(self.corners)) @ (camera.T_cam_world[:, :3, :3] @ rotation).transpose(1, 2)
-        return -(sides * away).sum(-1)
+
+def _assumed(model: FlameModel, corners: tuple[int, ...]) -> LandmarkNoise:
+    _, embedding = mediapipe_embedding(model.assets)
+    rest_m = embedding.positions(model.v_template, model.faces)
+    return LandmarkNoise.assumed(rest_m.cpu(), float((rest_m[corners[0]] - rest_m[corners[1]]).norm()))

@@ -50,7 +50,7 @@ class LandmarkRefiner:
                              f"{(model.n_shape, model.n_expression)}")  # fmt: skip
         self.model, self.config = model, config
         self.basis = CodeBasis(directions.shape.to(model.v_template), directions.expression.to(model.v_template))
-        independent = FitConfig(config.landmark_std, landmark_bias_std=0.0, hidden_factor=config.hidden_factor)
+        independent = FitConfig(landmark_noise=config.landmark_factor, hidden_factor=config.hidden_factor)
         self.landmarks = LandmarkEvidence.of(model, independent)
         self._every_code = CodeBasis(torch.eye(sizes[0]).to(model.v_template), torch.eye(sizes[1]).to(model.v_template))
         self._reduced = self.landmarks.points.with_basis(self.basis)
@@ -77,10 +77,10 @@ class LandmarkRefiner:
             TURN: Variable(landmarks_px.new_zeros(rows, 3), Rotation()),
             SHIFT: Variable(priors[1].mean, Euclidean()),
         }
-        seen = self._term(guess, landmarks_px, pivot_m, depth_m[:, 0])
+        seen = self._term(guess, landmarks_px, pivot_m)
         return Problem(Structure.photos(rows, landmarks_px.device), variables, [seen, *priors])
 
-    def _term(self, guess: HeadGuess, landmarks_px: Tensor, pivot_m: Tensor, depth_m: Tensor) -> NearbyPixels:
+    def _term(self, guess: HeadGuess, landmarks_px: Tensor, pivot_m: Tensor) -> NearbyPixels:
         params, camera, landmarks = guess.params, guess.camera, self.landmarks
         values = from_params(params, self._every_code)
         posed = pose_points(landmarks.points, values)
@@ -89,15 +89,14 @@ class LandmarkRefiner:
         moves = torch.cat([by_name[name] for name in _MOVING], -1).unflatten(1, (-1, 3))
 
         root = self.model.joints_template[0]
-        facing = landmarks.facing(axis_angle_to_matrix(params.global_rot), params.translation, root, camera)
-        std_px = landmarks.std_px(landmarks.corner_distance_m * camera.focal_px[:, 0] / depth_m, facing)
+        view = landmarks.view(axis_angle_to_matrix(params.global_rot), params.translation, root, camera)
         return NearbyPixels(
             points_m=posed.position - pivot_m[:, None],
             moves=moves,
             pivot_m=pivot_m,
             camera=camera,
             target_px=landmarks.target(landmarks_px),
-            std_px=std_px,
+            std_px=landmarks.total_std_px(view),
             kernel=PseudoHuber(self.config.robust_threshold),
         )
 

@@ -29,7 +29,7 @@ def fit_vertices(model: FlameModel, verts_m: Tensor) -> FlameParams:
     whole = CodeBasis(*(torch.eye(count).to(verts_m) for count in (model.n_shape, model.n_expression)))
     start = from_params(model.neutral_params(len(verts_m)), whole)
     start["translation"] = verts_m.mean(1)
-    std = torch.full_like(verts_m[:, 0, 0], VERTEX_STD_M)
+    std = torch.full_like(verts_m[:, vertices, 0], VERTEX_STD_M)
     terms = [
         PositionTerm(FlamePoints.from_vertices(model, vertices), verts_m[:, vertices], std),
         *(

@@ -41,15 +41,9 @@ class DenseConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """The fit. Each term has one weight, the standard deviation of what it measures.
+    """The fit. Each term has one weight, the standard deviation of what it measures."""
 
-    Landmark deviations are in units of the distance of the outer eye corners.
-    """
-
-    landmark_std: float = option(0.1, "landmark noise that is independent from point to point")
-    landmark_bias_std: float = option(0.1, "landmark noise that whole patches of the face share")
-    landmark_bias_length_m: float = option(0.02, "distance over which that shared noise is correlated, metres")
-    landmark_bias_modes: int = option(24, "displacement fields that stand for the shared noise")
+    landmark_noise: float = option(1.0, "deviation of landmarks, over what was measured of the landmarker on this head")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
@@ -71,9 +65,9 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """A guessed head, pulled onto its landmarks. Landmark deviations as in `FitConfig`."""
+    """A guessed head, pulled onto its landmarks."""
 
-    landmark_std: float = option(0.35, "landmark noise; smaller: nearer to the landmarks, further from the guess")
+    landmark_factor: float = option(7.0, "deviation of landmarks over what was measured; smaller: nearer to them")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     guess_factor: float = option(1.0, "deviation of the guess, over what it says itself")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,14 +39,24 @@ class CodeBasis:
     expression: Tensor  # (E, e)
 
     @staticmethod
-    def of(displacements: Tensor, sizes: CodeSizes, tolerance_m: float) -> CodeBasis:
+    def of(
+        displacements: Tensor, sizes: CodeSizes, tolerance_m: float, groups: Sequence[Tensor], group_tolerance_m: float
+    ) -> CodeBasis:
         """Directions that some points can see, which move by ``displacements`` (P, 3, K) with the codes.
 
-        The principal directions are kept until the rest, at one standard deviation each, moves the points by less than
-        ``tolerance_m`` in root mean square.
+        Of shape, the principal directions are kept until the rest, at one standard deviation each, moves the points by
+        less than ``tolerance_m`` in root mean square. Expression lives in small parts of the face: a wink moves few
+        points. Each of the ``groups`` of points (indices) counts as much as any other, and the rest may move none of
+        them by more than ``group_tolerance_m``.
         """
         parts = sizes.split(displacements)
-        return CodeBasis(*(_visible_directions(parts[name], tolerance_m) for name in ("shape", "expression")))
+        by_group = [parts["expression"][group] * (len(group) * len(groups)) ** -0.5 for group in groups]
+        expression = torch.cat(by_group).double().flatten(0, 1)
+        count = len(expression) // 3
+        return CodeBasis(
+            _visible_directions(parts["shape"], tolerance_m),
+            _visible_directions(torch.cat(by_group) * count**0.5, group_tolerance_m / len(groups) ** 0.5),
+        )
 
     @property
     def sizes(self) -> CodeSizes:

@@ -53,6 +53,13 @@ class ArkitMap:
 
 
 @dataclass(frozen=True)
+class ExpressionStatistics:
+    """How people move their faces: second moment about the neutral face."""
+
+    covariance: Tensor  # (E + 5, E + 5) of expression coefficients, jaw (axis-angle) and eyelids, in this order
+
+
+@dataclass(frozen=True)
 class FlameAssets:
     """A head model in FLAME's schema. Metres; x = subject's left, y up, z out of the face. Float32, read to the CPU."""
 
@@ -72,6 +79,7 @@ class FlameAssets:
     landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
+    expression_prior: ExpressionStatistics | None = None
 
     @cached_property
     def head_id(self) -> str:

@@ -15,6 +15,12 @@ class BiasModes:
     matrix: Tensor  # (P, k)
     remainder: Tensor  # (P,) standard deviation of what the modes leave out
 
+    def in_pixels(self, scale_px: Tensor) -> Tensor:
+        """(N, P, 2, 2 k) the fields in x and in y, ``scale_px`` (N,) pixels a unit."""
+        zero = torch.zeros_like(self.matrix)
+        both = torch.stack([torch.cat([self.matrix, zero], 1), torch.cat([zero, self.matrix], 1)], 1)
+        return scale_px[:, None, None, None] * both
+
     @staticmethod
     def of(covariance: Tensor, count: int) -> BiasModes:
         """The leading ``count`` modes of a field over points with this covariance (P, P).
@@ -31,10 +37,6 @@ class BiasModes:
     def count(self) -> int:
         """k; fewer than asked for where there are fewer points."""
         return self.matrix.shape[1]
-
-    def scaled(self, factor: Tensor) -> BiasModes:
-        """The same process with each point's deviation times a factor (P,)."""
-        return BiasModes(self.matrix * factor[:, None], self.remainder * factor)
 
 
 def patches(positions_m: Tensor, std: float, length_m: float) -> Tensor:

@@ -57,11 +57,16 @@ class ShapePrior(TensorRecord):
 
 @dataclass(frozen=True)
 class ExpressionPrior(TensorRecord):
-    """``whiten (expression / size(shape) - mean)``, for the same reason."""
+    """``whiten ([expression / size(shape), jaw, eyelids] - mean)``: what moves a face, together.
+
+    A smile and the jaw, or a lid's own variable and the blink inside the expression basis, move the same points: with
+    separate priors they compete, with one they share the motion as people do. Codes are relative to the size of the
+    head, for the reason that `ShapePrior` gives.
+    """
 
     size: SizeFunctional
-    mean: Tensor  # (T, e) the most probable codes on a head of mean size: zero, or what a network says
-    whiten: Tensor  # (T, e, e) lower triangular, to standard deviations: the weight of this term
+    mean: Tensor  # (T, e + 5) the most probable values on a head of mean size: zero, or what a network says
+    whiten: Tensor  # (T, e + 5, e + 5) lower triangular, to standard deviations: the weight of this term
 
     @property
     def level(self) -> int:
@@ -69,13 +74,14 @@ class ExpressionPrior(TensorRecord):
         return MOMENT
 
     @staticmethod
-    def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ExpressionPrior:
-        """Codes are N(mean, std^2 covariance): (T, e), (T, e, e)."""
-        return ExpressionPrior(size, mean, whitening(covariance) / std)
+    def around(size: SizeFunctional, mean: Tensor, covariance: Tensor) -> ExpressionPrior:
+        """Values are N(mean, covariance): (T, e + 5), (T, e + 5, e + 5)."""
+        return ExpressionPrior(size, mean, whitening(covariance))
 
     def residual(self, values: Values) -> Tensor:
-        """(T, e) in standard deviations."""
-        off = values["expression"] / self.size(values["shape"]) - self.mean
+        """(T, e + 5) in standard deviations."""
+        codes = values["expression"] / self.size(values["shape"])
+        off = torch.cat([codes, values["jaw"], values["eyelids"]], 1) - self.mean
         return (self.whiten @ off[..., None])[..., 0]
 
     def energy(self, values: Values) -> Tensor:
@@ -83,10 +89,16 @@ class ExpressionPrior(TensorRecord):
         return 0.5 * (self.residual(values) ** 2).sum(1)
 
     def linearise(self, values: Values) -> Linearisation:
-        """Jacobian by expression, and through the size by shape."""
+        """Jacobian by what moves the face, and through the size by shape."""
         size = self.size(values["shape"])
-        scaled = (self.whiten @ (values["expression"] / size**2)[..., None])[..., 0]
-        jacobian = {"expression": self.whiten / size[..., None], "shape": -scaled[..., None] * self.size.gradient}
+        codes, jaw, eyelids = self.whiten.split([values["expression"].shape[1], 3, 2], -1)
+        scaled = (codes @ (values["expression"] / size**2)[..., None])[..., 0]
+        jacobian = {
+            "expression": codes / size[..., None],
+            "jaw": jaw,
+            "eyelids": eyelids,
+            "shape": -scaled[..., None] * self.size.gradient,
+        }
         return Linearisation(self.residual(values), jacobian)
 
 

@@ -12,7 +12,6 @@ from shared.geometry.camera import Camera
 from shared.geometry.projection import projection_rows
 from shared.records import TensorRecord
 from teacher.head_variables import head_jacobian, pose_points
-from teacher.residuals.bias import BiasModes
 from teacher.residuals.principal import shift_jacobian, shifted
 from teacher.residuals.robust import PseudoHuber
 from teacher.solver.structure import PICTURE
@@ -20,35 +19,53 @@ from teacher.solver.terms import Linearisation, Values
 
 
 @dataclass(frozen=True)
-class PixelTerm(TensorRecord):
-    """``(project(x_p) + bias_p - target_p) / std_p`` in x and y.
+class ErrorFields(TensorRecord):
+    """Errors that points have in common: a sum of fields, whose coefficients are unknowns with a unit Gaussian prior.
 
-    A detector errs in the same direction over whole patches of the face, and so does a network. That part of its error
-    is the bias: a smooth field over the points, ``bias = scale_px * modes @ coefficients``, whose coefficients are
-    unknowns with a unit Gaussian prior. Minimising over them is the same as weighing the points by the full covariance
-    ``diag(std^2) + scale_px^2 modes modes^T``, and it leaves each point its own robust weight.
+    Minimising over them is the same as weighing the points by the full covariance ``diag(std^2) + fields fields^T``, and
+    it leaves each point its own robust weight.
+    """
+
+    coefficients: str  # variable (N, k)
+    fields_px: Tensor  # (N, P, 2, k)
+
+    def offset_px(self, values: Values) -> Tensor:
+        """(N, P, 2)"""
+        return (self.fields_px @ values[self.coefficients][:, None, :, None])[..., 0]
+
+
+@dataclass(frozen=True)
+class PixelTerm(TensorRecord):
+    """``(project(x_p) + errors_p - target_p) / std_p`` in x and y.
+
+    A detector errs in the same direction over whole patches of the face, and so does a network: that part of its error
+    is the sum of the error fields, those of the picture and those of the person.
     """
 
     points: FlamePoints
-    modes: BiasModes
-    bias: str  # variable (N, 2 k): coefficients of x, then of y
     kernel: PseudoHuber
     camera: Camera  # (N) rows
     target_px: Tensor  # (N, P, 2)
-    std_px: Tensor  # (N, P) what is independent from point to point; infinite where nothing is seen
-    scale_px: Tensor  # (N,) pixels of one unit of the modes
+    std_px: Tensor  # (N, P) what is independent from point to point; infinite where nothing is visible
+    picture: ErrorFields | None
+    person: ErrorFields | None = None
 
     @property
     def level(self) -> int:
         """A row a picture."""
         return PICTURE
 
+    @property
+    def errors(self) -> tuple[ErrorFields, ...]:
+        """Those that are there."""
+        return tuple(one for one in (self.picture, self.person) if one is not None)
+
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P, 2) in standard deviations."""
-        coefficients = values[self.bias].unflatten(1, (2, -1))  # (N, 2, k)
-        bias_px = self.scale_px[:, None, None] * (self.modes.matrix @ coefficients.transpose(1, 2))
-        projected = shifted(self.camera, posed.position, values)
-        return (projected + bias_px - self.target_px) / self.std_px[..., None]
+        found = shifted(self.camera, posed.position, values)
+        for errors in self.errors:
+            found = found + errors.offset_px(values)
+        return (found - self.target_px) / self.std_px[..., None]
 
     def energy(self, values: Values) -> Tensor:
         """(N,)"""
@@ -56,7 +73,7 @@ class PixelTerm(TensorRecord):
         return self.kernel.energy((residual**2).sum(-1)).sum(1)
 
     def linearise(self, values: Values) -> Linearisation:
-        """Jacobian by all head variables, the bias and the principal point."""
+        """Jacobian by all head variables, the error fields and the principal point."""
         posed = pose_points(self.points, values)
         residual = self.residual(posed, values)
         weight = self.kernel.weight((residual**2).sum(-1)).sqrt()  # (N, P)
@@ -65,8 +82,6 @@ class PixelTerm(TensorRecord):
         jacobian = head_jacobian(posed, rows, values, self.points.sizes)
         across = torch.eye(2).to(scale) * scale[..., None, None]
         jacobian |= shift_jacobian(self.camera, across)
-        by_bias = (scale * self.scale_px[:, None])[..., None] * self.modes.matrix  # (N, P, k)
-        zero = torch.zeros_like(by_bias)
-        by_x, by_y = torch.cat([by_bias, zero], -1), torch.cat([zero, by_bias], -1)
-        jacobian[self.bias] = torch.stack([by_x, by_y], 2).flatten(1, 2)
+        for errors in self.errors:
+            jacobian[errors.coefficients] = (errors.fields_px * scale[..., None, None]).flatten(1, 2)
         return Linearisation((residual * weight[..., None]).flatten(1), jacobian)

@@ -20,7 +20,7 @@ class PositionTerm(TensorRecord):
 
     points: FlamePoints
     target_m: Tensor  # (B, P, 3)
-    std_m: Tensor  # (B,) the weight of this term
+    std_m: Tensor  # (B, P) the weight of this term; infinite where a point is not known
 
     @property
     def level(self) -> int:
@@ -29,7 +29,7 @@ class PositionTerm(TensorRecord):
 
     def residual(self, posed: PosedPoints) -> Tensor:
         """(B, P, 3) in standard deviations."""
-        return (posed.position - self.target_m) / self.std_m[:, None, None]
+        return (posed.position - self.target_m) / self.std_m[..., None]
 
     def energy(self, values: Values) -> Tensor:
         """(B,)"""
@@ -38,7 +38,6 @@ class PositionTerm(TensorRecord):
     def linearise(self, values: Values) -> Linearisation:
         """Jacobian by all head variables."""
         posed = pose_points(self.points, values)
-        rows = torch.eye(3).to(self.target_m) / self.std_m[:, None, None]
-        rows = rows[:, None].expand(-1, self.points.n_points, 3, 3)
+        rows = torch.eye(3).to(self.target_m) / self.std_m[..., None, None]
         jacobian = head_jacobian(posed, rows, values, self.points.sizes)
         return Linearisation(self.residual(posed).flatten(1), jacobian)
