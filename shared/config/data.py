@@ -43,8 +43,15 @@ class EvaluateConfig:
     """`python -m shared.evaluate`."""
 
     method: str = option("???", "mean_head, landmarks, or package.module:factory of your own")
-    set: str = option("benchmark", "benchmark, a folder of photos, or package.module:factory of your own")
+    set: str = option("benchmark", "real_heads, benchmark, a folder of photos, or package.module:factory of your own")
+    path: str | None = option(None, "set=real_heads: the folder that holds people/, docs/benchmark.md")
+    part: Literal["calibrate", "judge", "all"] = option("judge", "set=real_heads: which of its people")
+    expressions: tuple[str, ...] = option((), "set=real_heads: pictures of these alone, such as [neutral,smile]")
     out: str = option("???", "folder for the results; a restart goes on where it stopped")
+    flame: str | None = option(None, "path or name of the head the method works with; without it the open head")
+    method_options: tuple[str, ...] = option(
+        (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_std=0.03,fit.eyelid_std=1]"
+    )
     focal: Literal["known", "guessed"] = option("known", "whether the method is told the camera, where it is known")
     first: int | None = option(None, "only the first pictures of the set, for a try")
     submission: Literal["none", "nersemble", "now"] = option(
@@ -55,6 +62,8 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         require_positive(self, "processes")
+        if (self.set == "real_heads") != (self.path is not None):
+            raise ValueError("set=real_heads and path=FOLDER go together")
         if self.first is not None:
             require_positive(self, "first")
             if self.submission != "none":

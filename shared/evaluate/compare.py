@@ -27,10 +27,11 @@ def main(argv: list[str]) -> int:
         print(f"{base} -> {other}")
         found = changes(runs[base], runs[other])
         for name, change in found.items():
-            low_high = [f"{end:+.1%}" for end in change.interval or ()]
+            parts = (change.difference_interval, "{:+.3f}"), (change.interval, "{:+.1%}")
+            shown = [" to ".join(form.format(end) for end in ends or ()) or "one person: no interval" for ends, form in parts]
             print(
-                f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.relative:+7.1%} "
-                f"({' to '.join(low_high) or 'one person: no interval'})  over {change.pictures} pictures"
+                f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.difference:+7.3f} ({shown[0]})  "
+                f"{change.relative:+7.1%} ({shown[1]})  over {change.pictures} pictures"
             )
         if not found:
             print("  there is no picture on which both have the same measure")
