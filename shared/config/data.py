@@ -44,10 +44,10 @@ class EvaluateConfig:
 
     method: str = option("???", "mean_head, landmarks, or package.module:factory of your own")
     set: str = option("benchmark", "real_heads, benchmark, a folder of photos, or package.module:factory of your own")
+    out: str = option("???", "folder for the results; a restart goes on where it stopped")
     path: str | None = option(None, "set=real_heads: the folder that holds people/, docs/benchmark.md")
     part: Literal["calibrate", "judge", "all"] = option("judge", "set=real_heads: which of its people")
     expressions: tuple[str, ...] = option((), "set=real_heads: pictures of these alone, such as [neutral,smile]")
-    out: str = option("???", "folder for the results; a restart goes on where it stopped")
     flame: str | None = option(None, "path or name of the head the method works with; without it the open head")
     method_options: tuple[str, ...] = option(
         (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_std=0.03,fit.eyelid_std=1]"

@@ -22,7 +22,7 @@ _MAP = cv2.COLORMAP_VIRIDIS
 _CLAY = (0.62, 0.62, 0.64)  # where no error is known: outside the evaluated skin
 LIMIT_MM = 4.0  # the same in all reports, so that they can be laid side by side
 _SUPERSAMPLE = 2
-_SPLAT_PX = 2  # radius of a point of a preview
+_SPLAT_PX = 2.5  # radius of a point of a preview
 _SPREAD_STEPS = 2  # small triangles hold no sample: their corners take the mean of the neighbours
 _VIEW_YAW_DEG = (0.0, 55.0, -55.0)
 _VIEW_DISTANCE_M, _VIEW_FOCAL = 0.8, 3.1  # focal length over the picture's side
@@ -111,14 +111,13 @@ def paint_points(points_m: Tensor, normals: Tensor, distance_mm: Tensor, camera:
     verts_cam = camera.world_to_cam(points_m)
     normals_cam = unit(normals) @ camera.T_cam_world[:3, :3].T
     facing = -(normals_cam * unit(verts_cam)).sum(1)
-    pixels = camera.project_cam(verts_cam)
+    pixels = (16 * camera.project_cam(verts_cam)).round().int().numpy()
     order = torch.argsort(verts_cam[:, 2], descending=True)
     order = order[facing[order] > 0]
     rgb = 255 * colours((distance_mm / LIMIT_MM).numpy()) * (0.55 + 0.45 * facing.clamp(0, 1)[:, None].numpy())
     picture = np.zeros((*camera.size, 4), np.uint8)
     for index in order.tolist():  # the nearest last
-        x, y = (int(16 * value) for value in pixels[index])
-        cv2.circle(picture, (x, y), 16 * _SPLAT_PX, (*rgb[index].tolist(), 255), -1, shift=4)
+        cv2.circle(picture, pixels[index].tolist(), int(16 * _SPLAT_PX), (*rgb[index].tolist(), 255), -1, shift=4)
     return picture
 
 

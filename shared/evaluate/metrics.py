@@ -161,8 +161,10 @@ def landmark_error_2d(
         raise ValueError(f"needs two (..., L, 2), got {tuple(predicted_px.shape)} and {tuple(truth_px.shape)}")
     if not (predicted_px.isfinite().all() and truth_px.isfinite().all()):
         raise ValueError("a landmark is not finite")
-    between_corners = truth_px[..., corners[0], :] - truth_px[..., corners[1], :]
-    unit_px = between_corners.norm(dim=-1) if eye_distance_px is None else eye_distance_px
+    if eye_distance_px is None:
+        unit_px = (truth_px[..., corners[0], :] - truth_px[..., corners[1], :]).norm(dim=-1)
+    else:
+        unit_px = eye_distance_px
     if not (unit_px > 0).all():
         raise ValueError("the distance between the outer eye corners must be positive")
     return 100 * (predicted_px - truth_px).norm(dim=-1).mean(-1) / unit_px

@@ -66,5 +66,5 @@ def test_intervals_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -
     first = {str(index): row(str(index), 1.0, person=index) for index in range(9)}
     second = {name: row(name, rng.uniform(0.5, 1.5), person=int(name)) for name in first}
     whole = changes(first, second)
-    monkeypatch.setattr("shared.evaluate.paired._BATCH", 9 * 700)
+    monkeypatch.setattr("shared.evaluate.intervals._BATCH", 9 * 700)
     assert changes(first, second) == whole
