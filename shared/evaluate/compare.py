@@ -28,7 +28,9 @@ def main(argv: list[str]) -> int:
         found = changes(runs[base], runs[other])
         for name, change in found.items():
             parts = (change.difference_interval, "{:+.3f}"), (change.interval, "{:+.1%}")
-            shown = [" to ".join(form.format(end) for end in ends or ()) or "one person: no interval" for ends, form in parts]
+            shown = [
+                " to ".join(form.format(end) for end in ends or ()) or "one person: no interval" for ends, form in parts
+            ]
             print(
                 f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.difference:+7.3f} ({shown[0]})  "
                 f"{change.relative:+7.1%} ({shown[1]})  over {change.pictures} pictures"

@@ -16,9 +16,10 @@ from shared.geometry.meshes import face_normals, unit
 # 19, 22, 25, 28, 16, 31, 37 of iBUG's inner 51.
 N_NOW, N_IBUG = 7, 68
 _NOW_IBUG51 = (19, 22, 25, 28, 16, 31, 37)
+NOW_IBUG68 = tuple(17 + index for index in _NOW_IBUG51)
 NOW_MEDIAPIPE = (33, 133, 362, 263, 2, 61, 291)  # the same of MediaPipe's 478
 _NOW_ROWS = {
-    "ibug68": tuple(17 + index for index in _NOW_IBUG51),
+    "ibug68": NOW_IBUG68,
     "ibug51": _NOW_IBUG51,
     "mediapipe": NOW_MEDIAPIPE,
     "mediapipe105": NOW_MEDIAPIPE,

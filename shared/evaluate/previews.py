@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from shared.evaluate.heat_maps import over, paint_points
@@ -23,7 +24,14 @@ _FOUND, _REFERENCE = (255, 210, 60), (70, 220, 255)
 def write_truth_preview(
     path: Path, item: BenchmarkItem, found: Reconstruction | None, score: PictureScore | None
 ) -> Path:
-    """Face; the mesh (checked), moved onto the truth; posed errors at the true points. The face alone without a score."""
+    """Face; the mesh (checked), moved onto the truth; posed errors at the true points.
+
+    The face alone without a score; the picture alone where it is not known how the truth lies in it.
+    """
+    if item.camera is None or not item.placed:
+        height, width = item.image.shape[:2]
+        whole = Crop.around(torch.tensor([[0.0, 0.0], [float(width), float(height)]]), _SIDE, 1.0)
+        return write_jpeg(path, whole.sample(item.image), _QUALITY)
     true = item.truth.posed
     crop = Crop.around(item.camera.project(true.points_m.float()), _SIDE, _MARGIN)
     face = crop.sample(item.image)

@@ -84,7 +84,9 @@ def people_of(root: Path, part: Part) -> list[str]:
     """
     there = sorted(path.parent.name for path in (root / PEOPLE).glob(f"*/{PICTURES}"))
     if not there:
-        raise UserError(f"path={root}: no {PEOPLE}/NAME/{PICTURES} in it; docs/benchmark.md says what such a folder holds")
+        raise UserError(
+            f"path={root}: no {PEOPLE}/NAME/{PICTURES} in it; docs/benchmark.md says what such a folder holds"
+        )
     if part == "all":
         return there
     if (root / SPLIT).exists():

@@ -19,6 +19,7 @@ from shared.evaluate.protocol import describe
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import MADE, SCHEMA, RunFolder
+from shared.evaluate.scan_set import is_scan_folder
 from shared.evaluate.sets import REAL_HEADS, SETS, load_truth_set
 from shared.evaluate.truth_judge import TruthJudge
 from shared.evaluate.truth_set import TruthSet
@@ -81,7 +82,7 @@ def find_job(config: EvaluateConfig) -> Job:
     know_camera = config.focal == "known"
     manifest: Manifest = {"schema": SCHEMA, "method": config.method, "focal": config.focal}
     manifest |= {"flame": config.flame, "method options": list(config.method_options)}
-    if config.set not in (REAL_HEADS, *SETS) and Path(config.set).is_dir():
+    if config.set not in (REAL_HEADS, *SETS) and Path(config.set).is_dir() and not is_scan_folder(Path(config.set)):
         photos = find_photos("set", config.set)[: config.first]
 
         def photo_judge(folder: RunFolder) -> PhotoJudge:

@@ -55,5 +55,7 @@ class TruthJudge:
         for task, one in score.tasks.items():
             face = faces[task]
             assert face is not None
-            values[TASKS.index(task)] = self.places.at_samples(face, one.by_landmarks.distance_mm.clamp_max(1e4)).numpy()
+            values[TASKS.index(task)] = self.places.at_samples(
+                face, one.by_landmarks.distance_mm.clamp_max(1e4)
+            ).numpy()
         write_atomically(self.folder.distances_path(index), lambda path: np.save(path, values))

@@ -60,9 +60,10 @@ class BenchmarkItem:
     """One picture and what is true of it."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
-    camera: Camera
+    camera: Camera | None  # None: not known
     truth: TrueHead
     facts: Mapping[str, Any]  # JSON values: "person", whom it shows, and what the set's dimensions group by
+    placed: bool = True  # whether the posed truth is where the camera sees it
 
     @staticmethod
     def of(portrait: Portrait, model: FlameModel, samples: LandmarkEmbedding) -> BenchmarkItem:

@@ -77,7 +77,9 @@ def test_groups_by_hand() -> None:
     turned = groups["yaw, degrees", "20 to 40"]
     assert (turned.count, turned.failed, turned.tasks["posed"]["by_landmarks"].mean["l2_mm"]) == (3, 1, 5.5)
     assert ("yaw, degrees", "over 60") not in groups
-    backwards = [group.label for group in summarise(rows[::-1], PORTRAIT_DIMENSIONS) if group.dimension.startswith("yaw")]
+    backwards = [
+        group.label for group in summarise(rows[::-1], PORTRAIT_DIMENSIONS) if group.dimension.startswith("yaw")
+    ]
     assert backwards == ["0 to 20", "20 to 40"]
 
 
