@@ -68,7 +68,7 @@ def find_start(name: str, model: FlameModel) -> Start:
 def near_truth(subjects: Sequence[Subject], evidence: FaceEvidence, model: FlameModel) -> FlameParams:
     """The truth in the world of the evidence's camera, with the errors of a good network."""
     truth = stack([one.params for one in subjects])
-    own = stack([one.item.camera for one in subjects]).T_cam_world
+    own = stack([one.camera for one in subjects]).T_cam_world
     across = evidence.camera.T_cam_world.transpose(1, 2) @ own  # the camera stands at the origin of both
     rotation, origin = across[:, :3, :3], across[:, :3, 3]
     root = model.rest_joints(model.coefficients(truth))[:, 0]

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from shared.evaluate.faces import TrueFace, evaluation_skin, now_landmarks
@@ -40,7 +40,7 @@ class HeatPainter:
         self._from, self._to = numbers // assets.n_vertices, numbers % assets.n_vertices
 
     def at_vertices(self, distance_mm: Tensor) -> Tensor:
-        """Errors (N,) of the samples, NaN where there is none -> (V, 2): mean near each vertex, and 1 where there is one."""
+        """Errors (N,) of the samples, NaN for none -> (V, 2): mean near each vertex, and 1 where there is one or 0."""
         known = distance_mm.isfinite()
         corners = self.assets.faces[self.samples.face_index[known]].reshape(-1)
         weight = self.samples.barycentric.float()[known]
@@ -90,7 +90,7 @@ class Places:
         self.count = len(samples.face_index)
         self._of_samples = of_samples
         self._landmarks = now_landmarks(assets.v_template, assets).double()
-        self._tree = cKDTree(samples.positions(assets.v_template, assets.faces).numpy())
+        self._tree = KDTree(samples.positions(assets.v_template, assets.faces).numpy())
 
     def at_samples(self, face: TrueFace, distance_mm: Tensor) -> Tensor:
         """Errors (N,) of a true face's points -> (samples,) mean of those that lie nearest; NaN where none do.

@@ -20,7 +20,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
         verts, quads = read_obj(path)
         return verts, triangles_of(quads)
     try:
-        mesh = trimesh.load(path, process=False, force="mesh")
+        mesh = trimesh.load_mesh(path, process=False)
         verts, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     except Exception as error:  # whatever the reader of the format raises
         raise MeshFileError(f"{path.name} cannot be read ({error})") from error

@@ -1,4 +1,4 @@
-"""Heads of real people, or of a model of them: pictures with true points of skin. The format is in docs/benchmark.md."""
+"""Heads of real people, or of a model of them: pictures with true points of skin, laid out as in docs/benchmark.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from shared.runtime import UserError
 Part = Literal["calibrate", "judge", "all"]
 PEOPLE, PICTURES, TRUTH, SPLIT = "people", "pictures.json", "truth.npz", "split.json"
 NEUTRAL = "neutral"  # expression of state 0
-# The 40 people sampled from ICT-FaceKit with whom the project's figures are made: nothing is chosen on the judging part.
+# The 40 people of ICT-FaceKit with whom the project's figures are made: nothing is chosen on the judging part.
 _OURS = {f"person_{number}": "calibrate" if number < 128 else "judge" for number in range(100, 140)}
 _OUTER_CORNERS = (0, 3)  # of the NoW landmarks
 _OPEN_PEOPLE = 2  # whose truth is kept in memory

@@ -41,6 +41,7 @@ class Subject:
 
     item: BenchmarkItem
     params: FlameParams  # true
+    camera: Camera  # of the picture
     face: ObservedFace  # under the true camera
     dense: dict[Source, DenseEvidence]  # without leading dimensions
     told: FaceEvidence  # by the identity network, from the points
@@ -95,7 +96,7 @@ class Subjects:
         told = stack([replace(face.evidence(), dense=dense["points"])])
         person, moment = self.identity.tell([(face.crop_image, told.landmarks_px[0], told.camera[0])], told)
         told = replace(told, identity=person, expression=moment)[0]
-        return Subject(item, truth.params, face, dense, told)
+        return Subject(item, truth.params, truth.camera, face, dense, told)
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()

@@ -235,6 +235,7 @@ def test_a_picture_of_the_benchmark_is_as_planned() -> None:
     assert (item.facts["person"], item.facts["kind"], item.facts["seed"]) == (1, "posed", benchmark.SEED)
     truth, now = item.truth, [INNER.index(row) for row in NOW_MEDIAPIPE]
     assert truth.landmarks is not None
+    assert item.camera is not None
     found = item.camera.project(truth.posed.landmarks_m)
     assert (found - truth.landmarks.points_px[now]).norm(dim=1).max() < 0.06 * truth.landmarks.eye_distance_px
 

@@ -39,7 +39,7 @@ def write_scan(root: Path, index: int = 0, raw: bool = False, metres: float = 1.
             landmarks = now_landmarks(verts, head) / metres
             name = "now7.json" if stem == "scan" else "neutral_now7.json"
             (place / name).write_text(json.dumps(landmarks.tolist()))
-    camera = {"focal_px": [160.0, 160.0], "center_px": [SIDE / 2, SIDE / 2]}
+    camera: dict[str, list] = {"focal_px": [160.0, 160.0], "center_px": [SIDE / 2, SIDE / 2]}
     camera["T_cam_scan"] = np.diag([1.0, -1.0, -1.0, 1.0]).tolist()
     (folder / "camera.json").write_text(json.dumps(camera))
     return folder

@@ -38,7 +38,8 @@ def draw_mix(rng: np.random.Generator, units: Sequence[str]) -> dict[str, float]
     """Coefficients of a few units that nobody chose together."""
     stems = sorted({unit.removesuffix("_L").removesuffix("_R") for unit in units if not unit.startswith(_NOT_MIXED)})
     found = {}
-    for stem in rng.choice(stems, rng.integers(*_MIXED, endpoint=True), replace=False):
+    count = min(len(stems), int(rng.integers(*_MIXED, endpoint=True)))
+    for stem in rng.choice(stems, count, replace=False):
         both = _both(str(stem), units)
         if len(both) == 2 and rng.random() < _ONE_SIDED:
             both = [both[rng.integers(2)]]
