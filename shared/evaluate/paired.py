@@ -35,6 +35,7 @@ def _landmarks(row: Row) -> tuple[float, float] | None:
     return None if row.landmark_error is None else (row.landmark_error, 1.0)
 
 
+_STRENGTH_OF = "strength of "
 MEASURES: dict[str, Measure] = {
     **{
         f"{task}{name}, mm": _error(task, alignment, number)
@@ -47,7 +48,7 @@ MEASURES: dict[str, Measure] = {
         )
     },
     "landmarks, %": _landmarks,
-    **{f"strength of {region}": _strength(region) for region in REGIONS},
+    **{f"{_STRENGTH_OF}{region}": _strength(region) for region in REGIONS},
 }
 
 
@@ -60,7 +61,7 @@ class Change:
     second: float
     difference: float  # second - first
     difference_interval: tuple[float, float] | None  # 95 % over people; None where all pictures show one person
-    relative: float  # second over first, minus 1
+    relative: float | None  # second over first, minus 1; None for strengths, which may be 0
     interval: tuple[float, float] | None  # 95 %, of ``relative``
 
 
@@ -88,17 +89,18 @@ def changes(first: Mapping[str, Row], second: Mapping[str, Row]) -> dict[str, Ch
                 "first": Ratio([a[0] for _, a, _ in pairs], [a[1] for _, a, _ in pairs]),
                 "second": Ratio([b[0] for _, _, b in pairs], [b[1] for _, _, b in pairs]),
             }
-            found[name] = _change(*person_sums([person for person, *_ in pairs], ratios), len(pairs))
+            sums = person_sums([person for person, *_ in pairs], ratios)
+            found[name] = _change(*sums, len(pairs), is_error=not name.startswith(_STRENGTH_OF))
     return found
 
 
-def _change(top: np.ndarray, bottom: np.ndarray, pictures: int) -> Change:
+def _change(top: np.ndarray, bottom: np.ndarray, pictures: int, is_error: bool) -> Change:
     """From the sums of each person (P, 2)."""
     first, second = (float(value) for value in top.sum(0) / bottom.sum(0))
     difference_interval = relative_interval = None
     if len(top) > 1:
         drawn = np.concatenate([(weights @ top) / (weights @ bottom) for weights in draws(len(top))])
         difference_interval = interval(drawn[:, 1] - drawn[:, 0])
-        relative_interval = interval(drawn[:, 1] / drawn[:, 0] - 1)
-    relative = second / first - 1
+        relative_interval = interval(drawn[:, 1] / drawn[:, 0] - 1) if is_error else None
+    relative = second / first - 1 if is_error else None
     return Change(pictures, first, second, second - first, difference_interval, relative, relative_interval)

@@ -58,7 +58,8 @@ def real_heads(root: Path, part: Part = "judge", expressions: Sequence[str] = ()
     Raises:
         UserError: the folder is not of the format, or nothing is left.
     """
-    refs = [ref for person in people_of(root, part) for ref in _pictures(root / PEOPLE / person)]
+    people = people_of(root, part)
+    refs = [ref for person in people for ref in _pictures(root / PEOPLE / person)]
     names = sorted({ref.facts["expression"] for ref in refs})
     if unknown := set(expressions) - set(names):
         raise UserError(f"expressions={sorted(unknown)}: none in {root}; there are {', '.join(names)}")
@@ -69,7 +70,8 @@ def real_heads(root: Path, part: Part = "judge", expressions: Sequence[str] = ()
         return _item(root / PEOPLE, refs[index], truth)
 
     ids = tuple(f"{ref.person}/{ref.stem}" for ref in refs)
-    listing = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+    listed = b"".join((root / PEOPLE / person / PICTURES).read_bytes() for person in people)
+    listing = hashlib.sha256("\n".join(ids).encode() + listed).hexdigest()[:12]
     return TruthSet(f"real-heads-{part}-{listing}", ids, item, DIMENSIONS, load_flame(), of_samples=False)
 
 

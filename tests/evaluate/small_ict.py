@@ -34,7 +34,7 @@ def model() -> IctModel:
         left &= ~inside[faces].all(1)
     parts = {"face": faces[left], **parts}
     none = faces[:0]
-    parts |= {name: none for name in ("socket", "gums", "teeth", "irisL", "irisR")}
+    parts |= dict.fromkeys(("socket", "gums", "teeth", "irisL", "irisR"), none)
     ends = np.cumsum([0, *(len(part) for part in parts.values())]).tolist()
     triangles = np.concatenate(list(parts.values()))
     marks = ibug68(head.v_template, head)

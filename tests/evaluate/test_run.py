@@ -197,6 +197,25 @@ def test_what_a_factory_must_be_is_said(tmp_path: Path) -> None:
         run.find_job(config(tmp_path, set=PLAIN + "perfect"))
 
 
+def test_a_factory_is_given_only_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_method("mean_head")()(Picture("", np.zeros((1, 1, 3), np.uint8), None))
+    assert found is not None
+    assert found.posed.ibug68_m is not None
+    with pytest.raises(UserError, match="flame= is not for method=student"):
+        find_method("student", flame="other")
+    with pytest.raises(UserError, match="method_options= is not for method=mean_head"):
+        find_method("mean_head", options=("fit.landmark_std=0.1",))
+    given = {}
+
+    def mine(flame: str, options: tuple[str, ...]):
+        given.update(flame=flame, options=options)
+        return plain_set.reconstruct
+
+    monkeypatch.setattr(plain_set, "perfect", lambda flame=None, options=(): mine(flame, options))
+    find_method(PLAIN + "perfect", "some_head", ("a=1",))()
+    assert given == {"flame": "some_head", "options": ("a=1",)}
+
+
 def test_meshes_in_millimetres_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_millimetres(picture: Picture) -> Reconstruction:
         posed = plain_set.reconstruct(picture).posed
