@@ -42,7 +42,7 @@ def motion_cells(group: Group) -> list[list[str]]:
     found = []
     for _, of, form in MOTION_COLUMNS:
         values = [of(group.motion[name]) if name in group.motion else None for name in REGIONS]
-        found.append(["-" if one is None else form.format(one.value) for one in values])
+        found.append(["-" if one is None else form.format(round(one.value, 2) + 0.0) for one in values])  # no -0.00
     return found
 
 

@@ -211,7 +211,7 @@ def test_a_factory_is_given_only_what_it_takes(monkeypatch: pytest.MonkeyPatch) 
         given.update(flame=flame, options=options)
         return plain_set.reconstruct
 
-    monkeypatch.setattr(plain_set, "perfect", lambda flame=None, options=(): mine(flame, options))
+    monkeypatch.setattr(plain_set, "perfect", lambda flame="", options=(): mine(flame, options))
     find_method(PLAIN + "perfect", "some_head", ("a=1",))()
     assert given == {"flame": "some_head", "options": ("a=1",)}
 
