@@ -22,7 +22,6 @@ from command_line import read_options
 from torch import Tensor
 
 from shared.config import FitRunConfig
-from shared.evaluate.truth_set import BenchmarkItem
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
@@ -59,16 +58,17 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
 def find_start(name: str, model: FlameModel) -> Start:
     """How batches of pictures are guessed."""
     if name == "noise":
-        return lambda some, evidence: near_truth([one.item for one in some], evidence, model)
+        return lambda some, evidence: near_truth(some, evidence, model)
     guesser = load_guesser(name, model.assets, torch.device("cpu"))
     if guesser is None:
         raise SystemExit("start=pose is what is compared with: give student, noise, or a file of weights")
     return lambda some, evidence: guesser([one.face.crop_image for one in some], evidence.landmarks_px, evidence.camera)
 
 
-def near_truth(items: Sequence[BenchmarkItem], evidence: FaceEvidence, model: FlameModel) -> FlameParams:
+def near_truth(subjects: Sequence[Subject], evidence: FaceEvidence, model: FlameModel) -> FlameParams:
     """The truth in the world of the evidence's camera, with the errors of a good network."""
-    truth, own = stack([item.params for item in items]), stack([item.camera for item in items]).T_cam_world
+    truth = stack([one.params for one in subjects])
+    own = stack([one.camera for one in subjects]).T_cam_world
     across = evidence.camera.T_cam_world.transpose(1, 2) @ own  # the camera stands at the origin of both
     rotation, origin = across[:, :3, :3], across[:, :3, 3]
     root = model.rest_joints(model.coefficients(truth))[:, 0]

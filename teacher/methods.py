@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -12,7 +13,9 @@ from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
+from shared.options import ConfigError, load_config
 from shared.records import stack
+from shared.runtime import UserError
 from teacher.observe import ObservedFace, observe
 from teacher.pipeline import FittedFace, build_tools, fit_faces
 from teacher.reference import ReferenceEvidence, fit_reference
@@ -22,14 +25,32 @@ class BrokenFitError(Exception):
     """The solver could not work with a face."""
 
 
-def landmarks() -> Method:
-    """The fit to landmarks alone."""
-    return method(FitRunConfig(prior="none"))
+def landmarks(flame: str | None = None, options: Sequence[str] = ()) -> Method:
+    """The fit to landmarks alone; arguments as of `fit_options`."""
+    return method(fit_options("prior=none", flame, options))
 
 
-def teacher() -> Method:
-    """The fit to what the shipped prior sees, and landmarks."""
-    return method(FitRunConfig())
+def teacher(flame: str | None = None, options: Sequence[str] = ()) -> Method:
+    """The fit to what the shipped prior sees, and landmarks; arguments as of `fit_options`."""
+    return method(fit_options("prior=auto", flame, options))
+
+
+def fit_options(evidence: str, flame: str | None, options: Sequence[str]) -> FitRunConfig:
+    """The options of a fit.
+
+    Args:
+        evidence: an assignment of the method itself.
+        flame: the head, as `load_flame` takes it.
+        options: further assignments, ``key=value`` as on the command line of `teacher/fit.py`; the last one holds.
+
+    Raises:
+        UserError: one of them is not an option, or cannot have that value.
+    """
+    head = () if flame is None else (f"flame={flame}",)
+    try:
+        return load_config(FitRunConfig, [evidence, *head, *options])
+    except ConfigError as error:
+        raise UserError(f"method_options: {error}") from error
 
 
 def reference() -> Method:

@@ -2,6 +2,7 @@
 
 from shared.config.data import (
     EvaluateConfig,
+    RenderIctConfig,
     SyntheticConfig,
 )
 from shared.config.export import ExportConfig
@@ -86,6 +87,7 @@ __all__ = [
     "QualityConfig",
     "ReferenceConfig",
     "RefineConfig",
+    "RenderIctConfig",
     "SmoothConfig",
     "SolverConfig",
     "StudentAugmentConfig",

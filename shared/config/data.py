@@ -43,8 +43,17 @@ class EvaluateConfig:
     """`python -m shared.evaluate`."""
 
     method: str = option("???", "mean_head, landmarks, or package.module:factory of your own")
-    set: str = option("benchmark", "benchmark, a folder of photos, or package.module:factory of your own")
+    set: str = option(
+        "benchmark", "real_heads, benchmark, a folder of scans or of photos, or package.module:factory of your own"
+    )
     out: str = option("???", "folder for the results; a restart goes on where it stopped")
+    path: str | None = option(None, "set=real_heads: the folder that holds people/, docs/benchmark.md")
+    part: Literal["calibrate", "judge", "all"] = option("judge", "set=real_heads: which of its people")
+    expressions: tuple[str, ...] = option((), "set=real_heads: pictures of these alone, such as [neutral,smile]")
+    flame: str | None = option(None, "path or name of the head the method works with; without it the open head")
+    method_options: tuple[str, ...] = option(
+        (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_std=0.03,fit.eyelid_std=1]"
+    )
     focal: Literal["known", "guessed"] = option("known", "whether the method is told the camera, where it is known")
     first: int | None = option(None, "only the first pictures of the set, for a try")
     submission: Literal["none", "nersemble", "now"] = option(
@@ -55,7 +64,28 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         require_positive(self, "processes")
+        if (self.set == "real_heads") != (self.path is not None):
+            raise ValueError("set=real_heads and path=FOLDER go together")
         if self.first is not None:
             require_positive(self, "first")
             if self.submission != "none":
                 raise ValueError(f"leave out first=: a submission to {self.submission} needs all pictures")
+
+
+@dataclass(frozen=True)
+class RenderIctConfig:
+    """`python -m shared.evaluate.render_ict`."""
+
+    ict: str = option("???", "a checkout of the public repository ICT-FaceKit, or the same data packed as .npz")
+    out: str = option("???", "folder for people/; a restart goes on where it stopped")
+    people: int = option(40, "people, four faces and 24 pictures each")
+    judge: int = option(12, "the last so many of them are only for judging, the others to calibrate with")
+    seed: int = option(0, "the series; person i of a series is always the same")
+    overwrite: bool = option(False, "delete what an earlier run left in out")
+
+    def __post_init__(self) -> None:
+        require_positive(self, "people", "judge")
+        if self.judge >= self.people:
+            raise ValueError(f"judge must be less than people, got {self.judge} of {self.people}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")

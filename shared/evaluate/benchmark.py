@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from shared.evaluate.faces import skin_samples
+from shared.evaluate.groups import PORTRAIT_DIMENSIONS
 from shared.evaluate.truth_set import BenchmarkItem, TruthSet
-from shared.factories import find_factory
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.runtime import UserError
 from shared.synthetic.portrait import Portrait
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ Kind = Literal["neutral", "posed", "profile", "occluded"]
 VIEWS: tuple[Kind, ...] = (  # of each person
     "neutral", "neutral", "neutral", "posed", "posed", "posed", "profile", "profile", "occluded", "occluded",
 )  # fmt: skip
-
-SETS = {"benchmark": "shared.evaluate.benchmark:synthetic"}
-
-
-def load_truth_set(name: str) -> TruthSet:
-    """The set of the option ``set=``. UserError if there is none of that name, or it is no set."""
-    if name not in SETS and ":" not in name:
-        names = ", ".join(SETS)
-        raise UserError(f"set={name}: no such folder; give one of photos, {names}, or package.module:factory")
-    pictures = find_factory("set", name, SETS)()
-    if not isinstance(pictures, TruthSet):
-        raise UserError(f"set={name} must return a TruthSet, not a {type(pictures).__name__}")
-    return pictures
 
 
 def person_and_kind(index: int) -> tuple[int, Kind]:
@@ -53,7 +40,12 @@ def benchmark_of(draw: Callable[[int], Portrait], model: FlameModel) -> TruthSet
         person, kind = person_and_kind(index)
         ids.append(f"{person:02d}-{index % len(VIEWS)}-{kind}")
     name = f"synthetic-{SEED}-{PERSONS}x{len(VIEWS)}-{SIZE[1]}x{SIZE[0]}"
-    return TruthSet(name, model, tuple(ids), lambda index: BenchmarkItem.of(draw(index)))
+    samples = skin_samples(model.assets)
+
+    def item(index: int) -> BenchmarkItem:
+        return BenchmarkItem.of(draw(index), model, samples)
+
+    return TruthSet(name, tuple(ids), item, PORTRAIT_DIMENSIONS, model.assets, of_samples=True)
 
 
 def synthetic() -> TruthSet:

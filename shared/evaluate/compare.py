@@ -1,4 +1,4 @@
-"""Compare evaluations of the same set, picture by picture: `python -m shared.evaluate.compare RUN RUN ...`.
+"""Compare evaluations of one set, by picture and by person: `python -m shared.evaluate.compare RUN RUN ...`.
 
 RUN is a folder that `python -m shared.evaluate` wrote; the first is what the others are measured against.
 Intervals hold with 95 % probability over the draw of people.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.evaluate.paired import changes
+from shared.evaluate.paired import Change, changes
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import RunFolder
 from shared.options import UsageError
@@ -27,11 +27,7 @@ def main(argv: list[str]) -> int:
         print(f"{base} -> {other}")
         found = changes(runs[base], runs[other])
         for name, change in found.items():
-            low_high = [f"{end:+.1%}" for end in change.interval or ()]
-            print(
-                f"  {name:<22} {change.first:7.3f} -> {change.second:7.3f}  {change.relative:+7.1%} "
-                f"({' to '.join(low_high) or 'one person: no interval'})  over {change.pictures} pictures"
-            )
+            print(f"  {name:<22} {_line(change)}")
         if not found:
             print("  there is no picture on which both have the same measure")
         for run in (base, other):
@@ -39,6 +35,18 @@ def main(argv: list[str]) -> int:
             if failed:
                 print(f"  {failed} of {len(runs[run])} pictures are without a reconstruction in {run}")
     return 0
+
+
+def _line(change: Change) -> str:
+    parts = [f"{change.first:7.3f} -> {change.second:7.3f}  {change.difference:+7.3f}"]
+    parts.append(f"({_between(change.difference_interval, '{:+.3f}')})")
+    if change.relative is not None:
+        parts.append(f"{change.relative:+7.1%} ({_between(change.interval, '{:+.1%}')})")
+    return " ".join([*parts, f"over {change.pictures} pictures"])
+
+
+def _between(bound: tuple[float, float] | None, form: str) -> str:
+    return "one person: no interval" if bound is None else " to ".join(form.format(end) for end in bound)
 
 
 def _rows(root: Path) -> dict[str, Row]:

@@ -14,13 +14,15 @@ from shared.geometry.meshes import face_normals, unit
 # The NoW challenge's order: the subject's right eye's outer and inner corner, left eye's inner and outer corner, the
 # point below the nose, right and left mouth corner. (NoW's "left" is that of the picture.) As in DECA and MICA:
 # 19, 22, 25, 28, 16, 31, 37 of iBUG's inner 51.
-N_NOW = 7
+N_NOW, N_IBUG = 7, 68
 _NOW_IBUG51 = (19, 22, 25, 28, 16, 31, 37)
+NOW_IBUG68 = tuple(17 + index for index in _NOW_IBUG51)
+NOW_MEDIAPIPE = (33, 133, 362, 263, 2, 61, 291)  # the same of MediaPipe's 478
 _NOW_ROWS = {
-    "ibug68": tuple(17 + index for index in _NOW_IBUG51),
+    "ibug68": NOW_IBUG68,
     "ibug51": _NOW_IBUG51,
-    "mediapipe": (33, 133, 362, 263, 2, 61, 291),
-    "mediapipe105": (33, 133, 362, 263, 2, 61, 291),
+    "mediapipe": NOW_MEDIAPIPE,
+    "mediapipe105": NOW_MEDIAPIPE,
 }
 # What facial skin leaves out, should a head's "face" reach into it.
 _NOT_SKIN = ("eyes", "left_eye", "right_eye", "mouth_interior", "sockets", "neck", "scalp", "ears")
@@ -38,11 +40,12 @@ class FaceMesh:
     verts_m: Tensor  # (V, 3)
     faces: Tensor  # (F, 3) int64, counter-clockwise seen from outside
     landmarks_m: Tensor  # (7, 3) in NoW order, in the frame of the vertices
+    ibug68_m: Tensor | None = None  # (68, 3) iBUG's, in the same frame: what the strength of expression is taken from
 
     @staticmethod
     def of_head(verts_m: Tensor, assets: FlameAssets) -> FaceMesh:
         """The mesh (V, 3) of a head in the assets' vertex order."""
-        return FaceMesh(verts_m, assets.faces, now_landmarks(verts_m, assets))
+        return FaceMesh(verts_m, assets.faces, now_landmarks(verts_m, assets), ibug68(verts_m, assets))
 
     def checked(self, name: str = "the mesh") -> FaceMesh:
         """The same on the CPU in float64.
@@ -63,7 +66,7 @@ class FaceMesh:
             raise InvalidFaceError(
                 f"{name}: {int((~verts.isfinite().all(1)).sum())} of {len(verts)} vertices not finite"
             )
-        return FaceMesh(verts, faces.long(), _checked_landmarks(self.landmarks_m, name))
+        return FaceMesh(verts, faces.long(), _checked_landmarks(self.landmarks_m, name), _checked_68(self, name))
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,14 @@ class TrueFace:
     points_m: Tensor  # (N, 3)
     normals: Tensor  # (N, 3) of any length but zero, either sign
     landmarks_m: Tensor  # (7, 3) in NoW order
+    ibug68_m: Tensor | None = None  # (68, 3) iBUG's
 
     @staticmethod
     def of_head(verts_m: Tensor, assets: FlameAssets, samples: LandmarkEmbedding) -> TrueFace:
         """``samples``, as of `skin_samples`, of a true head (V, 3); the normals are those of the triangles."""
         normals = face_normals(verts_m, assets.faces)[samples.face_index]
-        return TrueFace(samples.positions(verts_m, assets.faces), normals, now_landmarks(verts_m, assets))
+        points = samples.positions(verts_m, assets.faces)
+        return TrueFace(points, normals, now_landmarks(verts_m, assets), ibug68(verts_m, assets))
 
     def checked(self, name: str = "the truth") -> TrueFace:
         """The same on the CPU in float64, with unit normals. InvalidFaceError as in `FaceMesh.checked`."""
@@ -89,7 +94,7 @@ class TrueFace:
             )
         if not (points.isfinite().all() and normals.isfinite().all() and (normals != 0).any(1).all()):
             raise InvalidFaceError(f"{name}: a point is not finite, or a normal is not finite or zero")
-        return TrueFace(points, unit(normals), _checked_landmarks(self.landmarks_m, name))
+        return TrueFace(points, unit(normals), _checked_landmarks(self.landmarks_m, name), _checked_68(self, name))
 
 
 def _checked_landmarks(landmarks_m: Tensor, name: str) -> Tensor:
@@ -101,6 +106,15 @@ def _checked_landmarks(landmarks_m: Tensor, name: str) -> Tensor:
     spread = torch.linalg.svdvals(landmarks - landmarks.mean(0))
     if spread[1] <= _COLLINEAR * spread[0]:
         raise InvalidFaceError(f"{name}: its landmarks lie on one line or in one point, so no rotation follows")
+    return landmarks
+
+
+def _checked_68(face: FaceMesh | TrueFace, name: str) -> Tensor | None:
+    if face.ibug68_m is None:
+        return None
+    landmarks = torch.as_tensor(face.ibug68_m).detach().cpu().double()
+    if landmarks.shape != (N_IBUG, 3) or not landmarks.isfinite().all():
+        raise InvalidFaceError(f"{name}: ibug68_m must be (68, 3) finite numbers, got {tuple(landmarks.shape)}")
     return landmarks
 
 
@@ -125,6 +139,12 @@ def now_embedding(assets: FlameAssets) -> LandmarkEmbedding:
 def now_landmarks(verts_m: Tensor, assets: FlameAssets) -> Tensor:
     """(..., V, 3) vertices of a head -> (..., 7, 3) landmarks in NoW order, in their frame and unit."""
     return now_embedding(assets).positions(verts_m, assets.faces)
+
+
+def ibug68(verts_m: Tensor, assets: FlameAssets) -> Tensor | None:
+    """(..., V, 3) vertices of a head -> (..., 68, 3) landmarks of iBUG; None where the head's files have none."""
+    embedding = assets.landmarks.get("ibug68")
+    return None if embedding is None else embedding.positions(verts_m, assets.faces)
 
 
 def evaluation_skin(assets: FlameAssets) -> Tensor:

@@ -7,12 +7,13 @@ import math
 import cv2
 import numpy as np
 import torch
+from scipy.spatial import KDTree
 from torch import Tensor
 
-from shared.evaluate.faces import evaluation_skin
+from shared.evaluate.faces import TrueFace, evaluation_skin, now_landmarks
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
-from shared.geometry.meshes import unit, vertex_normals
+from shared.geometry.meshes import align, unit, vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.render.interpolate import at_vertices, surface_points
 from shared.render.rasterizer import rasterize
@@ -21,6 +22,7 @@ _MAP = cv2.COLORMAP_VIRIDIS
 _CLAY = (0.62, 0.62, 0.64)  # where no error is known: outside the evaluated skin
 LIMIT_MM = 4.0  # the same in all reports, so that they can be laid side by side
 _SUPERSAMPLE = 2
+_SPLAT_PX = 2.5  # radius of a point of a preview
 _SPREAD_STEPS = 2  # small triangles hold no sample: their corners take the mean of the neighbours
 _VIEW_YAW_DEG = (0.0, 55.0, -55.0)
 _VIEW_DISTANCE_M, _VIEW_FOCAL = 0.8, 3.1  # focal length over the picture's side
@@ -38,10 +40,11 @@ class HeatPainter:
         self._from, self._to = numbers // assets.n_vertices, numbers % assets.n_vertices
 
     def at_vertices(self, distance_mm: Tensor) -> Tensor:
-        """Errors (N,) of the samples -> (V, 2): mean error near each vertex, and 1 where there is one, else 0."""
-        corners = self.assets.faces[self.samples.face_index].reshape(-1)
-        weight = self.samples.barycentric.float()
-        pairs = torch.stack([weight * distance_mm.float()[:, None], weight], -1).reshape(-1, 2)
+        """Errors (N,) of the samples, NaN for none -> (V, 2): mean near each vertex, and 1 where there is one or 0."""
+        known = distance_mm.isfinite()
+        corners = self.assets.faces[self.samples.face_index[known]].reshape(-1)
+        weight = self.samples.barycentric.float()[known]
+        pairs = torch.stack([weight * distance_mm.float()[known, None], weight], -1).reshape(-1, 2)
         total = torch.zeros(self.assets.n_vertices, 2).index_add(0, corners, pairs)
         for _ in range(_SPREAD_STEPS):
             total = total.index_add(0, self._to, 0.2 * total[self._from])
@@ -78,6 +81,44 @@ class HeatPainter:
             verts = (self.assets.v_template - middle) @ turn.T + torch.tensor([0.0, 0.0, -_VIEW_DISTANCE_M])
             drawn.append(self.paint(verts, distance_mm, camera))
         return np.concatenate(drawn, 1)
+
+
+class Places:
+    """Where on a head the errors of true points are painted."""
+
+    def __init__(self, assets: FlameAssets, samples: LandmarkEmbedding, of_samples: bool) -> None:
+        self.count = len(samples.face_index)
+        self._of_samples = of_samples
+        self._landmarks = now_landmarks(assets.v_template, assets).double()
+        self._tree = KDTree(samples.positions(assets.v_template, assets.faces).numpy())
+
+    def at_samples(self, face: TrueFace, distance_mm: Tensor) -> Tensor:
+        """Errors (N,) of a true face's points -> (samples,) mean of those that lie nearest; NaN where none do.
+
+        Points of another head than the one that is painted go where they lie once their landmarks are on its own.
+        """
+        if self._of_samples:
+            return distance_mm
+        on_head = align(face.landmarks_m.double(), self._landmarks, with_scale=True).apply(face.points_m.double())
+        nearest = torch.from_numpy(self._tree.query(on_head.numpy())[1])
+        total, count = (torch.zeros(self.count, dtype=torch.float64) for _ in range(2))
+        total.index_add_(0, nearest, distance_mm.double())
+        return total / count.index_add_(0, nearest, torch.ones_like(distance_mm, dtype=torch.float64))
+
+
+def paint_points(points_m: Tensor, normals: Tensor, distance_mm: Tensor, camera: Camera) -> np.ndarray:
+    """(H, W, 4) uint8 RGB and opacity: points (N, 3) in the world that face the camera, coloured by their errors."""
+    verts_cam = camera.world_to_cam(points_m)
+    normals_cam = unit(normals) @ camera.T_cam_world[:3, :3].T
+    facing = -(normals_cam * unit(verts_cam)).sum(1)
+    pixels = (16 * camera.project_cam(verts_cam)).round().int().numpy()
+    order = torch.argsort(verts_cam[:, 2], descending=True)
+    order = order[facing[order] > 0]
+    rgb = 255 * colours((distance_mm / LIMIT_MM).numpy()) * (0.55 + 0.45 * facing.clamp(0, 1)[:, None].numpy())
+    picture = np.zeros((*camera.size, 4), np.uint8)
+    for index in order.tolist():  # the nearest last
+        cv2.circle(picture, pixels[index].tolist(), int(16 * _SPLAT_PX), (*rgb[index].tolist(), 255), -1, shift=4)
+    return picture
 
 
 def colours(share: np.ndarray) -> np.ndarray:

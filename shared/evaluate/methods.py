@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Reconstruction
@@ -21,12 +22,26 @@ METHODS = {
 }
 
 
-def find_method(name: str) -> Callable[[], Method]:
-    """What builds the method of the option ``method=``. UserError if there is none of that name, or it builds none."""
+def find_method(name: str, flame: str | None = None, options: Sequence[str] = ()) -> Callable[[], Method]:
+    """What builds the method of the option ``method=``.
+
+    Args:
+        name: of the method, or of its factory.
+        flame: the head that it is to work with, as `load_flame` takes it; None: its own choice.
+        options: of the method itself, each ``key=value``.
+
+    Raises:
+        UserError: there is none of that name, it does not take what is given, or it builds none.
+    """
     factory = find_factory("method", name, METHODS)
+    given = {key: value for key, value in (("flame", flame), ("options", tuple(options))) if value}
+    takes = inspect.signature(factory).parameters
+    for key, option in (("flame", "flame"), ("options", "method_options")):
+        if key in given and key not in takes:
+            raise UserError(f"{option}= is not for method={name}: its factory takes no {key!r}")
 
     def build() -> Method:
-        method: Method = factory()
+        method: Method = factory(**given)
         if not callable(method):
             raise UserError(f"method={name} must return a function of a Picture, not a {type(method).__name__}")
         return method
@@ -34,14 +49,14 @@ def find_method(name: str) -> Callable[[], Method]:
     return build
 
 
-def mean_head() -> Method:
-    """The open head's template for every picture: what a method must beat to have seen anything."""
-    head = template_head()
+def mean_head(flame: str | None = None) -> Method:
+    """The template of a head for every picture: what a method must beat to have seen anything."""
+    head = template_head(flame)
     return lambda picture: head
 
 
-def template_head() -> Reconstruction:
-    """The open head as it is without any codes."""
-    assets = load_flame()
+def template_head(flame: str | None = None) -> Reconstruction:
+    """A head as it is without any codes; the open head if not another is named."""
+    assets = load_flame(flame)
     mesh = FaceMesh.of_head(assets.v_template, assets)
     return Reconstruction(posed=mesh, neutral=mesh)

@@ -7,7 +7,7 @@ predicted surface, one way, on facial skin only.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from statistics import fmean, median
 from typing import TypeVar
 
@@ -39,15 +39,16 @@ class FaceError(FaceNumbers):
     """The same with where it comes from."""
 
     distance_mm: Tensor  # (N,) float64, in the order of the true points
-    alignment: Similarity  # of the prediction onto the truth, metres; scale 1
+    alignment: Similarity  # of the prediction onto the truth, metres
 
 
 @dataclass(frozen=True)
 class FaceScore:
-    """One face under both alignments."""
+    """One face under each alignment."""
 
     by_landmarks: FaceError  # rigid, from the seven NoW landmarks: the benchmark's figure
-    by_icp: FaceError  # the same, refined by ICP: what is left when landmarks do not matter
+    scaled: FaceError  # the same with the size solved for: what is left when nobody can tell how large the head is
+    by_icp: FaceError  # rigid, refined by ICP: what is left when landmarks do not matter
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ class Aggregate:
     failed: int  # faces without: the method found nothing
     mean: dict[str, float]
     median: dict[str, float]
+    interval: dict[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of the mean, over people
 
 
-NUMBERS = tuple(field.name for field in fields(FaceNumbers))
+NUMBERS = tuple(one.name for one in fields(FaceNumbers))
 
 
 def vertex_error_mm(verts_m: Tensor, truth_m: Tensor) -> Tensor:
@@ -83,7 +85,8 @@ def score_face(truth: TrueFace, prediction: FaceMesh) -> FaceScore:
     pose = align(mesh.landmarks_m, truth.landmarks_m)
     surface = Surface.of(mesh.verts_m, mesh.faces)
     refined = refine(truth.points_m, surface, pose)
-    return FaceScore(_error(truth, surface, pose), _error(truth, surface, refined))
+    sized = align(mesh.landmarks_m, truth.landmarks_m, with_scale=True)
+    return FaceScore(*(_error(truth, surface, one) for one in (pose, sized, refined)))
 
 
 def _error(truth: TrueFace, surface: Surface, pose: Similarity) -> FaceError:
@@ -158,8 +161,10 @@ def landmark_error_2d(
         raise ValueError(f"needs two (..., L, 2), got {tuple(predicted_px.shape)} and {tuple(truth_px.shape)}")
     if not (predicted_px.isfinite().all() and truth_px.isfinite().all()):
         raise ValueError("a landmark is not finite")
-    between_corners = truth_px[..., corners[0], :] - truth_px[..., corners[1], :]
-    unit_px = between_corners.norm(dim=-1) if eye_distance_px is None else eye_distance_px
+    if eye_distance_px is None:
+        unit_px = (truth_px[..., corners[0], :] - truth_px[..., corners[1], :]).norm(dim=-1)
+    else:
+        unit_px = eye_distance_px
     if not (unit_px > 0).all():
         raise ValueError("the distance between the outer eye corners must be positive")
     return 100 * (predicted_px - truth_px).norm(dim=-1).mean(-1) / unit_px

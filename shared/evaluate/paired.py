@@ -1,4 +1,4 @@
-"""Two evaluations of the same pictures, picture by picture."""
+"""Two evaluations of the same pictures, picture by picture and person by person."""
 
 from __future__ import annotations
 
@@ -6,29 +6,49 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
 
+from shared.evaluate.intervals import Ratio, draws, interval, person_sums
+from shared.evaluate.motion import REGIONS
 from shared.evaluate.rows import Row
 from shared.runtime import UserError
 
-RESAMPLES = 10_000
-_BATCH = 2_000_000  # numbers drawn at a time
+Measure = Callable[[Row], tuple[float, float] | None]  # a picture's top and bottom of a ratio of sums
 
 
-def _distance(task: str, alignment: str) -> Callable[[Row], float | None]:
-    def value(row: Row) -> float | None:
+def _error(task: str, alignment: str, number: str) -> Measure:
+    def value(row: Row) -> tuple[float, float] | None:
         numbers = row.numbers(task, alignment)
-        return None if numbers is None else numbers.l2_mm
+        return None if numbers is None else (getattr(numbers, number), 1.0)
 
     return value
 
 
-MEASURES: dict[str, Callable[[Row], float | None]] = {
-    "posed, mm": _distance("posed", "by_landmarks"),
-    "posed after ICP, mm": _distance("posed", "by_icp"),
-    "neutral, mm": _distance("neutral", "by_landmarks"),
-    "neutral after ICP, mm": _distance("neutral", "by_icp"),
-    "landmarks, %": lambda row: row.landmark_error,
+def _strength(region: str) -> Measure:
+    def value(row: Row) -> tuple[float, float] | None:
+        one = row.motions().get(region)
+        return (one.along, one.true) if one is not None and one.moves else None
+
+    return value
+
+
+def _landmarks(row: Row) -> tuple[float, float] | None:
+    return None if row.landmark_error is None else (row.landmark_error, 1.0)
+
+
+_STRENGTH_OF = "strength of "
+MEASURES: dict[str, Measure] = {
+    **{
+        f"{task}{name}, mm": _error(task, alignment, number)
+        for task in ("posed", "neutral")
+        for name, alignment, number in (
+            ("", "by_landmarks", "l2_mm"),
+            (" L1", "by_landmarks", "l1_mm"),
+            (" scaled", "scaled", "l2_mm"),
+            (" after ICP", "by_icp", "l2_mm"),
+        )
+    },
+    "landmarks, %": _landmarks,
+    **{f"{_STRENGTH_OF}{region}": _strength(region) for region in REGIONS},
 }
 
 
@@ -37,16 +57,18 @@ class Change:
     """How one measure differs between two methods, over the pictures both were scored on."""
 
     pictures: int
-    first: float  # mean
+    first: float  # mean; a strength is a ratio of sums
     second: float
-    relative: float  # second over first, minus 1: below 0 the second is better
-    interval: tuple[float, float] | None  # 95 %, of ``relative``; None where all pictures show one person
+    difference: float  # second - first
+    difference_interval: tuple[float, float] | None  # 95 % over people; None where all pictures show one person
+    relative: float | None  # second over first, minus 1; None for strengths, which may be 0
+    interval: tuple[float, float] | None  # 95 %, of ``relative``
 
 
 def changes(first: Mapping[str, Row], second: Mapping[str, Row]) -> dict[str, Change]:
     """Measure -> change, of the measures that both have.
 
-    The interval is a bootstrap over people, not pictures: those of one person err alike.
+    Intervals are a bootstrap over people, not pictures: those of one person err alike.
 
     Raises:
         UserError: the two did not see the same pictures.
@@ -60,38 +82,25 @@ def changes(first: Mapping[str, Row], second: Mapping[str, Row]) -> dict[str, Ch
         raise UserError(f"these runs did not see the same pictures ({which}), so there is nothing to compare")
     found = {}
     for name, value in MEASURES.items():
-        values = [(first[id], value(first[id]), value(second[id])) for id in ids]
-        pairs = [(_person(row), a, b) for row, a, b in values if a is not None and b is not None]
+        values = [(first[id].person, value(first[id]), value(second[id])) for id in ids]
+        pairs = [(person, a, b) for person, a, b in values if a is not None and b is not None]
         if pairs:
-            people, of_person = np.unique([person for person, _, _ in pairs], return_inverse=True)
-            sums = [np.bincount(of_person, [pair[side] for pair in pairs], len(people)) for side in (1, 2)]
-            found[name] = _change(sums[0], sums[1], len(pairs))
+            ratios = {
+                "first": Ratio([a[0] for _, a, _ in pairs], [a[1] for _, a, _ in pairs]),
+                "second": Ratio([b[0] for _, _, b in pairs], [b[1] for _, _, b in pairs]),
+            }
+            sums = person_sums([person for person, *_ in pairs], ratios)
+            found[name] = _change(*sums, len(pairs), is_error=not name.startswith(_STRENGTH_OF))
     return found
 
 
-def _person(row: Row) -> str:
-    """Whom a picture shows; each photo by itself."""
-    return row.id if row.facts is None else str(row.facts["person"])
-
-
-def _change(first: np.ndarray, second: np.ndarray, pictures: int) -> Change:
-    """From the sums of each person (P,)."""
-
-    def relative(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
-        return b.sum(axis) / a.sum(axis) - 1
-
-    interval = None
-    if len(first) > 1:
-        found = bootstrap(
-            (first, second),
-            relative,
-            paired=True,
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            batch=max(1, _BATCH // len(first)),  # many photos are many people
-            method="percentile",
-            rng=np.random.default_rng(0),
-        ).confidence_interval
-        interval = float(found.low), float(found.high)
-    means = float(first.sum() / pictures), float(second.sum() / pictures)
-    return Change(pictures, *means, float(relative(first, second)), interval)
+def _change(top: np.ndarray, bottom: np.ndarray, pictures: int, is_error: bool) -> Change:
+    """From the sums of each person (P, 2)."""
+    first, second = (float(value) for value in top.sum(0) / bottom.sum(0))
+    difference_interval = relative_interval = None
+    if len(top) > 1:
+        drawn = np.concatenate([(weights @ top) / (weights @ bottom) for weights in draws(len(top))])
+        difference_interval = interval(drawn[:, 1] - drawn[:, 0])
+        relative_interval = interval(drawn[:, 1] / drawn[:, 0] - 1) if is_error else None
+    relative = second / first - 1 if is_error else None
+    return Change(pictures, first, second, second - first, difference_interval, relative, relative_interval)

@@ -67,6 +67,6 @@ class PhotoJudge:
         if reference is None:
             row = replace(row, reason=row.reason or "MediaPipe finds no face to compare with")
         else:
-            row = replace(row, landmark_error=inner_landmark_error(found_px, reference, None))
+            row = replace(row, landmark_error=inner_landmark_error(found_px, reference))
         write_photo_preview(self.folder.preview_path(index), frame.image, found_px, reference)
         return row

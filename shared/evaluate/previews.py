@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from shared.evaluate.heat_maps import HeatPainter, over
+from shared.evaluate.heat_maps import over, paint_points
 from shared.evaluate.protocol import Reconstruction
-from shared.evaluate.score import INNER, PictureScore
-from shared.evaluate.truth_set import BenchmarkItem, TrueHead
+from shared.evaluate.score import PictureScore
+from shared.evaluate.truth_set import INNER, BenchmarkItem
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
 from shared.render.overlay import draw_points, overlay
@@ -21,21 +22,25 @@ _FOUND, _REFERENCE = (255, 210, 60), (70, 220, 255)
 
 
 def write_truth_preview(
-    path: Path,
-    item: BenchmarkItem,
-    truth: TrueHead,
-    found: Reconstruction | None,
-    score: PictureScore | None,
-    painter: HeatPainter,
+    path: Path, item: BenchmarkItem, found: Reconstruction | None, score: PictureScore | None
 ) -> Path:
-    """Face; the mesh (checked), moved onto the truth; posed errors on the true head. The face alone without a score."""
-    crop = Crop.around(item.landmarks_px, _SIDE, _MARGIN)
+    """Face; the mesh (checked), moved onto the truth; posed errors at the true points.
+
+    The face alone without a score; the picture alone where it is not known how the truth lies in it.
+    """
+    if item.camera is None or not item.placed:
+        height, width = item.image.shape[:2]
+        whole = Crop.around(torch.tensor([[0.0, 0.0], [float(width), float(height)]]), _SIDE, 1.0)
+        return write_jpeg(path, whole.sample(item.image), _QUALITY)
+    true = item.truth.posed
+    crop = Crop.around(item.camera.project(true.points_m.float()), _SIDE, _MARGIN)
     face = crop.sample(item.image)
     panels = [face]
     if found is not None and score is not None:
         camera = item.camera.warped(crop.affine, crop.size)
         mesh = score.posed.by_landmarks.alignment.apply(found.posed.verts_m).float()
-        heat = painter.paint(truth.verts_m, score.posed.by_landmarks.distance_mm, camera)
+        errors = score.posed.by_landmarks.distance_mm
+        heat = paint_points(true.points_m.float(), true.normals.float(), errors.float(), camera)
         panels += [overlay(face, mesh, found.posed.faces, camera), over(face, heat)]
     return write_jpeg(path, np.concatenate(panels, 1), _QUALITY)
 

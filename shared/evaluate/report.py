@@ -13,10 +13,12 @@ from PIL import Image
 
 from shared.evaluate.faces import skin_samples
 from shared.evaluate.heat_maps import LIMIT_MM, HeatPainter, colour_bar
+from shared.evaluate.motion import REGIONS
 from shared.evaluate.photo_judge import WORTH
 from shared.evaluate.rows import TASKS, Row
 from shared.evaluate.run_folder import RunFolder
-from shared.evaluate.summary import COLUMNS, Group, cells
+from shared.evaluate.summary import Group
+from shared.evaluate.table import COLUMNS, MOTION_COLUMNS, cells, intervals, motion_cells
 from shared.evaluate.truth_set import TruthSet
 from shared.files import write_atomically, write_text
 
@@ -38,6 +40,9 @@ def write_report(folder: RunFolder, results: Results, truth: TruthSet | None) ->
             results=results,
             overall=results.groups[0],
             columns=[head for head, *_ in COLUMNS],
+            motion_columns=[head for head, *_ in MOTION_COLUMNS],
+            regions=list(REGIONS),
+            bounds=list(intervals(results.groups[0])),
             tasks=TASKS,
             lines=[_line(group) for group in results.groups],
             maps=maps,
@@ -61,6 +66,7 @@ def _line(group: Group) -> dict[str, Any]:
         "failed": group.failed,
         "cells": [cell for task in TASKS for cell in cells(group, task)],
         "landmarks": "-" if marks is None else f"{marks.mean:.2f}",
+        "motion": [cell for part in motion_cells(group) for cell in part] if group.motion else [],
     }
 
 
@@ -94,7 +100,9 @@ def _card(folder: RunFolder, row: Row) -> dict[str, Any]:
         if number is not None
     ]
     texts += [] if row.landmark_error is None else [f"landmarks {row.landmark_error:.2f} %"]
-    texts += [f"yaw {facts['yaw_deg']:.0f}°", f"occluded {facts['occluded']:.0%}"] if facts else []
+    texts += [f"yaw {facts['yaw_deg']:.0f}°"] if "yaw_deg" in facts else []
+    texts += [f"occluded {facts['occluded']:.0%}"] if "occluded" in facts else []
+    texts += [str(facts["expression"])] if "expression" in facts else []
     path = folder.preview_path(row.index)
     preview = path.relative_to(folder.root).as_posix() if path.exists() else ""
     return {"id": row.id, "preview": preview, "facts": texts, "reason": row.reason or row.state}
@@ -102,8 +110,7 @@ def _card(folder: RunFolder, row: Row) -> dict[str, Any]:
 
 def _write_heat_maps(folder: RunFolder, rows: Sequence[Row], truth: TruthSet) -> dict[str, str]:
     """Task -> picture of its mean errors, relative to the folder; without the tasks nobody did."""
-    assets = truth.model.assets
-    painter = HeatPainter(assets, skin_samples(assets))
+    painter = HeatPainter(truth.head, skin_samples(truth.head))
     written = {}
     for task, mean_mm in _mean_distances(folder, rows).items():
         views = Image.fromarray(painter.views(mean_mm))
@@ -114,13 +121,14 @@ def _write_heat_maps(folder: RunFolder, rows: Sequence[Row], truth: TruthSet) ->
 
 
 def _mean_distances(folder: RunFolder, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-    """Task -> (N,) millimetres, over the pictures that have it."""
+    """Task -> (N,) millimetres, over the pictures that have it; NaN where none has."""
     total: dict[str, list[Any]] = {}
     for row in rows:
         if row.scores is None:
             continue
         values = np.load(folder.distances_path(row.index)).astype(np.float64)
         for task in row.scores:
-            entry = total.setdefault(task, [0.0, 0])
-            entry[0], entry[1] = entry[0] + values[TASKS.index(task)], entry[1] + 1
-    return {task: torch.from_numpy(total[task][0] / total[task][1]) for task in TASKS if task in total}
+            entry, own = total.setdefault(task, [0.0, 0.0]), values[TASKS.index(task)]
+            entry[0], entry[1] = entry[0] + np.nan_to_num(own), entry[1] + np.isfinite(own)
+    with np.errstate(invalid="ignore"):  # no point of any picture fell there
+        return {task: torch.from_numpy(total[task][0] / total[task][1]) for task in TASKS if task in total}

@@ -13,7 +13,8 @@ from shared.evaluate.photo_judge import WORTH
 from shared.evaluate.report import write_report
 from shared.evaluate.rows import Row, set_checksum
 from shared.evaluate.run_folder import RunFolder
-from shared.evaluate.summary import Group, summarise, table
+from shared.evaluate.summary import Group, summarise
+from shared.evaluate.table import intervals, motion_table, table
 from shared.evaluate.truth_set import TruthSet
 from shared.files import write_json
 
@@ -47,9 +48,12 @@ class Results:
         posed = self.groups[0].tasks.get("posed")
         return posed is not None and posed["by_landmarks"].median["l2_mm"] > _ABSURD_MM
 
+    def _tables(self) -> list[str]:
+        return [*table(self.groups), *motion_table(self.groups), *intervals(self.groups[0])]
+
     def lines(self) -> list[str]:
         """For the terminal."""
-        lines = [self.title, *(table(self.groups) if self.has_truth else _agreement(self.groups[0]))]
+        lines = [self.title, *(self._tables() if self.has_truth else _agreement(self.groups[0]))]
         lines += [f"{count:6d} x {reason}" for reason, count in self.reasons[:8]]
         if self.has_truth and self._absurd:
             lines.append("Errors this large come from meshes that are not in metres, or landmarks in another order.")
@@ -61,8 +65,9 @@ def write_results(
 ) -> Results:
     """Write results.json, the heat maps and report.html. StorageError where that fails."""
     title = f"{config.method}, focal length {config.focal}, on {manifest['set']}"
+    groups = summarise(rows, () if truth is None else truth.dimensions)
     checksum = set_checksum({row.id: row for row in rows})
-    results = Results(title, manifest, checksum, truth is not None, summarise(rows), list(rows))
+    results = Results(title, manifest, checksum, truth is not None, groups, list(rows))
     write_json(
         folder.root / "results.json",
         {

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from shared.evaluate.metrics import NUMBERS, FaceNumbers, FaceScore
-from shared.synthetic.portrait import PortraitFacts
+from shared.evaluate.motion import RegionMotion
 
 State = Literal["scored", "no face", "failed"]
 TASKS = ("posed", "neutral")
-ALIGNMENTS = ("by_landmarks", "by_icp")
+ALIGNMENTS = ("by_landmarks", "scaled", "by_icp")
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,24 @@ class Row:
     image_sha: str = ""  # first 16 hex digits of the SHA-256 of the pixels
     seconds: float = 0.0  # of the method
     git_sha: str | None = None  # of the code that scored it
-    facts: dict[str, Any] | None = None  # those of `PortraitFacts`; None for photos
+    facts: dict[str, Any] | None = None  # those of the set, "person" among them; None for photos
     scores: dict[str, dict[str, dict[str, float]]] | None = None  # task -> alignment -> number; None unless scored
     landmark_error: float | None = None  # against the truth; for photos against MediaPipe
+    motion: dict[str, dict[str, float]] | None = None  # region -> its `RegionMotion`; None where it is not known
 
     def numbers(self, task: str, alignment: str) -> FaceNumbers | None:
         """The errors of one task, None where there are none."""
         found = (self.scores or {}).get(task, {}).get(alignment)
         return None if found is None else FaceNumbers(**found)
 
-    def portrait_facts(self) -> PortraitFacts | None:
-        """As a record."""
-        if self.facts is None:
-            return None
-        return PortraitFacts(**{**self.facts, "occluders": tuple(self.facts["occluders"])})
+    @property
+    def person(self) -> str:
+        """Whom the picture shows; each photo by itself."""
+        return self.id if self.facts is None else str(self.facts["person"])
+
+    def motions(self) -> dict[str, RegionMotion]:
+        """Motion from neutral by region; empty where it is not known."""
+        return {name: RegionMotion(**values) for name, values in (self.motion or {}).items()}  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """One line."""

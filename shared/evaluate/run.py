@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from shared.config import EvaluateConfig
 from shared.device import one_thread
-from shared.evaluate.benchmark import SETS, load_truth_set
 from shared.evaluate.methods import find_method
 from shared.evaluate.photo_judge import PhotoJudge
 from shared.evaluate.protocol import describe
 from shared.evaluate.results import Results, write_results
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import MADE, SCHEMA, RunFolder
+from shared.evaluate.scan_set import is_scan_folder
+from shared.evaluate.sets import REAL_HEADS, SETS, load_truth_set
 from shared.evaluate.truth_judge import TruthJudge
 from shared.evaluate.truth_set import TruthSet
 from shared.files import StorageError, exclusive
@@ -77,9 +78,11 @@ def evaluate(config: EvaluateConfig, ranks: Ranks | None = None, quiet: bool = F
 
 def find_job(config: EvaluateConfig) -> Job:
     """What the options ask for. UserError if they name something that is not there."""
-    method, know_camera = find_method(config.method), config.focal == "known"
+    method = find_method(config.method, config.flame, config.method_options)
+    know_camera = config.focal == "known"
     manifest: Manifest = {"schema": SCHEMA, "method": config.method, "focal": config.focal}
-    if config.set not in SETS and Path(config.set).is_dir():
+    manifest |= {"flame": config.flame, "method options": list(config.method_options)}
+    if config.set not in (REAL_HEADS, *SETS) and Path(config.set).is_dir() and not is_scan_folder(Path(config.set)):
         photos = find_photos("set", config.set)[: config.first]
 
         def photo_judge(folder: RunFolder) -> PhotoJudge:
@@ -91,9 +94,9 @@ def find_job(config: EvaluateConfig) -> Job:
         listing = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]  # previews go by place in it
         manifest |= {"set": str(Path(config.set).resolve()), "pictures": len(ids), "hash of their names": listing}
         return Job(ids, manifest, photo_judge, None)
-    pictures = load_truth_set(config.set)
+    pictures = load_truth_set(config)
     ids = pictures.ids[: config.first]
-    manifest |= {"set": pictures.id, "pictures": len(ids), "head_id": pictures.model.assets.head_id}
+    manifest |= {"set": pictures.id, "pictures": len(ids), "head_id": pictures.head.head_id}
     return Job(
         ids,
         manifest,

@@ -17,7 +17,7 @@ from pathlib import Path
 from shared.evaluate.rows import Row, read_rows
 from shared.files import append_line
 
-SCHEMA = "pixel3dmm-distill/evaluation/1"
+SCHEMA = "pixel3dmm-distill/evaluation/2"
 MADE = ("distances", "previews", "heat_maps", "locks", "rows.jsonl", "results.json", "report.html")
 
 

@@ -43,7 +43,7 @@ def submit(config: EvaluateConfig) -> list[str]:
     folder, out, outcome = Path(config.set), Path(config.out), Outcome()
     if not folder.is_dir():
         raise UserError(f"set={config.set}: a submission needs the benchmark's folder of pictures")
-    method, know_camera = find_method(config.method), config.focal == "known"
+    method, know_camera = find_method(config.method, config.flame, config.method_options), config.focal == "known"
     try:
         if config.submission == "nersemble":
             keys = svfr_keys(folder)

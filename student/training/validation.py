@@ -11,8 +11,9 @@ from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictu
 from shared.evaluate.faces import FaceMesh, skin_samples
 from shared.evaluate.protocol import Reconstruction
 from shared.evaluate.score import score_picture
-from shared.evaluate.truth_set import BenchmarkItem, TrueHead
+from shared.evaluate.truth_set import BenchmarkItem
 from shared.flame.model import FlameModel
+from shared.geometry.camera import Camera
 from shared.records import stack
 from shared.training.samples import collate
 from student.data.source import Source
@@ -29,7 +30,7 @@ _SHOWN = ("vertices", "neutral", "landmarks", "rotation", "place", "closure", "e
 @dataclass(frozen=True, eq=False)
 class _Picture:
     item: BenchmarkItem
-    truth: TrueHead
+    camera: Camera  # of the item
     landmarks_px: torch.Tensor  # (478, 2) that MediaPipe finds
 
 
@@ -66,7 +67,7 @@ def _on_benchmark(network: StudentNetwork, model: FlameModel, pictures: list[_Pi
     predictor = Predictor(TorchNetwork(TrainedStudent(network, model.assets.head_id, {})), model)
     posed, neutral, marks = [], [], []
     for one in pictures:
-        landmarks, camera = one.landmarks_px[None], stack([one.item.camera])
+        landmarks, camera = one.landmarks_px[None], stack([one.camera])
         heads = predictor.predict([one.item.image], landmarks, landmarks, camera)
         with torch.inference_mode():
             rest = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
@@ -75,7 +76,7 @@ def _on_benchmark(network: StudentNetwork, model: FlameModel, pictures: list[_Pi
             neutral=FaceMesh.of_head(rest, model.assets),
             landmarks_px=heads.landmarks_px[0],
         ).checked()
-        score = score_picture(found, one.item, one.truth)
+        score = score_picture(found, one.item.truth)
         posed.append(score.posed.by_landmarks.l1_mm)
         neutral.append(score.neutral.by_landmarks.l1_mm if score.neutral else 0.0)
         marks.append(score.landmark_error or 0.0)
@@ -91,8 +92,8 @@ def _pictures(model: FlameModel, count: int) -> list[_Picture]:
     for index in chosen:
         portrait, landmarks_px = portraits[index]
         if landmarks_px is not None:
-            item = BenchmarkItem.of(portrait)
-            found.append(_Picture(item, TrueHead.of(item, model, samples), landmarks_px))
+            item = BenchmarkItem.of(portrait, model, samples)
+            found.append(_Picture(item, portrait.truth.camera, landmarks_px))
     return found
 
 

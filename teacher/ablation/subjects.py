@@ -16,8 +16,9 @@ from shared.evaluate.faces import FaceMesh, skin_samples
 from shared.evaluate.metrics import FaceError
 from shared.evaluate.protocol import Reconstruction
 from shared.evaluate.score import score_picture
-from shared.evaluate.truth_set import BenchmarkItem, TrueHead
+from shared.evaluate.truth_set import BenchmarkItem
 from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.images.decode import Frame
@@ -39,7 +40,8 @@ class Subject:
     """One picture."""
 
     item: BenchmarkItem
-    truth: TrueHead
+    params: FlameParams  # true
+    camera: Camera  # of the picture
     face: ObservedFace  # under the true camera
     dense: dict[Source, DenseEvidence]  # without leading dimensions
     told: FaceEvidence  # by the identity network, from the points
@@ -47,7 +49,7 @@ class Subject:
     @property
     def is_neutral(self) -> bool:
         """Whether the picture shows no expression."""
-        return self.item.facts.kind == "neutral"
+        return self.item.facts["kind"] == "neutral"
 
     def evidence(self, source: Source | None, told: bool) -> FaceEvidence:
         """One row less its leading dimension; None: landmarks alone. ``told``: with what the identity network tells."""
@@ -89,12 +91,12 @@ class Subjects:
         )
         face = observed_face(Frame(portrait.image, str(index), path=""), landmarks, self.config)
         face = replace(face, camera=camera)
-        item = BenchmarkItem.of(portrait)
+        item = BenchmarkItem.of(portrait, self.model, self.samples)
         dense = self._look(face, portrait)
         told = stack([replace(face.evidence(), dense=dense["points"])])
         person, moment = self.identity.tell([(face.crop_image, told.landmarks_px[0], told.camera[0])], told)
         told = replace(told, identity=person, expression=moment)[0]
-        return Subject(item, TrueHead.of(item, self.model, self.samples), face, dense, told)
+        return Subject(item, truth.params, truth.camera, face, dense, told)
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()
@@ -117,7 +119,7 @@ class Subjects:
         with torch.no_grad():
             neutral = self.model(replace(self.model.neutral_params(), shape=shape)).verts_m
         found = Reconstruction(FaceMesh.of_head(verts_m, assets), FaceMesh.of_head(neutral, assets))
-        tasks = score_picture(found.checked(), subject.item, subject.truth).tasks
+        tasks = score_picture(found.checked(), subject.item.truth).tasks
         return {name: score.by_landmarks for name, score in tasks.items()}
 
 

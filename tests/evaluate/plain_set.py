@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from shared.evaluate.faces import FaceMesh
+from shared.evaluate.faces import FaceMesh, TrueFace, skin_samples
+from shared.evaluate.groups import PORTRAIT_DIMENSIONS
 from shared.evaluate.protocol import Method, Picture, Reconstruction
-from shared.evaluate.truth_set import BenchmarkItem, TruthSet
+from shared.evaluate.truth_set import INNER, BenchmarkItem, TrueHead, TrueLandmarks, TruthSet
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -54,29 +56,47 @@ def item(index: int) -> BenchmarkItem:
     """Its red value is its number."""
     image = np.full((SIDE, SIDE, 3), (index, 90, 120), np.uint8)
     camera = Camera.at_origin(torch.tensor(160.0), (SIDE, SIDE))
+    posed, neutral = meshes(index)
+    inner = camera.project(mediapipe_points(posed))[list(INNER)]
+    truth = TrueHead(true_face(posed), true_face(neutral), TrueLandmarks(INNER, inner, 30.0))
+    return BenchmarkItem(image, camera, truth, asdict(facts(index, yaw_deg=25.0 * index)))
+
+
+@cache
+def meshes(index: int) -> tuple[Tensor, Tensor]:
+    """Posed and neutral vertices of that head."""
     with torch.no_grad():
-        verts = model()(params(index)).verts_m
-    points = model().assets.landmarks["mediapipe"].positions(verts, model().faces)
-    return BenchmarkItem(image, params(index), camera, camera.project(points), facts(index, yaw_deg=25.0 * index))
+        neutral = replace(model().neutral_params(), shape=params(index).shape)
+        return model()(params(index)).verts_m, model()(neutral).verts_m
+
+
+def mediapipe_points(verts_m: Tensor) -> Tensor:
+    """(478, 3)."""
+    return model().assets.landmarks["mediapipe"].positions(verts_m, model().faces)
+
+
+def true_face(verts_m: Tensor) -> TrueFace:
+    """The skin of a head."""
+    return TrueFace.of_head(verts_m, model().assets, skin_samples(model().assets))
 
 
 def plain(count: int = 3) -> TruthSet:
     """Three pictures."""
-    return TruthSet(f"plain-{count}", model(), tuple(f"{index}/x" for index in range(count)), item)
+    ids = tuple(f"{index}/x" for index in range(count))
+    return TruthSet(f"plain-{count}", ids, item, PORTRAIT_DIMENSIONS, model().assets, of_samples=True)
 
 
 def reconstruct(picture: Picture) -> Reconstruction:
     """The truth itself, in a frame of its own: turned, and somewhere else."""
-    truth = params(int(picture.image[0, 0, 0]))
-    with torch.no_grad():
-        posed = model()(truth).verts_m
-        neutral = model()(replace(model().neutral_params(), shape=truth.shape)).verts_m
+    index = int(picture.image[0, 0, 0])
+    posed, neutral = meshes(index)
+    camera = Camera.at_origin(torch.tensor(160.0), (SIDE, SIDE))
     turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     elsewhere = posed @ turn.T + torch.tensor([1.0, 2.0, 3.0])
     return Reconstruction(
         FaceMesh.of_head(elsewhere, model().assets),
         FaceMesh.of_head(neutral, model().assets),
-        item(int(picture.image[0, 0, 0])).landmarks_px,
+        camera.project(mediapipe_points(posed)),
     )
 
 

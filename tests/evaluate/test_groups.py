@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from shared.evaluate.groups import DIMENSIONS
+from shared.evaluate.groups import PORTRAIT_DIMENSIONS
 from shared.evaluate.rows import Row, read_rows, set_checksum
-from shared.evaluate.summary import summarise, table
+from shared.evaluate.summary import summarise
+from shared.evaluate.table import table
 from tests.evaluate.plain_set import facts
 
-BY_NAME = {dimension.name.split(",")[0]: dimension for dimension in DIMENSIONS}
+BY_NAME = {dimension.name.split(",")[0]: dimension for dimension in PORTRAIT_DIMENSIONS}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ BY_NAME = {dimension.name.split(",")[0]: dimension for dimension in DIMENSIONS}
 )
 def test_the_group_of_a_picture(name: str, changes: dict, label: str) -> None:
     dimension = BY_NAME[name]
-    assert dimension.label_of(facts(**changes)) == label
+    assert dimension.label_of(vars(facts(**changes))) == label
     assert label in dimension.labels
 
 
@@ -48,7 +51,11 @@ def row(id: str, posed: float | None, neutral: float | None = None, yaw: float =
         return dict.fromkeys(names, 0.5) | {"l2_mm": l2}
 
     errors = {"posed": posed, "neutral": neutral}
-    scores = {task: {"by_landmarks": numbers(l2), "by_icp": numbers(l2 / 2)} for task, l2 in errors.items() if l2}
+    scores = {
+        task: {"by_landmarks": numbers(l2), "scaled": numbers(0.8 * l2), "by_icp": numbers(l2 / 2)}
+        for task, l2 in errors.items()
+        if l2
+    }
     known = vars(facts(yaw_deg=yaw, person=person))
     return Row(
         id, 0, "scored" if scores else "no face", image_sha=id, facts=known, scores=scores or None,
@@ -58,7 +65,7 @@ def row(id: str, posed: float | None, neutral: float | None = None, yaw: float =
 
 def test_groups_by_hand() -> None:
     rows = [row("a", 1.0, 2.0), row("b", 2.0, 4.0, 30.0), row("c", 9.0, 6.0, 30.0), row("d", None, None, 30.0)]
-    groups = {(group.dimension, group.label): group for group in summarise(rows)}
+    groups = {(group.dimension, group.label): group for group in summarise(rows, PORTRAIT_DIMENSIONS)}
     whole = groups["", "all"]
     assert (whole.count, whole.failed) == (4, 1)
     assert whole.tasks["posed"]["by_landmarks"].mean["l2_mm"] == 4.0
@@ -70,17 +77,19 @@ def test_groups_by_hand() -> None:
     turned = groups["yaw, degrees", "20 to 40"]
     assert (turned.count, turned.failed, turned.tasks["posed"]["by_landmarks"].mean["l2_mm"]) == (3, 1, 5.5)
     assert ("yaw, degrees", "over 60") not in groups
-    backwards = [group.label for group in summarise(rows[::-1]) if group.dimension.startswith("yaw")]
+    backwards = [
+        group.label for group in summarise(rows[::-1], PORTRAIT_DIMENSIONS) if group.dimension.startswith("yaw")
+    ]
     assert backwards == ["0 to 20", "20 to 40"]
 
 
 def test_the_table_has_a_dash_where_there_is_nothing() -> None:
-    lines = list(table(summarise([row("a", 1.25), row("b", None, None, 30.0)])))
+    lines = list(table(summarise([row("a", 1.25), row("b", None, None, 30.0)], PORTRAIT_DIMENSIONS)))
     whole = next(line for line in lines if line.startswith("all"))
-    assert whole.split("|")[1].split() == ["1.25", "1.25", "0.50", "0.500", "0.500", "0.62"]
-    assert whole.split("|")[2].split() == ["-"] * 6  # no neutral meshes
+    assert whole.split("|")[1].split() == ["1.25", "1.25", "0.50", "0.500", "0.500", "0.50", "1.00", "0.62"]
+    assert whole.split("|")[2].split() == ["-"] * 8  # no neutral meshes
     nothing = next(line for line in lines if line.startswith("  20 to 40"))
-    assert nothing.split() == ["20", "to", "40", "1", "1", *(["|", *["-"] * 6] * 2), "|", "-"]
+    assert nothing.split() == ["20", "to", "40", "1", "1", *(["|", *["-"] * 8] * 2), "|", "-"]
 
 
 def test_rows_read_back_and_a_line_cut_off_does_not_matter(tmp_path) -> None:
@@ -89,7 +98,7 @@ def test_rows_read_back_and_a_line_cut_off_does_not_matter(tmp_path) -> None:
     path.write_text("\n".join([rows[0].to_json(), rows[1].to_json()[:40], rows[1].to_json(), '{"id"']))
     found = read_rows(path)
     assert [found[name].scores for name in "ab"] == [rows[0].scores, None]
-    assert found["a"].portrait_facts() == facts()
+    assert found["a"].facts == json.loads(rows[0].to_json())["facts"]
     assert read_rows(tmp_path / "none") == {}
     other = {**found, "b": row("c", None)}
     assert set_checksum(found) == set_checksum(dict(reversed(found.items()))) != set_checksum(other)

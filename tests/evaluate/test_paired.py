@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shared.evaluate.paired import changes
+from shared.evaluate.rows import Row
 from shared.runtime import UserError
 from tests.evaluate.test_groups import row
 
@@ -29,7 +30,8 @@ def test_only_pictures_that_both_reconstruct_count() -> None:
     first = {"a": row("a", 1.0, person=0), "b": row("b", 3.0, person=1), "c": row("c", 4.0, person=2)}
     second = {"a": row("a", 2.0, person=0), "b": row("b", None), "c": row("c", 4.0, person=2)}
     change = changes(first, second)["posed, mm"]
-    assert (change.pictures, change.first, change.second) == (2, 2.5, 3.0)
+    assert (change.pictures, change.first, change.second, change.difference) == (2, 2.5, 3.0, 0.5)
+    assert change.difference_interval == pytest.approx((0.0, 1.0))
 
 
 def test_pictures_of_one_person_are_not_independent() -> None:
@@ -66,5 +68,20 @@ def test_intervals_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -
     first = {str(index): row(str(index), 1.0, person=index) for index in range(9)}
     second = {name: row(name, rng.uniform(0.5, 1.5), person=int(name)) for name in first}
     whole = changes(first, second)
-    monkeypatch.setattr("shared.evaluate.paired._BATCH", 9 * 700)
+    monkeypatch.setattr("shared.evaluate.intervals._BATCH", 9 * 700)
     assert changes(first, second) == whole
+
+
+def test_strengths_are_compared_by_their_difference() -> None:
+    def moving(person: int, along: float) -> Row:
+        motion = {"mouth": {"points": 20, "true": 2000.0, "along": along, "predicted": 2000.0}}
+        return replace(row(str(person), 1.0, person=person), motion=motion)
+
+    first = {str(person): moving(person, 0.0) for person in range(5)}
+    second = {str(person): moving(person, 100.0 * person) for person in range(5)}
+    change = changes(first, second)["strength of mouth"]
+    assert (change.first, change.second, change.relative) == (0.0, pytest.approx(0.1), None)
+    assert change.difference_interval is not None
+    low, high = change.difference_interval
+    assert 0 < low < 0.1 < high < 0.2
+    assert "strength of jaw" not in changes(first, second)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from shared.config import FitRunConfig
 from shared.evaluate.methods import find_method
 from shared.evaluate.protocol import Method, Picture
 from shared.evaluate.score import inner_landmark_error
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.runtime import UserError
 from shared.synthetic.heads import HeadPainter, HeadRanges, RenderedHead
 from teacher import methods
 from teacher.pipeline import UnfittedFace
@@ -33,7 +35,7 @@ def test_a_known_camera_puts_the_head_where_it_is(method: Method, head: Rendered
     assert found is not None
     off_m = (found.posed.verts_m - head.verts_m).norm(dim=1).mean()
     assert off_m < 0.05 * head.verts_m[:, 2].abs().mean()
-    error = inner_landmark_error(found.landmarks_px, head.landmarks_px, None)
+    error = inner_landmark_error(found.landmarks_px, head.landmarks_px)
     assert error is not None
     assert error < 4
     assert found.neutral is not None
@@ -61,3 +63,13 @@ def test_no_face_and_a_fit_that_breaks(method: Method, head: RenderedHead, monke
     monkeypatch.setattr(methods, "fit_faces", lambda faces, *rest: [UnfittedFace(faces[0])])
     with pytest.raises(methods.BrokenFitError, match="could not work"):
         method(Picture("x", head.image, None))
+
+
+def test_options_of_the_fit_are_checked() -> None:
+    config = methods.fit_options("prior=none", "head.pkl", ["fit.landmark_std=0.03", "identity=none"])
+    assert (config.prior, config.identity, config.flame, config.fit.landmark_std) == ("none", "none", "head.pkl", 0.03)
+    assert methods.fit_options("prior=auto", None, []) == FitRunConfig()
+    with pytest.raises(UserError, match=r"method_options: unknown option 'fit.landmark_sd'; did you mean"):
+        methods.fit_options("prior=none", None, ["fit.landmark_sd=0.03"])
+    with pytest.raises(UserError, match=r"fit.landmark_std=much: expected a number"):
+        methods.fit_options("prior=none", None, ["fit.landmark_std=much"])

@@ -15,12 +15,13 @@ import torch
 
 from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig
 from shared.runtime import UserError
+from shared.scans.manifest import MANIFEST, SCHEMA
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from shared.training.samples import BadSample
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
-from teacher.prior.data.scans import MANIFEST, SCHEMA, ScannedFaces
+from teacher.prior.data.scans import ScannedFaces
 from teacher.prior.data.sources import build_source
 from teacher.prior.records import UNKNOWN_PART, PriorSample
 from tests.teacher.prior.data.plain_portrait import SIZE, found_landmarks, head, portrait, vertices
