@@ -70,9 +70,9 @@ class Student:
     @cached_property
     def detector(self) -> FaceDetector:
         """Finds faces."""
-        from shared.images.mediapipe_faces import MediaPipeFaces
+        from shared.landmarker.search import FaceLandmarker
 
-        return MediaPipeFaces()
+        return FaceLandmarker()
 
     @overload
     def infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]: ...

@@ -15,6 +15,7 @@ from shared.config.fit import (
     RefineConfig,
     SolverConfig,
 )
+from shared.config.landmarker import LandmarkerBuildConfig
 from shared.config.live import (
     InferConfig,
     SmoothConfig,
@@ -72,6 +73,7 @@ __all__ = [
     "FocalConfig",
     "IdentityTrainConfig",
     "InferConfig",
+    "LandmarkerBuildConfig",
     "LookupConfig",
     "ObserveConfig",
     "OverfitConfig",
