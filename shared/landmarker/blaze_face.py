@@ -34,7 +34,7 @@ class BlazeFace:
         kept = np.flatnonzero(logits >= np.log(MIN_SCORE / (1 - MIN_SCORE)))
         values, anchors = raw[kept].astype(np.float64) / self.size, self._anchors[kept]
         centers, sizes = values[:, :2] + anchors, values[:, 2:4]
-        eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
+        eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]  # the subject's right, left
         scores = 1 / (1 + np.exp(-logits[kept].astype(np.float64).clip(-100, 100)))
         return Detections.merged(np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1), eyes, scores)
 

@@ -14,11 +14,11 @@ class Detections:
     """Faces in one crop, the best first; coordinates in the crop's [0, 1] x [0, 1]."""
 
     boxes: np.ndarray  # (F, 4) float64: x0 y0 x1 y1
-    eyes: np.ndarray  # (F, 2, 2) float64: the subject's right and left eye
+    axes: np.ndarray  # (F, 2, 2) float64: two points, from the first to the second the face's own x
     scores: np.ndarray  # (F,) float64, 0 to 1
 
     @staticmethod
-    def merged(boxes: np.ndarray, eyes: np.ndarray, scores: np.ndarray) -> Detections:
+    def merged(boxes: np.ndarray, axes: np.ndarray, scores: np.ndarray) -> Detections:
         """Weighted non-maximum suppression: those that overlap the best one become their mean, weighted by score."""
         order, found = np.argsort(-scores, kind="stable"), []
         while len(order):
@@ -26,7 +26,7 @@ class Detections:
             overlapping[0] = True  # a box without area overlaps nothing, not even itself
             group = order[overlapping]
             weights = scores[group] / scores[group].sum()
-            found.append((weights @ boxes[group], np.tensordot(weights, eyes[group], 1), scores[order[0]]))
+            found.append((weights @ boxes[group], np.tensordot(weights, axes[group], 1), scores[order[0]]))
             order = order[~overlapping]
         if not found:
             return Detections(np.zeros((0, 4)), np.zeros((0, 2, 2)), np.zeros(0))

@@ -19,6 +19,14 @@ class CropLandmarks:
     presence: np.ndarray  # (N,) float64, probability of a face, 0 to 1
     tongue: np.ndarray  # (N,) float64, 1: the tongue is out
 
+    def where(self, kept: np.ndarray, other: CropLandmarks) -> CropLandmarks:
+        """These where ``kept`` (N,) says so, the other ones elsewhere."""
+        return CropLandmarks(
+            np.where(kept[:, None, None], self.points, other.points),
+            np.where(kept, self.presence, other.presence),
+            np.where(kept, self.tongue, other.tongue),
+        )
+
 
 class LandmarkNetwork:
     """Google's face landmarks v2."""

@@ -11,7 +11,7 @@ from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.images.faces import DetectedFace, roll_of
 from shared.landmarker.boxes import iou
-from shared.landmarker.candidates import CROP_MARGIN, Candidate
+from shared.landmarker.candidates import MIN_PRESENCE, Candidate
 from shared.landmarker.networks import BlendshapeNetwork, CropLandmarks, LandmarkNetwork
 from shared.landmarker.rotated_square import RotatedSquare
 from shared.landmarker.sessions import Where
@@ -19,8 +19,9 @@ from shared.landmarker.sizes import LANDMARK_SIZE
 
 Passes = Literal["one_pass", "two_pass", "mirror"]
 
-MIN_PRESENCE = 0.5
 MIN_FOUND_IOU = 0.15  # landmarks that overlap their detection less have slipped to something else
+# Crop side over the landmarks' box. On pictures of real heads the error is 2 % lower than with the network's own 1.5.
+LANDMARK_MARGIN = 1.4
 
 
 class FaceReader:
@@ -37,41 +38,36 @@ class FaceReader:
         Args:
             image: (H, W, 3) uint8 RGB.
             candidates: where to look.
-            passes: "one_pass"; "two_pass", the second on a crop around the landmarks of the first; or "mirror", the
-                mean of one pass on the crop and one on its mirror image.
+            passes: "one_pass"; "two_pass", the second on a crop around the landmarks of the first; or "mirror", where
+                the second is the mean of that crop and its mirror image. 6 ms a look on a CPU core: one, two, three.
         """
         if not candidates:
             return []
         squares = [one.square for one in candidates]
-        seen = self._see(image, squares, mirrored=passes == "mirror")
-        if passes == "two_pass":
-            squares = [
-                upright_square(square.to_picture(points[:, :2]))
-                for square, points in zip(squares, seen.points, strict=True)
-            ]
-            again = self._see(image, squares, mirrored=False)
-            seen = CropLandmarks(again.points, np.minimum(seen.presence, again.presence), again.tongue)
-        points_px = np.stack(
-            [square.to_picture(points[:, :2]) for square, points in zip(squares, seen.points, strict=True)]
-        )
+        seen = self._see(image, squares, mirrored=False)
+        if passes != "one_pass":
+            again = [upright_square(_to_picture(square, one)) for square, one in zip(squares, seen.points, strict=True)]
+            better = self._see(image, again, mirrored=passes == "mirror")
+            # Of a face that it hardly sees, the network may lose what it had.
+            kept = (better.presence >= MIN_PRESENCE) | (better.presence >= seen.presence)
+            squares = [new if keep else old for new, old, keep in zip(again, squares, kept, strict=True)]
+            seen = better.where(kept, seen)
+        points_px = np.stack([_to_picture(square, one) for square, one in zip(squares, seen.points, strict=True)])
         blendshapes = self._blendshapes_of(points_px, seen.tongue)
-        faces = []
+        faces: list[DetectedFace | None] = []
         for index, (candidate, square) in enumerate(zip(candidates, squares, strict=True)):
             box = np.concatenate([points_px[index].min(0), points_px[index].max(0)])
-            if seen.presence[index] < MIN_PRESENCE or iou(box, candidate.box_px()) < MIN_FOUND_IOU:
-                faces.append(None)
-                continue
-            faces.append(
-                DetectedFace(
-                    landmarks_px=points_px[index].astype(np.float32),
-                    z=(seen.points[index, :, 2] * square.side_px).astype(np.float32),
-                    box_px=box.astype(np.float32),
-                    score=candidate.score,
-                    presence=float(seen.presence[index]),
-                    blendshapes=blendshapes[index],
-                    image_size=(image.shape[0], image.shape[1]),
-                )
+            face = DetectedFace(
+                landmarks_px=points_px[index].astype(np.float32),
+                z=(seen.points[index, :, 2] * square.side_px).astype(np.float32),
+                box_px=box.astype(np.float32),
+                score=candidate.score,
+                presence=float(seen.presence[index]),
+                blendshapes=blendshapes[index],
+                image_size=(image.shape[0], image.shape[1]),
             )
+            is_face = face.presence >= candidate.min_presence and iou(box, candidate.box_px()) >= MIN_FOUND_IOU
+            faces.append(face if is_face else None)
         return faces
 
     def _see(self, image: np.ndarray, squares: Sequence[RotatedSquare], mirrored: bool) -> CropLandmarks:
@@ -92,7 +88,12 @@ class FaceReader:
 
 def upright_square(landmarks_px: np.ndarray) -> RotatedSquare:
     """What the landmark network looks at, around a face's landmarks (478, 2)."""
-    return RotatedSquare.around(landmarks_px, _roll(landmarks_px), CROP_MARGIN)
+    return RotatedSquare.around(landmarks_px, _roll(landmarks_px), LANDMARK_MARGIN)
+
+
+def _to_picture(square: RotatedSquare, points: np.ndarray) -> np.ndarray:
+    """(478, 2) pixels of the picture, of points (478, 3) in a crop."""
+    return square.to_picture(points[:, :2])
 
 
 def _roll(landmarks_px: np.ndarray) -> float:

@@ -9,7 +9,14 @@ import numpy as np
 from shared.images.faces import DetectedFace, box_area
 from shared.landmarker.blaze_face import BlazeFace
 from shared.landmarker.boxes import iou
-from shared.landmarker.candidates import SAME_FACE_IOU, Candidate, candidates_of, look, without_overlaps
+from shared.landmarker.candidates import (
+    SAME_FACE_IOU,
+    Candidate,
+    look,
+    look_closely,
+    whole,
+    without_overlaps,
+)
 from shared.landmarker.center_face import CenterFace
 from shared.landmarker.guard import Guarded, check_picture
 from shared.landmarker.reader import FaceReader, Passes
@@ -19,12 +26,11 @@ from shared.landmarker.sessions import Where
 # The full-range detector is right about such faces; others are looked at twice.
 SURE_SCORE, SURE_ROLL = 0.8, np.deg2rad(50)
 SECOND_LOOK = 1.2  # window of the second look over the first crop: the short-range detector's favourite size of face
-UPRIGHT_SCORE = 0.88  # the short-range detector reaches it only with upright faces ...
-UPRIGHT_TRUSTED_SCORE = 0.84  # ... and this is enough where the full-range detector agrees,
-TURNED_SCORE, TURNED_LEAD = 0.83, 0.03  # ... and another turn must be as good as this and better than the first
-SECOND_LOOK_EXCESS = 0.1  # it gives things that are no face up to 0.76, where the full-range detector gives 0.67
+UPRIGHT_SCORE = 0.84  # the short-range detector reaches it only with upright faces
 MIN_SECOND_IOU = 0.15  # between the first look and the second
-CENTER_FACE_SIDES_PX = (512, 1536)  # longer side of the picture for CenterFace: the next one where the first sees none
+# Longer side of the picture for CenterFace: near and middling faces, then small ones.
+NEAR_SIDE_PX, FAR_SIDE_PX = 512, 1280
+TURNED_SCORE = 0.6  # CenterFace's for a face that is upright only in the turned picture
 
 
 class FaceLandmarker(Guarded):
@@ -36,9 +42,9 @@ class FaceLandmarker(Guarded):
 
     def __init__(
         self,
-        min_score: float = 0.7,
+        min_score: float = 0.45,
         max_faces: int = 20,
-        stills: Passes = "two_pass",
+        stills: Passes = "mirror",
         thorough: bool = False,
         threads: int = 1,
         where: Where = "auto",
@@ -46,10 +52,10 @@ class FaceLandmarker(Guarded):
         """Load the networks.
 
         Args:
-            min_score: faces of a lower score are dropped. 0.7 rejects a cat's face and a colour wheel.
+            min_score: faces of a lower score are dropped. On pictures of things CenterFace gives up to 0.37.
             max_faces: the best are kept.
             stills: how landmarks are found; see `FaceReader.read`.
-            thorough: search for small faces even where larger ones were found.
+            thorough: search for further faces even where some were found.
             threads: for each network.
             where: "auto" takes a GPU if the installed ONNX Runtime can use one; "cpu".
         """
@@ -58,13 +64,17 @@ class FaceLandmarker(Guarded):
             raise ValueError(f"min_score must be between 0 and 1, got {min_score}")
         self.min_score, self.max_faces, self.stills, self.thorough = min_score, max_faces, stills, thorough
         self._full, self._short = BlazeFace("full", threads, where), BlazeFace("short", threads, where)
-        self._center, self._reader = CenterFace(threads, where), FaceReader(threads, where)
+        self._center, self._reader = CenterFace(min_score, threads, where), FaceReader(threads, where)
 
     def _free(self) -> None:
         del self._full, self._short, self._center, self._reader
 
     def detect(self, image: np.ndarray) -> list[DetectedFace]:
-        """Faces of one (H, W, 3) uint8 RGB picture, the largest box first; empty if there is none."""
+        """Faces of one (H, W, 3) uint8 RGB picture, the largest box first; empty if there is none.
+
+        BlazeFace looks first. Only if it is sure of nothing, or if ``thorough``, CenterFace follows: at a small size,
+        on the picture turned by quarters, at a large size.
+        """
         check_picture(image)
         with self._my_turn():
             return self._search(np.ascontiguousarray(image))
@@ -72,8 +82,7 @@ class FaceLandmarker(Guarded):
     def _search(self, image: np.ndarray) -> list[DetectedFace]:
         faces: list[DetectedFace] = []
         for candidates in self._levels(image):
-            looked = [self._second_look(image, one) for one in without_overlaps(candidates)]
-            likely = [one for one in looked if one.score >= self.min_score]
+            likely = [one for one in without_overlaps(candidates) if one.score >= self.min_score]
             for face in self._reader.read(image, likely, self.stills):
                 if face is not None and all(iou(face.box_px, other.box_px) < SAME_FACE_IOU for other in faces):
                     faces.append(face)
@@ -84,46 +93,32 @@ class FaceLandmarker(Guarded):
 
     def _levels(self, image: np.ndarray) -> Iterator[list[Candidate]]:
         """Searches in order of cost, each with what it found."""
-        height, width = image.shape[:2]
-        whole = RotatedSquare((width / 2, height / 2), float(max(height, width)))
-        (found,) = look(self._full, image, [whole])
-        if not any(is_sure(candidate) for candidate in found):
-            (near,) = look(self._short, image, [whole])
-            found += [one if one.score >= UPRIGHT_SCORE else one.doubted() for one in near]
-        yield found
-        picture = np.array([width, height]) / whole.side_px  # the picture's share of the square around it
-        margin = (1 - picture) / 2
-        for side_px in CENTER_FACE_SIDES_PX:
-            seen = self._center(image, side_px)
-            boxes = seen.boxes * np.tile(picture, 2) + np.tile(margin, 2)
-            yield candidates_of(type(seen)(boxes, seen.eyes * picture + margin, seen.scores), whole, trusted=False)
-            if side_px >= max(height, width):
-                return
+        yield self._glance(image)
+        yield look_closely(self._center, image, NEAR_SIDE_PX)
+        turned = [one for quarter in (2, 1, 3) for one in look_closely(self._center, image, NEAR_SIDE_PX, quarter)]
+        yield [one for one in turned if one.score >= TURNED_SCORE]
+        if max(image.shape[:2]) > NEAR_SIDE_PX:
+            yield look_closely(self._center, image, FAR_SIDE_PX)
+
+    def _glance(self, image: np.ndarray) -> list[Candidate]:
+        """What the two fast detectors agree on, or the full-range one is sure of: upright faces."""
+        (found,) = look(self._full, image, [whole(image)])
+        sure = [one for one in found if is_sure(one)]
+        if sure:
+            return sure
+        (near,) = look(self._short, image, [whole(image)])
+        upright = [one for one in found + near if abs(one.square.angle_rad) < SURE_ROLL]
+        looked = [self._second_look(image, one) for one in without_overlaps(upright)]
+        return [one for one in looked if one.score >= UPRIGHT_SCORE]
 
     def _second_look(self, image: np.ndarray, first: Candidate) -> Candidate:
-        """Run the short-range detector on a doubtful face at its best size, upright and turned by quarters.
-
-        The detectors find turned faces but misplace their eyes, and the landmark network gives upside-down faces a high
-        score as well. The short-range detector scores 0.86 and more where it sees a face upright, less where not.
-        """
-        if is_sure(first):
-            return first
-        square, looks = first.square, []
-        for quarter in range(4):
-            angle = square.angle_rad + quarter * np.pi / 2
-            window = RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, angle)
-            seen = [one for one in look(self._short, image, [window])[0] if one.overlap(first) > MIN_SECOND_IOU]
-            looks.append(max(seen, key=lambda one: one.score, default=Candidate(square, 0.0)))
-            enough = UPRIGHT_TRUSTED_SCORE if first.trusted and abs(square.angle_rad) < SURE_ROLL else UPRIGHT_SCORE
-            if quarter == 0 and looks[0].score >= enough:
-                break
-        best = max(looks, key=lambda one: one.score)
-        if best.score < TURNED_SCORE or best.score < looks[0].score + TURNED_LEAD:
-            best = looks[0]
-        own = first.score if first.trusted else 0.0
-        return Candidate(best.square, max(best.score - SECOND_LOOK_EXCESS, own))
+        """The short-range detector on a doubtful face at its best size."""
+        square = first.square
+        window = RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, square.angle_rad)
+        seen = [one for one in look(self._short, image, [window])[0] if one.overlap(first) > MIN_SECOND_IOU]
+        return max(seen, key=lambda one: one.score, default=Candidate(square, 0.0))
 
 
 def is_sure(candidate: Candidate) -> bool:
     """Whether no second look is needed."""
-    return candidate.trusted and candidate.score >= SURE_SCORE and abs(candidate.square.angle_rad) < SURE_ROLL
+    return candidate.score >= SURE_SCORE and abs(candidate.square.angle_rad) < SURE_ROLL

@@ -6,10 +6,9 @@ import numpy as np
 
 from shared.images.faces import DetectedFace
 from shared.landmarker.blaze_face import BlazeFace
-from shared.landmarker.candidates import Candidate, look
+from shared.landmarker.candidates import Candidate, look, whole
 from shared.landmarker.guard import Guarded
 from shared.landmarker.reader import FaceReader, upright_square
-from shared.landmarker.rotated_square import RotatedSquare
 from shared.landmarker.search import is_sure
 from shared.landmarker.sessions import Where
 
@@ -39,9 +38,7 @@ class LandmarkTracker(Guarded):
 
     def glance(self, image: np.ndarray) -> list[DetectedFace]:
         """Faces that one look at the whole picture is sure of; a few milliseconds. For more there is a detector."""
-        height, width = image.shape[:2]
-        window = RotatedSquare((width / 2, height / 2), float(max(height, width)))
         with self._my_turn():
-            (found,) = look(self._detector, image, [window])
+            (found,) = look(self._detector, image, [whole(image)])
             faces = self._reader.read(image, [one for one in found if is_sure(one)], "two_pass")
         return [face for face in faces if face is not None]

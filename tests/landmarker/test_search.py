@@ -90,17 +90,6 @@ def test_turned_faces(
 
 
 @pytest.mark.parametrize("quarter", [1, 2, 3])
-def test_the_second_look_puts_faces_right_side_up(
-    photo: np.ndarray, face: DetectedFace, detector: FaceLandmarker, quarter: int
-) -> None:
-    # Detectors find turned faces but guess their eyes; in photos where that goes wrong, this saves them.
-    upright = RotatedSquare.around(face.landmarks_px, face.roll_rad, 1.5)
-    wrong = replace(upright, angle_rad=face.roll_rad + quarter * np.pi / 2)
-    found = detector._second_look(photo, Candidate(wrong, 0.6, trusted=False))
-    assert abs(np.angle(np.exp(1j * (found.square.angle_rad - face.roll_rad)))) < 0.3
-    assert found.score > 0.7
-
-
 @pytest.mark.parametrize("width", [1000, 2400])
 def test_a_face_of_40_pixels(photo: np.ndarray, face: DetectedFace, detector: FaceLandmarker, width: int) -> None:
     scale = 40 / float(face.box_px[3] - face.box_px[1])
