@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 # In this order everywhere. Left and right are the subject's. 0 is neutral, 1 the strongest expression.
@@ -33,3 +36,9 @@ BLENDSHAPE_LANDMARKS = np.array([
     321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
     387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 ])  # fmt: skip
+
+
+def stack_blendshapes(faces: Sequence[Any]) -> np.ndarray | None:
+    """(N, 52) float32 of faces with an attribute ``blendshapes``, (52,) or None; None unless all have them."""
+    rows = [face.blendshapes for face in faces]
+    return None if any(row is None for row in rows) else np.stack([np.asarray(row, np.float32) for row in rows])

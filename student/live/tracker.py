@@ -44,6 +44,7 @@ class Place:
     landmarks_px: np.ndarray | None  # (478, 2) MediaPipe's in this frame, where it was asked
     score: float  # its score for a face, when it was asked last
     follows: bool  # goes on from the frame before
+    blendshapes: np.ndarray | None = None  # (52,) in this frame, where the landmarker was asked
 
 
 class FaceTracker(ABC):
@@ -95,7 +96,7 @@ class FaceTracker(ABC):
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.presence, False)
+        return Place(face.landmarks_px, face.landmarks_px, face.presence, False, face.blendshapes)
 
     def _remember(self, landmarks_px: np.ndarray) -> None:
         """The face is here."""
@@ -159,7 +160,7 @@ class LandmarkLedTracker(FaceTracker):
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.presence, True)
+        return Place(face.landmarks_px, face.landmarks_px, face.presence, True, face.blendshapes)
 
     def _calmed(self, landmarks_px: np.ndarray, time_s: float, follows: bool) -> np.ndarray:
         """(478, 2) filtered as one vector, in sides of the box that the face had at first."""

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from skimage.data import chelsea, coffee
 
 from shared.images.faces import DetectedFace, select
-from shared.landmarker.candidates import Candidate
 from shared.landmarker.rotated_square import RotatedSquare
 from shared.landmarker.search import FaceLandmarker
 
@@ -89,7 +87,6 @@ def test_turned_faces(
     assert abs(np.angle(np.exp(1j * turn))) < 0.1
 
 
-@pytest.mark.parametrize("quarter", [1, 2, 3])
 @pytest.mark.parametrize("width", [1000, 2400])
 def test_a_face_of_40_pixels(photo: np.ndarray, face: DetectedFace, detector: FaceLandmarker, width: int) -> None:
     scale = 40 / float(face.box_px[3] - face.box_px[1])
