@@ -82,9 +82,9 @@ class FaceLandmarker(Guarded):
     def _search(self, image: np.ndarray) -> list[DetectedFace]:
         faces: list[DetectedFace] = []
         for candidates in self._levels(image):
-            likely = [one for one in without_overlaps(candidates) if one.score >= self.min_score]
-            for face in self._reader.read(image, likely, self.stills):
-                if face is not None and all(iou(face.box_px, other.box_px) < SAME_FACE_IOU for other in faces):
+            read = self._reader.read(image, [one for one in candidates if one.score >= self.min_score], self.stills)
+            for face in sorted((one for one in read if one is not None), key=lambda one: -one.presence):
+                if all(iou(face.box_px, other.box_px) < SAME_FACE_IOU for other in faces):
                     faces.append(face)
             if faces and not self.thorough:
                 break
@@ -94,29 +94,41 @@ class FaceLandmarker(Guarded):
     def _levels(self, image: np.ndarray) -> Iterator[list[Candidate]]:
         """Searches in order of cost, each with what it found."""
         yield self._glance(image)
-        yield look_closely(self._center, image, NEAR_SIDE_PX)
+        yield self._both(image, look_closely(self._center, image, NEAR_SIDE_PX))
         turned = [one for quarter in (2, 1, 3) for one in look_closely(self._center, image, NEAR_SIDE_PX, quarter)]
-        yield [one for one in turned if one.score >= TURNED_SCORE]
+        yield self._both(image, [one for one in turned if one.score >= TURNED_SCORE])
         if max(image.shape[:2]) > NEAR_SIDE_PX:
-            yield look_closely(self._center, image, FAR_SIDE_PX)
+            yield self._both(image, look_closely(self._center, image, FAR_SIDE_PX))
 
     def _glance(self, image: np.ndarray) -> list[Candidate]:
         """What the two fast detectors agree on, or the full-range one is sure of: upright faces."""
         (found,) = look(self._full, image, [whole(image)])
-        sure = [one for one in found if is_sure(one)]
-        if sure:
-            return sure
-        (near,) = look(self._short, image, [whole(image)])
-        upright = [one for one in found + near if abs(one.square.angle_rad) < SURE_ROLL]
-        looked = [self._second_look(image, one) for one in without_overlaps(upright)]
-        return [one for one in looked if one.score >= UPRIGHT_SCORE]
+        if not any(is_sure(one) for one in found):
+            found += look(self._short, image, [whole(image)])[0]
+        upright = without_overlaps([one for one in found if abs(one.square.angle_rad) < SURE_ROLL])
+        sure = [one for one in upright if is_sure(one)]
+        looked = self._second_look(image, [one for one in upright if not is_sure(one)])
+        return without_overlaps(sure + [one for one in looked if one.score >= UPRIGHT_SCORE])
 
-    def _second_look(self, image: np.ndarray, first: Candidate) -> Candidate:
-        """The short-range detector on a doubtful face at its best size."""
-        square = first.square
-        window = RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, square.angle_rad)
-        seen = [one for one in look(self._short, image, [window])[0] if one.overlap(first) > MIN_SECOND_IOU]
-        return max(seen, key=lambda one: one.score, default=Candidate(square, 0.0))
+    def _both(self, image: np.ndarray, found: list[Candidate]) -> list[Candidate]:
+        """CenterFace's places, and where the short-range detector would put them.
+
+        The former is right about profiles; the latter about faces that the picture cuts off, as it goes on beyond it.
+        """
+        kept = without_overlaps(found)
+        return kept + self._second_look(image, kept)
+
+    def _second_look(self, image: np.ndarray, first: list[Candidate]) -> list[Candidate]:
+        """The short-range detector on doubtful faces at its best size; nothing where it sees none."""
+        if not first:
+            return []
+        squares = [one.square for one in first]
+        windows = [RotatedSquare(one.center_px, one.side_px * SECOND_LOOK, one.angle_rad) for one in squares]
+        best = []
+        for one, seen in zip(first, look(self._short, image, windows), strict=True):
+            near = [other for other in seen if other.overlap(one) > MIN_SECOND_IOU]
+            best += sorted(near, key=lambda other: -other.score)[:1]
+        return best
 
 
 def is_sure(candidate: Candidate) -> bool:
