@@ -17,8 +17,8 @@ help:
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' || { \
-	  echo "this project needs Python 3.10, 3.11 or 3.12, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)"; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' || { \
+	  echo "this project needs Python 3.10 to 3.13, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)"; \
 	  echo "name another one, for example: make $(or $(MAKECMDGOALS),test) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'

@@ -25,7 +25,7 @@ from shared.flame.detector import DetectorModel
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.crop import Crop
-from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.landmarker.search import FaceLandmarker
 from shared.synthetic.heads import HeadPainter
 from teacher.evidence import FaceEvidence, FitResult
 from teacher.fitter import HeadFitter
@@ -58,7 +58,7 @@ def report_fit(name: str, model: FlameModel, result: FitResult, scenes: Scenes, 
 
 def detected(model: FlameModel, scenes: Scenes, seed: int) -> tuple[FaceEvidence, list[int]]:
     """MediaPipe's landmarks on the same heads, rendered, as the dataset run would see them; which heads were found."""
-    painter, detector = HeadPainter(model), MediaPipeFaces()
+    painter, detector = HeadPainter(model), FaceLandmarker()
     found = [detector.detect(painter(seed, index).image) for index in range(len(scenes.verts_m))]
     keep = [index for index, faces in enumerate(found) if faces]
     landmarks = torch.stack([torch.as_tensor(found[index][0].landmarks_px) for index in keep])

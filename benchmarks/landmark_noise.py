@@ -27,7 +27,7 @@ from shared.flame.landmarks import OUTER_EYE_CORNERS, mirror_partners, outward
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.landmarker.search import FaceLandmarker
 from shared.records import TensorRecord, stack
 from shared.synthetic.heads import HeadPainter, RenderedHead
 from teacher.triangulate import triangulate_offsets
@@ -84,7 +84,7 @@ def main(heads: int, seed: int, out: Path | None) -> None:
 
 def measure(model: FlameModel, heads: int, seed: int) -> Detections:
     """Render and detect."""
-    painter, detector = HeadPainter(model), MediaPipeFaces()
+    painter, detector = HeadPainter(model), FaceLandmarker()
     rows = []
     for index in tqdm(range(heads), desc="heads"):
         head = painter(seed, index)

@@ -29,7 +29,7 @@ from shared.flame.detector import DetectorModel
 from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.encode import write_jpeg
-from shared.images.mediapipe_faces import MediaPipeFaces
+from shared.landmarker.search import FaceLandmarker
 from shared.synthetic.generate import build_studio
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.studio import Order, PortraitStudio
@@ -52,7 +52,7 @@ class Row:
 
 
 def judge(
-    studio: PortraitStudio, detector: MediaPipeFaces, offset_m: torch.Tensor, seed: int, index: int
+    studio: PortraitStudio, detector: FaceLandmarker, offset_m: torch.Tensor, seed: int, index: int
 ) -> tuple[Row, Portrait] | None:
     """None for a portrait whose face is covered or cut on purpose."""
     order = Order.draw(seed, index)
@@ -89,7 +89,7 @@ def main(options: dict[str, str]) -> None:
         SyntheticConfig(out="-", size=size, device="cpu", makehuman_assets=options["makehuman_assets"] or None)
     )
     offset_m = DetectorModel.of(studio.model.assets, torch.arange(478)).offset_m
-    detector, rows = MediaPipeFaces(min_score=MEDIAPIPE_SCORE), []
+    detector, rows = FaceLandmarker(min_score=MEDIAPIPE_SCORE), []
     for index in tqdm(range(int(options["count"])), unit="portrait"):
         judged = judge(studio, detector, offset_m, seed, index)
         if judged is None:

@@ -28,8 +28,8 @@ from shared.config import InferConfig
 from shared.device import one_thread
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame
-from shared.images.mediapipe_track import LandmarkTracker
 from shared.images.source import InputRef, iter_frames
+from shared.landmarker.tracker import LandmarkTracker
 from student.live.clip import run_clip
 from student.live.report import InputReport
 from student.live.tools import Tools, build_tools

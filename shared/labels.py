@@ -19,10 +19,12 @@ from shared.flame.face_parts import FACE_PARTS
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import TensorRecord, concatenate
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
-SCHEMA = "pixel3dmm-distill/labels/2"
+SCHEMA = "pixel3dmm-distill/labels/3"
+_OLDER = "pixel3dmm-distill/labels/2"  # the same without blendshapes; read, not written
 RUN_SCHEMA = "pixel3dmm-distill/run/1"  # of the manifest beside them, which names their pictures
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
 SUFFIX = ".safetensors"
@@ -30,7 +32,7 @@ SUFFIX = ".safetensors"
 _PARAMS = tuple(f.name for f in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world", "size")
 _OTHERS = ("landmarks_px", "confidence", "score", "landmark_error", "eye_distance_m", "code_rms", "drift", "seen")
-_VERTS = "verts_m"  # only in files of runs that were asked for it
+_OPTIONAL = ("blendshapes", "verts_m")  # only in files of runs that have them
 
 
 class LabelError(Exception):
@@ -78,6 +80,9 @@ class LabelShard(TensorRecord):
     code_rms: Tensor  # (N, 2) of shape and expression, in standard deviations
     drift: Tensor  # (N,) reach of the neutral head along an expression, in standard deviations of people's heads
     seen: Tensor  # (N,) share of the vertices that the network saw; 0 where no network looked
+    # (N, 52) the landmarker's, 0 to 1, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; blind for
+    # mouthFrown and browDown. None where it computes none, and in files of schema 2.
+    blendshapes: Tensor | None = None
     verts_m: Tensor | None = None  # (N, V, 3) posed mesh in the world, where the run was asked for it
     provenance: Mapping[str, Any] = field(default_factory=dict)  # what `write_shard` was given, and schema, conventions
 
@@ -103,6 +108,7 @@ def empty_shard(n_shape: int, n_expression: int, n_vertices: int | None = None) 
         code_rms=zeros(0, 2),
         drift=zeros(0),
         seen=zeros(0),
+        blendshapes=zeros(0, N_BLENDSHAPES),
         verts_m=None if n_vertices is None else zeros(0, n_vertices, 3),
     )
 
@@ -145,7 +151,7 @@ def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) ->
 def read_shard(path: Path) -> LabelShard:
     """Read one shard. LabelError if it is damaged or of another schema or convention."""
     try:
-        tensors, header = read_tensors(path, SCHEMA)
+        tensors, header = read_tensors(path, SCHEMA, _OLDER)
     except TensorFileError as error:
         raise LabelError(str(error)) from error
     conventions = header.get("conventions")
@@ -160,7 +166,7 @@ def read_shard(path: Path) -> LabelShard:
             crop_affine=tensors["crop.affine"],
             crop_size=tensors["crop.size"],
             **{name: tensors[name] for name in _OTHERS},
-            verts_m=tensors.get(_VERTS),
+            **{name: tensors.get(name) for name in _OPTIONAL},
             provenance=header,
         )
     except KeyError as error:
@@ -191,11 +197,19 @@ def read_labels(folder: str | os.PathLike[str]) -> LabelShard:
 
 
 def join(shards: Sequence[LabelShard]) -> LabelShard:
-    """Shards below one another, with the provenance of the first."""
+    """Shards below one another, with the provenance of the first; blendshapes only if all rows have them."""
     ids = tuple(one for shard in shards for one in shard.ids)
     focal_sources = tuple(one for shard in shards for one in shard.focal_sources)
-    rows = concatenate([replace(shard, ids=(), focal_sources=(), provenance={}) for shard in shards])
+    bare = [replace(shard, ids=(), focal_sources=(), provenance={}) for shard in _alike(shards)]
+    rows = concatenate(bare)
     return replace(rows, ids=ids, focal_sources=focal_sources, provenance=shards[0].provenance)
+
+
+def _alike(shards: Sequence[LabelShard]) -> Sequence[LabelShard]:
+    """The same with blendshapes in all or in none; shards without rows go with the others."""
+    known = all(shard.blendshapes is not None for shard in shards if len(shard))
+    none = torch.zeros(0, N_BLENDSHAPES) if known else None
+    return [shard if known and len(shard) else replace(shard, blendshapes=none) for shard in shards]
 
 
 def _tensors(shard: LabelShard) -> dict[str, Tensor]:
@@ -204,8 +218,7 @@ def _tensors(shard: LabelShard) -> dict[str, Tensor]:
     found |= {name: getattr(shard.cameras, name) for name in _CAMERA}
     found |= {"crop.affine": shard.crop_affine, "crop.size": shard.crop_size}
     found |= {name: getattr(shard, name) for name in _OTHERS}
-    if shard.verts_m is not None:
-        found[_VERTS] = shard.verts_m
+    found |= {name: getattr(shard, name) for name in _OPTIONAL if getattr(shard, name) is not None}
     return {
         name: (tensor.float() if tensor.is_floating_point() else tensor.long()).detach().cpu().contiguous()
         for name, tensor in found.items()

@@ -26,9 +26,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     return write_bytes(path, save(dict(tensors), {_ENTRY: json.dumps(header, sort_keys=True)}))
 
 
-def read_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors, whose pages are read when they are used, and the header, whose "schema" must be ``schema``.
+def read_tensors(path: Path, schema: str, *older: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, whose pages are read when they are used, and the header.
 
+    Its "schema" must be ``schema`` or one of the older ones.
     TensorFileError if the file cannot be read, or is of another schema.
     """
     try:
@@ -37,6 +38,6 @@ def read_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, 
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise TensorFileError(f"{path} cannot be read: {error}") from error
-    if header.get("schema") != schema:
+    if header.get("schema") not in (schema, *older):
         raise TensorFileError(f"{path} is of {header.get('schema') or 'another program'}, this version reads {schema}")
     return tensors, header

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, overload
@@ -19,6 +20,7 @@ from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector, select
+from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from shared.runtime import UserError
 from student.head import StudentHeads
@@ -70,9 +72,9 @@ class Student:
     @cached_property
     def detector(self) -> FaceDetector:
         """Finds faces."""
-        from shared.images.mediapipe_faces import MediaPipeFaces
+        from shared.landmarker.search import FaceLandmarker
 
-        return MediaPipeFaces()
+        return FaceLandmarker()
 
     @overload
     def infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]: ...
@@ -107,6 +109,8 @@ class Student:
         landmarks = torch.stack([torch.from_numpy(face.landmarks_px) for face in faces])
         camera = stack([camera_of(frame, self.camera)] * len(faces))
         heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera)
+        blendshapes = stack_blendshapes(faces)
+        heads = replace(heads, blendshapes=None if blendshapes is None else torch.from_numpy(blendshapes))
         return [heads[row] for row in range(len(faces))]
 
 

@@ -41,6 +41,8 @@ class StudentHeads(TensorRecord):
     shape_std: Tensor  # (B, D) how sure it is, along the directions of the spec
     expression_std: Tensor  # (B, d)
     jaw_std: Tensor  # (B, 3)
+    # (B, 52) the landmarker's, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; None: not asked
+    blendshapes: Tensor | None = None
 
     @property
     def guess(self) -> HeadGuess:

@@ -30,6 +30,7 @@ class FittedHead:
     landmarks_px: Tensor  # (478, 2) what the detector saw, pixels of the whole picture
     score: float  # in [0, 1]
     failures: tuple[str, ...]  # why the quality gate would refuse it; empty if it would not
+    blendshapes: Tensor | None = None  # (52) in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`
 
 
 class Teacher:
@@ -89,4 +90,5 @@ def _head(one: FittedFace) -> FittedHead:
         landmarks_px=one.face.landmarks_px,
         score=one.verdict.score,
         failures=tuple(failure.reason for failure in one.failures),
+        blendshapes=one.face.blendshapes,
     )

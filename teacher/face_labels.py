@@ -8,6 +8,7 @@ import torch
 
 from shared.flame.model import FlameModel
 from shared.labels import Cameras, LabelShard, empty_shard
+from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from teacher.pipeline import FittedFace
 
@@ -19,6 +20,7 @@ def no_labels(model: FlameModel, vertices: bool) -> LabelShard:
 
 def labels_of(fitted: Sequence[FittedFace], vertices: bool) -> LabelShard:
     """One row a face; the camera is that of the full picture."""
+    blendshapes = stack_blendshapes([one.face for one in fitted])
     results = stack([one.result for one in fitted])
     crops = stack([one.face.crop for one in fitted])
     return LabelShard(
@@ -36,5 +38,6 @@ def labels_of(fitted: Sequence[FittedFace], vertices: bool) -> LabelShard:
         code_rms=results.code_rms,
         drift=torch.tensor([one.verdict.measures.drift for one in fitted]),
         seen=torch.tensor([one.verdict.measures.map_found or 0.0 for one in fitted]),
+        blendshapes=None if blendshapes is None else torch.from_numpy(blendshapes),
         verts_m=torch.stack([one.verts_m for one in fitted]) if vertices else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class ObservedFace:
     crop_image: np.ndarray  # (crop size, crop size, 3) uint8 RGB
     focal_source: FocalSource
     detector_score: float
+    blendshapes: Tensor | None = None  # (52) in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`
 
     def evidence(self) -> FaceEvidence:
         """What the fit sees of it, without leading dimensions."""
@@ -43,8 +44,9 @@ def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list
     """The faces of a picture that ``config`` asks for, the largest first; empty if there is none."""
     found = select(detector.detect(frame.image), config.faces)
     return [
-        observed_face(
-            frame, torch.from_numpy(np.asarray(face.landmarks_px, np.float32).copy()), config, number, float(face.score)
+        replace(
+            observed_face(frame, _tensor(face.landmarks_px), config, number, float(face.score)),
+            blendshapes=None if face.blendshapes is None else _tensor(face.blendshapes),
         )
         for number, face in enumerate(found)
     ]
@@ -65,6 +67,10 @@ def observed_face(
         focal_source=source,
         detector_score=score,
     )
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32).copy())
 
 
 def batch_evidence(faces: Sequence[ObservedFace], device: torch.device | str = "cpu") -> FaceEvidence:

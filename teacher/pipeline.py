@@ -123,7 +123,7 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
 
     Where all faces are wanted, the detector also looks for small ones beside large ones, which takes longer.
     """
-    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from shared.landmarker.search import FaceLandmarker
 
     try:
         model = FlameModel(load_flame(config.flame)).to(device)
@@ -137,7 +137,7 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         raise UserError(str(error)) from error
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
-    detector = partial(MediaPipeFaces, thorough=config.faces == "all")
+    detector = partial(FaceLandmarker, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
     guesser = load_guesser(config.start, model.assets, device)
     return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity, guesser)

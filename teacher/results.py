@@ -16,6 +16,7 @@ from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
+from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from shared.render.overlay import overlay
 from teacher.pipeline import FittedFace
@@ -35,7 +36,9 @@ def parameters(fitted: Sequence[FittedFace]) -> tuple[FlameParams, Camera]:
 
 def extras(fitted: Sequence[FittedFace], assets: FlameAssets) -> dict[str, np.ndarray]:
     """What goes into params.npz beside parameters and camera."""
+    blendshapes = stack_blendshapes([one.face for one in fitted])
     return {
+        **({} if blendshapes is None else {"blendshapes": blendshapes}),
         "head": np.array(assets.name),
         "head_id": np.array(assets.head_id),
         "score": np.array([one.verdict.score for one in fitted], np.float32),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
+
+from shared.landmarker.search import FaceLandmarker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,3 +21,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_gpu)
         if "licensed" in item.keywords and "PIXEL3DMM_FLAME" not in os.environ:
             item.add_marker(no_flame)
+
+
+@pytest.fixture(scope="session")
+def detector() -> Iterator[FaceLandmarker]:
+    """One detector for all tests."""
+    with FaceLandmarker() as faces:
+        yield faces
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """The test photo: one face, upright, frontal."""
+    from skimage.data import astronaut
+
+    return astronaut()

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from shared.flame.params import FlameParams
 from shared.labels import (
+    SCHEMA,
     Cameras,
     LabelError,
     LabelShard,
@@ -21,6 +22,7 @@ from shared.labels import (
     shard_name,
     write_shard,
 )
+from shared.tensor_files import read_tensors, write_tensors
 
 PROVENANCE = {"head_id": "abc", "config_hash": "123", "git_sha": "f00"}
 
@@ -56,6 +58,20 @@ def test_round_trip(tmp_path: Path, count: int, n_vertices: int | None) -> None:
     assert PROVENANCE.items() <= dict(read.provenance).items()
     for got, want in zip(tensors_of(read), tensors_of(shard), strict=True):
         assert torch.equal(got, want)
+
+
+def test_shards_of_schema_2_are_read_without_blendshapes(tmp_path: Path) -> None:
+    new = random_shard(2)
+    path = write_shard(tmp_path / "a.safetensors", new, PROVENANCE)
+    tensors, header = read_tensors(path, SCHEMA)
+    del tensors["blendshapes"]
+    old = read_shard(write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/2"}))
+    assert old.blendshapes is None
+    assert torch.equal(old.landmarks_px, new.landmarks_px)
+    assert join([old, random_shard(0), new]).blendshapes is None  # some rows have none
+    joined = join([new, replace(random_shard(0), blendshapes=None), new]).blendshapes
+    assert joined is not None
+    assert joined.shape == (4, 52)
 
 
 def test_tensors_are_named_as_the_fields(tmp_path: Path) -> None:

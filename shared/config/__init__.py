@@ -16,6 +16,7 @@ from shared.config.fit import (
     RefineConfig,
     SolverConfig,
 )
+from shared.config.landmarker import LandmarkerBuildConfig
 from shared.config.live import (
     InferConfig,
     SmoothConfig,
@@ -73,6 +74,7 @@ __all__ = [
     "FocalConfig",
     "IdentityTrainConfig",
     "InferConfig",
+    "LandmarkerBuildConfig",
     "LookupConfig",
     "ObserveConfig",
     "OverfitConfig",

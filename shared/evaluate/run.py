@@ -86,9 +86,9 @@ def find_job(config: EvaluateConfig) -> Job:
         photos = find_photos("set", config.set)[: config.first]
 
         def photo_judge(folder: RunFolder) -> PhotoJudge:
-            from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+            from shared.landmarker.search import FaceLandmarker
 
-            return PhotoJudge(method(), photos, MediaPipeFaces(), know_camera, folder)
+            return PhotoJudge(method(), photos, FaceLandmarker(), know_camera, folder)
 
         ids = tuple(ref.id for ref in photos)
         listing = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]  # previews go by place in it

@@ -19,8 +19,10 @@ class DetectedFace:
     z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; a weak guess
     box_px: np.ndarray  # (4,) float32, x0 y0 x1 y1 around the landmarks
     score: float  # the detector's, 0 to 1
-    mesh_score: float  # the landmark network's score for a face in its crop, 0 to 1
+    presence: float  # the landmark network's probability of a face in its crop, 0 to 1
     image_size: tuple[int, int]  # (height, width) of the picture
+    # (52,) float32, 0 to 1, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; None: not computed
+    blendshapes: np.ndarray | None = None
 
     @property
     def size_px(self) -> float:

@@ -119,9 +119,9 @@ def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> Portrai
 
 def mediapipe_landmarks() -> Detect:
     """The landmarks of the largest face, as MediaPipe sees it."""
-    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from shared.landmarker.search import FaceLandmarker
 
-    detector = MediaPipeFaces(min_score=0.5)  # MediaPipe's own: here a face there is
+    detector = FaceLandmarker(min_score=0.5)  # MediaPipe's own: here a face there is
 
     def detect(image: np.ndarray) -> Tensor | None:
         faces = detector.detect(np.ascontiguousarray(image))

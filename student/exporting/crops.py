@@ -81,10 +81,10 @@ def drawn_faces(count: int) -> Iterator[SeenFace]:
 
 def photographed_faces(folder: str, count: int) -> Iterator[SeenFace]:
     """The largest face of each picture of a folder, with MediaPipe's landmarks. UserError if it shows none."""
-    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from shared.landmarker.search import FaceLandmarker
 
     found = 0
-    with MediaPipeFaces() as detector:
+    with FaceLandmarker() as detector:
         for ref in find_photos("calibration", folder):
             try:
                 frame = load_image(ref.path)

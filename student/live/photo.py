@@ -15,6 +15,7 @@ from shared.images.decode import Frame, InputError, load_image
 from shared.images.encode import write_png
 from shared.images.faces import DetectedFace, select
 from shared.images.source import InputRef
+from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from shared.render.overlay import overlay
 from student.head import StudentHeads
@@ -82,5 +83,8 @@ def _write(
         "landmark_error": errors,
         "landmarks_px": heads.landmarks_px.numpy(),
     }
+    blendshapes = stack_blendshapes(faces)
+    if blendshapes is not None:
+        extra["blendshapes"] = blendshapes
     params, camera = (heads.params[0], heads.camera[0]) if one else (heads.params, heads.camera)
     return [*files, write_params(out / "params.npz", params, camera, extra)]

@@ -60,6 +60,7 @@ class HeadRows:
             arrays = {name: getattr(head.params, name)[0].numpy() for name in _PARAMS}
             arrays["landmarks_px"] = head.landmarks_px
             arrays["score"] = np.float32(head.score).reshape(())
+            arrays["blendshapes"] = head.blendshapes
             arrays["landmark_error"] = np.float32(head.landmark_error).reshape(())
             self._shapes = {name: array.shape for name, array in arrays.items()}
             row = np.concatenate([array.reshape(-1) for array in arrays.values()], dtype=np.float32)

@@ -14,6 +14,7 @@ from torch import Tensor
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.refine import HeadGuess
 from student.live.landmark_error import LandmarkError
 from student.live.poser import FacePoser
@@ -25,6 +26,7 @@ from student.predictor import Predictor
 from student.records import StudentOutput
 
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
+_NO_BLENDSHAPES = np.full(N_BLENDSHAPES, np.nan, np.float32)
 Refine = Callable[[HeadGuess, Tensor], FlameParams]
 
 
@@ -37,6 +39,8 @@ class LiveHead:
     score: float  # MediaPipe's for a face, when it was asked last
     landmark_error: float  # to MediaPipe's points of this frame, share of the eye distance; NaN if it was not asked
     follows: bool  # goes on from the frame before
+    # (52,) of this frame, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; NaN if it was not asked
+    blendshapes: np.ndarray
 
 
 class HeadStream:
@@ -125,7 +129,8 @@ class HeadStream:
         with times("check"):
             if not self._tracker.confirm(image, place, face.landmarks_px, float(told.log_std.mean())):
                 return None
-        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows and self._told)
+        blendshapes = _NO_BLENDSHAPES if place.blendshapes is None else place.blendshapes
+        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows and self._told, blendshapes)
 
     def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis

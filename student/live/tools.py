@@ -62,10 +62,10 @@ def build_tools(config: InferConfig) -> Tools:
     """Open everything. UserError if weights, head and refiner cannot be had, or do not belong together."""
     model = FlameModel(load_flame(config.flame))
     network = fastest(open_network(config.checkpoint, choose_device(config.device)), config, model)
-    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
-    from shared.images.mediapipe_track import LandmarkTracker
+    from shared.landmarker.search import FaceLandmarker
+    from shared.landmarker.tracker import LandmarkTracker
 
-    return tools_of(config, network, model, MediaPipeFaces(), LandmarkTracker())
+    return tools_of(config, network, model, FaceLandmarker(), LandmarkTracker())
 
 
 def fastest(network: Network, config: InferConfig, model: FlameModel) -> Network:

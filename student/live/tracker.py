@@ -15,7 +15,7 @@ import numpy as np
 
 from shared.config import TrackConfig
 from shared.images.faces import DetectedFace, FaceDetector, box_area, select
-from shared.images.mediapipe_faces import iou
+from shared.landmarker.boxes import iou
 from student.live.filters import LONGEST_STEP_S, OneEuro
 
 _N_FACE = 468  # MediaPipe's points without the irises
@@ -25,7 +25,7 @@ _HABIT = 0.1  # share of a new frame in the usual deviations
 
 
 class Follower(Protocol):
-    """Looks at faces in less time than a detector; `shared.images.mediapipe_track.LandmarkTracker` is one."""
+    """Looks at faces in less time than a detector; `shared.landmarker.tracker.LandmarkTracker` is one."""
 
     def track(self, image: np.ndarray, around_px: np.ndarray) -> DetectedFace | None:
         """The face that is about where landmarks (478, 2) are, or None."""
@@ -44,6 +44,7 @@ class Place:
     landmarks_px: np.ndarray | None  # (478, 2) MediaPipe's in this frame, where it was asked
     score: float  # its score for a face, when it was asked last
     follows: bool  # goes on from the frame before
+    blendshapes: np.ndarray | None = None  # (52,) in this frame, where the landmarker was asked
 
 
 class FaceTracker(ABC):
@@ -95,7 +96,7 @@ class FaceTracker(ABC):
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, False)
+        return Place(face.landmarks_px, face.landmarks_px, face.presence, False, face.blendshapes)
 
     def _remember(self, landmarks_px: np.ndarray) -> None:
         """The face is here."""
@@ -159,7 +160,7 @@ class LandmarkLedTracker(FaceTracker):
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.mesh_score, True)
+        return Place(face.landmarks_px, face.landmarks_px, face.presence, True, face.blendshapes)
 
     def _calmed(self, landmarks_px: np.ndarray, time_s: float, follows: bool) -> np.ndarray:
         """(478, 2) filtered as one vector, in sides of the box that the face had at first."""
@@ -193,7 +194,7 @@ class HeadLedTracker(FaceTracker):
                 face = self._asked(image, landmarks_px)
                 if face is None:
                     return False
-                self._score, self._unchecked = face.mesh_score, 0
+                self._score, self._unchecked = face.presence, 0
         else:
             self._score, self._unchecked, self._usual = place.score, 0, math.nan
         self._usual = log_std if math.isnan(self._usual) else self._usual + _HABIT * (log_std - self._usual)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from shared.images.decode import InputError
-from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.images.source import InputRef, find_inputs, find_photos, iter_frames
+from shared.landmarker.search import FaceLandmarker
 from shared.runtime import UserError
 from tests.images.bad_folder import NO_FACE
 
@@ -24,7 +24,7 @@ def ids(inputs: object) -> list[str]:
     return [ref.id for ref in find_inputs(inputs)]  # type: ignore[arg-type]
 
 
-def test_every_awkward_file_gets_its_outcome(bad_folder: tuple[Path, dict[str, str]], detector: MediaPipeFaces) -> None:
+def test_every_awkward_file_gets_its_outcome(bad_folder: tuple[Path, dict[str, str]], detector: FaceLandmarker) -> None:
     path, expected = bad_folder
     outcome: dict[str, str] = {}
     for ref in find_inputs(path):

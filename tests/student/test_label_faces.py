@@ -115,7 +115,7 @@ def test_labels_of_another_head_or_schema_are_refused(tmp_path: Path) -> None:
         LabelFaces.open(label_run(tmp_path / "a", head_id="other"), open_head(), ANCHOR_M)
     run = label_run(tmp_path / "b")
     path = run / "labels" / shard_name(0, 1)
-    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/2")
+    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/3")
     write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/1"})
     with pytest.raises(UserError, match="labels/1"):
         LabelFaces.open(run, open_head(), ANCHOR_M)
@@ -126,7 +126,7 @@ def test_labels_of_another_head_or_schema_are_refused(tmp_path: Path) -> None:
 def test_rows_with_nan_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = label_run(tmp_path)
     path = run / "labels" / shard_name(0, 1)
-    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/2")
+    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/3")
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     tensors["expression"][2, 5] = float("nan")
     write_tensors(path, tensors, header)

@@ -14,8 +14,8 @@ from shared.evaluate import benchmark
 from shared.files import write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
-from shared.images.mediapipe_faces import MediaPipeFaces
 from shared.images.source import find_photos
+from shared.landmarker.search import FaceLandmarker
 from shared.provenance import git_sha
 from shared.runtime import UserError
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrops
@@ -67,7 +67,7 @@ def run_evaluation(prior: Prior, config: PriorEvaluateConfig, device: torch.devi
     judged = evaluate(predict, crops, Judge(surface, UvIndex.of(assets.vertex_uv()[vertices])), config.batch_size)
     report, sheets = None, [_benchmark_sheet(out / "benchmark.jpg", predict, crops)]
     if _predicts_uv(predict, crops):
-        report = judge_photos(photos, predict, MediaPipeFaces(), LandmarkMapper.of(assets), surface, network.size)
+        report = judge_photos(photos, predict, FaceLandmarker(), LandmarkMapper.of(assets), surface, network.size)
         sheets += [_photo_sheet(out / "photos.jpg", report)] if report.judged else []
     done = Evaluation(judged, report, tuple(sheets))
     results = write_json(out / "results.json", _record(prior, config, crops, done))

@@ -33,14 +33,14 @@ class PredictTools:
 
 def build_tools(config: PriorPredictConfig, device: torch.device) -> PredictTools:
     """Load what the options name. UserError if the network cannot be used, or not with this head."""
-    from shared.images.mediapipe_faces import MediaPipeFaces  # takes seconds to import
+    from shared.landmarker.search import FaceLandmarker
 
     prior = load_prior(config.weights, device)
     assets = _head(prior, config)
     return PredictTools(
         predictor=Predictor(prior, config.batch_size, config.flip, device, assets),
         mapper=_mapper(assets, needed=prior.network.sees_landmarks and config.landmarks),
-        detector=partial(MediaPipeFaces, thorough=config.faces == "all"),
+        detector=partial(FaceLandmarker, thorough=config.faces == "all"),
         weights_id=network_id(prior.network),
     )
 

@@ -21,7 +21,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
 from shared.images.faces import DetectedFace, box_area
-from shared.images.mediapipe_faces import iou
+from shared.landmarker.boxes import iou
 from shared.records import stack
 from student.head import StudentSpec
 from student.live.drawing import HeadPainter

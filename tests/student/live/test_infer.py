@@ -14,8 +14,8 @@ from PIL import Image
 from skimage.data import astronaut
 
 from shared.config import StudentNetworkConfig
-from shared.images.mediapipe_faces import MediaPipeFaces
-from shared.images.mediapipe_track import LandmarkTracker
+from shared.landmarker.search import FaceLandmarker
+from shared.landmarker.tracker import LandmarkTracker
 from student.model import HeadLayout, StudentNetwork
 from student.weights import save_student
 from tests.student.heads import open_head
@@ -102,7 +102,7 @@ def test_the_usage_appears_without_arguments() -> None:
 
 def test_landmarks_follow_a_face_as_the_detector_finds_it() -> None:
     image = astronaut()
-    with MediaPipeFaces() as detector, LandmarkTracker() as tracker:
+    with FaceLandmarker() as detector, LandmarkTracker() as tracker:
         (face,) = detector.detect(image)
         moved = np.roll(image, (6, 9), (0, 1))
         followed, again = tracker.track(moved, face.landmarks_px), tracker.glance(moved)

