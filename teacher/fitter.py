@@ -21,11 +21,12 @@ from shared.geometry.camera import Camera
 from shared.geometry.initial_pose import pose_from_landmarks
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
+from teacher.blendshape_evidence import BlendshapeEvidence
 from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult, IdentityEvidence
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
-from teacher.landmark_evidence import LANDMARK_ERRORS, PERSON_ERRORS, FirstView, LandmarkEvidence
+from teacher.landmark_evidence import FirstView, LandmarkEvidence
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
 from teacher.residuals.principal import PRINCIPAL, shifted
@@ -80,13 +81,14 @@ class HeadFitter:
         vertices: Tensor | None = None,
         noise: VertexNoise | None = None,
         landmark_noise: LandmarkNoise | None = None,
+        units: BlendshapeEvidence | None = None,
         directions: Tensor | None = None,
         expression_directions: Tensor | None = None,
     ) -> None:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
         ``noise`` is the constant part of that evidence's errors; none if not given.
-        ``landmark_noise`` defaults to what was measured on this head. ``directions`` (S, D), orthonormal, are those of
+        ``landmark_noise`` and ``units`` default to what was measured on this head. ``directions`` (S, D), orthonormal, are those of
         the shape codes that evidence of identity is along.
         """
         self.model, self.config, self.directions = model, config, directions
@@ -100,6 +102,8 @@ class HeadFitter:
             seen = torch.cat([seen, dense.points.displacements()])
         self.basis = CodeBasis.of(seen, landmarks.points.sizes, config.basis_tolerance_m, [], 0)
         self.landmarks = landmarks.with_basis(self.basis)
+        units = BlendshapeEvidence.of(model) if units is None else units
+        self.units = None if units is None else units.with_basis(self.basis)
         self.dense = None if dense is None else dense.with_basis(self.basis)
         self._size = SizeFunctional.of(self.landmarks.points)
         self._symmetry = SymmetryPrior.of(model, self.basis, config.asymmetry_std_m)
@@ -142,6 +146,9 @@ class HeadFitter:
             self._expression_prior(evidence, case),
             self._symmetry,
         ]
+        if self.units is not None and evidence.blendshapes is not None:
+            kernel = PseudoHuber(config.robust_threshold)
+            terms.append(self.units.term(evidence.blendshapes, config.blendshape_factor, kernel))
         stds: dict[str, float | tuple[float, ...]] = {
             "neck": config.neck_std,
             "left_eye": config.eye_std,

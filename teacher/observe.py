@@ -15,6 +15,7 @@ from shared.geometry.crop import Crop
 from shared.images.cameras import FocalSource, focal_of
 from shared.images.decode import Frame
 from shared.images.faces import FaceDetector, select
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import stack
 from teacher.evidence import FaceEvidence
 
@@ -37,6 +38,7 @@ class ObservedFace:
         return FaceEvidence(
             landmarks_px=self.crop.apply(self.landmarks_px),
             camera=self.camera.warped(self.crop.affine, self.crop.size),
+            blendshapes=torch.full((N_BLENDSHAPES,), torch.nan) if self.blendshapes is None else self.blendshapes,
         )
 
 

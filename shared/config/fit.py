@@ -44,6 +44,7 @@ class FitConfig:
     """The fit. Each term has one weight, the standard deviation of what it measures."""
 
     landmark_noise: float = option(1.0, "deviation of landmarks, over what was measured of the landmarker on this head")
+    blendshape_factor: float = option(1.0, "deviation of the landmarker's blendshapes, over what was measured of them")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
