@@ -11,7 +11,7 @@ from torch import Tensor
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.landmark_noise import LandmarkNoise
-from shared.flame.landmarks import N_MEDIAPIPE
+from shared.flame.landmarks import MOVING_PARTS, N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -100,7 +100,10 @@ class HeadFitter:
         seen = landmarks.points.displacements()
         if dense is not None:
             seen = torch.cat([seen, dense.points.displacements()])
-        self.basis = CodeBasis.of(seen, landmarks.points.sizes, config.basis_tolerance_m, [], 0)
+        parts = [torch.isin(landmarks.known.cpu(), torch.tensor(part)).nonzero()[:, 0] for part in MOVING_PARTS]
+        parts = [part for part in [*parts, torch.arange(len(seen))] if len(part)]
+        tolerances = config.basis_tolerance_m, config.expression_tolerance_m
+        self.basis = CodeBasis.of(seen, landmarks.points.sizes, parts, *tolerances)
         self.landmarks = landmarks.with_basis(self.basis)
         units = BlendshapeEvidence.of(model) if units is None else units
         self.units = None if units is None else units.with_basis(self.basis)

@@ -40,22 +40,20 @@ class CodeBasis:
 
     @staticmethod
     def of(
-        displacements: Tensor, sizes: CodeSizes, tolerance_m: float, groups: Sequence[Tensor], group_tolerance_m: float
+        displacements: Tensor, sizes: CodeSizes, parts: Sequence[Tensor], shape_m: float, expression_m: float
     ) -> CodeBasis:
         """Directions that some points can see, which move by ``displacements`` (P, 3, K) with the codes.
 
-        Of shape, the principal directions are kept until the rest, at one standard deviation each, moves the points by
-        less than ``tolerance_m`` in root mean square. Expression lives in small parts of the face: a wink moves few
-        points. Each of the ``groups`` of points (indices) counts as much as any other, and the rest may move none of
-        them by more than ``group_tolerance_m``.
+        Principal directions are kept until the rest, at one standard deviation each, moves the points by less than a
+        tolerance in root mean square: ``shape_m`` for shape. Expression lives in small parts of the face, and a wink
+        moves few points: there each of the ``parts`` (indices of points) weighs as much as any other, and the rest may
+        move none of them by more than ``expression_m``.
         """
-        parts = sizes.split(displacements)
-        by_group = [parts["expression"][group] * (len(group) * len(groups)) ** -0.5 for group in groups]
-        expression = torch.cat(by_group).double().flatten(0, 1)
-        count = len(expression) // 3
+        by_name = sizes.split(displacements)
+        by_part = torch.cat([by_name["expression"][part] * len(part) ** -0.5 for part in parts])
         return CodeBasis(
-            _visible_directions(parts["shape"], tolerance_m),
-            _visible_directions(torch.cat(by_group) * count**0.5, group_tolerance_m / len(groups) ** 0.5),
+            _visible_directions(by_name["shape"], shape_m * len(displacements) ** 0.5),
+            _visible_directions(by_part, expression_m),
         )
 
     @property
@@ -68,10 +66,10 @@ class CodeBasis:
         return torch.block_diag(self.shape, self.expression, torch.eye(2).to(self.shape))
 
 
-def _visible_directions(displacements: Tensor, tolerance_m: float) -> Tensor:
-    """(P, 3, C) -> (C, c) orthonormal."""
+def _visible_directions(displacements: Tensor, tolerance: float) -> Tensor:
+    """(P, 3, C) -> (C, c) orthonormal; the others move the points by less than the tolerance, summed in squares."""
     flat = displacements.double().reshape(-1, displacements.shape[-1])
     _, singular, vh = torch.linalg.svd(flat, full_matrices=False)
     left_out = (singular**2).flip(0).cumsum(0).flip(0)  # energy of directions i, i+1, ...
-    kept = int((left_out > tolerance_m**2 * displacements.shape[0]).sum())
+    kept = int((left_out > tolerance**2).sum())
     return vh[: max(kept, 1)].T.to(displacements)

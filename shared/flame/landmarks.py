@@ -26,6 +26,8 @@ OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 31
 # Around each brow: upper edge from the temple to the nose, lower edge back.
 RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
+# Parts of the face that move by themselves, by a few points each.
+MOVING_PARTS = (RIGHT_LIDS, LEFT_LIDS, INNER_LIPS, OUTER_LIPS, RIGHT_BROW, LEFT_BROW)
 # The points nearest to iBUG's 68, in iBUG order.
 IBUG68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
