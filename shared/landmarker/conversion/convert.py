@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,7 @@ class TfliteConverter:
             return
         # The PReLU before it goes into its weights.
         before = self._activated[source]
-        attributes = self._window(operator, size) | {"group": len(kernel)}
+        attributes: dict[str, Any] = {**self._window(operator, size), "group": len(kernel)}
         rest = self._writer.node("Mul", [weights, before.rest])
         slope = self._writer.node("Mul", [weights, before.slope])
         positive = self._writer.node("Relu", [before.value])
@@ -169,7 +170,7 @@ class TfliteConverter:
         name = self._writer.node("Conv", inputs, **self._window(operator, size), group=group)
         self._put(operator, self._with_relu(operator, name), True)
 
-    def _window(self, operator: TfliteOperator, size: Sequence[int]) -> dict[str, Sequence[int]]:
+    def _window(self, operator: TfliteOperator, size: Sequence[int]) -> dict[str, Any]:
         strides = [operator.options.StrideH(), operator.options.StrideW()]
         pads = [0, 0, 0, 0]
         if operator.options.Padding() == _SAME:
