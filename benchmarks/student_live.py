@@ -1,11 +1,11 @@
-"""The student end to end on a clip: frames a second, time by stage, memory; and MediaPipe's face mesh alone beside it.
+"""The student end to end on a clip: frames a second, time by stage, memory; and the landmark tracker alone beside it.
 
     python benchmarks/student_live.py checkpoints=base,nano frames=60 loops=6 out=runs/student_live
 
 The clip shows a rendered person who moves, 1280x720 pixels at 30 Hz, played forward and backward. Each checkpoint runs
 as `student/infer.py` does: with the overlay drawn and written as a video, without (params.npz alone), the same with
 landmarks=false, and at the rate of a camera, which shows the latency. Then the network runs by itself on a crop, and
-MediaPipe's landmark network by itself, following its own landmarks. Memory is that of the process after each of
+the landmark tracker by itself, following its own landmarks. Memory is that of the process after each of
 `memory_loops` further runs of the clip.
 """
 
@@ -85,8 +85,8 @@ def median_ms(work: Callable[[], object], repeats: int) -> float:
     return 1e3 * statistics.median(times[3:])
 
 
-def mediapipe_alone(tools: Tools, path: Path) -> None:
-    """MediaPipe's landmarks of every frame, each looked for where those of the frame before were."""
+def tracker_alone(tools: Tools, path: Path) -> None:
+    """The landmarks of every frame, each looked for where those of the frame before were."""
     durations: list[float] = []
     follower, around = LandmarkTracker(), None
     start = time.perf_counter()
@@ -102,7 +102,7 @@ def mediapipe_alone(tools: Tools, path: Path) -> None:
     rate = (len(durations) + 1) / (time.perf_counter() - start)
     follower.close()
     low, high = (1e3 * statistics.quantiles(durations, n=20)[place] for place in (9, 18))
-    print(f"MediaPipe's face mesh alone: {rate:.1f} frames a second with decoding, p50 {low:.2f} ms, p95 {high:.2f} ms")
+    print(f"the landmark tracker alone: {rate:.1f} frames a second with decoding, p50 {low:.2f} ms, p95 {high:.2f} ms")
 
 
 def memory(tools: Tools, path: Path, out: Path, loops: int) -> None:
@@ -141,7 +141,7 @@ def main(options: dict[str, str]) -> None:
         if int(options["memory_loops"]):
             memory(tools, path, out / "overlay", int(options["memory_loops"]))
     if tools is not None:
-        mediapipe_alone(tools, path)
+        tracker_alone(tools, path)
 
 
 if __name__ == "__main__":

@@ -166,7 +166,8 @@ def read_shard(path: Path) -> LabelShard:
             crop_affine=tensors["crop.affine"],
             crop_size=tensors["crop.size"],
             **{name: tensors[name] for name in _OTHERS},
-            **{name: tensors.get(name) for name in _OPTIONAL},
+            blendshapes=tensors.get("blendshapes"),
+            verts_m=tensors.get("verts_m"),
             provenance=header,
         )
     except KeyError as error:

@@ -137,7 +137,7 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         raise UserError(str(error)) from error
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
-    detector = partial(FaceLandmarker, thorough=config.faces == "all")
+    detector = partial(FaceLandmarker, stills=config.stills, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
     guesser = load_guesser(config.start, model.assets, device)
     return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity, guesser)

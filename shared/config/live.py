@@ -61,6 +61,7 @@ class InferConfig(CameraConfig):
     runtime: Literal["auto", "torch", "onnx"] = option("auto", "what runs it; auto: ONNX Runtime on the CPU")
     landmarks: bool = option(True, "show MediaPipe's to a network that takes them; false: it places its own next crop")
     faces: Literal["largest", "all"] = option("largest", "which faces of a photo; clips follow one")
+    stills: Literal["one_pass", "two_pass", "mirror"] = option("mirror", "landmarks of a photo; clips take one pass")
     refine: int = option(0, "steps of the teacher's solver after the network; 0: none")
     overlay: bool = option(True, "draw the head over every frame")
     window: bool = option(False, "show it on the screen too; q or Esc ends")

@@ -105,6 +105,7 @@ class PriorPredictConfig:
     flip: bool = option(False, "average with the prediction of the mirrored crop, at twice the time")
     landmarks: bool = option(True, "let the network see MediaPipe's landmarks, where it can")
     faces: Literal["largest", "all"] = option("largest", "which faces of a picture")
+    stills: Literal["one_pass", "two_pass", "mirror"] = option("mirror", "how landmarks are found")
     flame: str | None = option(None, "FLAME model file of the head the network was trained on, if not the open head")
     batch_size: int = option(16, "crops a batch")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")

@@ -31,6 +31,7 @@ class ObserveConfig(CameraConfig):
     """From a picture to the evidence of a fit: which camera, which faces, which crop."""
 
     faces: Literal["largest", "all"] = option("largest", "which faces of a picture to fit")
+    stills: Literal["one_pass", "two_pass", "mirror"] = option("mirror", "how landmarks are found")
     crop_size: int = option(512, "side of the square crop in pixels")
     crop_margin: float = option(1.7, "side of the crop / longer side of the landmarks; 1.7 keeps hair and chin")
     frame_step: int = option(1, "use every n-th frame of a clip")

@@ -1,4 +1,4 @@
-"""The synthetic benchmark's portraits with all their truth and MediaPipe's landmarks, drawn once a machine.
+"""The synthetic benchmark's portraits with all their truth and the landmarker's landmarks, drawn once a machine.
 
 Drawing one takes a third of a second on a core, reading it back 20 ms. They are kept, without loss, in the user's
 folder for caches, by the code that drew them; deleting that folder costs nothing but time.
@@ -27,8 +27,8 @@ from shared.synthetic.shards import Detect, Shard, ShardWriter, shard_path
 from shared.synthetic.storage import PortraitError
 
 _FORMAT, _LOSSLESS = "webp", 101  # OpenCV's quality for it
-_DRAWN_BY = ("synthetic", "render")  # packages of shared/, but for
-_NOT_DRAWN_BY = (
+_MADE_BY = ("synthetic", "render", "landmarker")  # packages of shared/, but for
+_NOT_MADE_BY = (
     *("shards.py", "storage.py", "generate.py", "rendered.py"),
     *("own_face.py", "motion.py", "contact_sheet.py", "__main__.py"),
 )
@@ -99,10 +99,12 @@ def spread_pictures(count: int | None) -> list[int]:
 
 
 def _code_id() -> str:
-    """Changes with the source that draws."""
+    """Changes with the source that draws and detects, and with the detecting networks."""
     digest = hashlib.sha256()
     root = Path(benchmark.__file__).parents[1]
-    for package in _DRAWN_BY:
-        for path in sorted(path for path in (root / package).rglob("*.py") if path.name not in _NOT_DRAWN_BY):
+    for package in _MADE_BY:
+        for path in sorted(path for path in (root / package).rglob("*.py") if path.name not in _NOT_MADE_BY):
             digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    for path in sorted((root / "assets").glob("*.onnx")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -62,7 +62,8 @@ class FaceLandmarker(Guarded):
         super().__init__()
         if not 0 < min_score < 1:
             raise ValueError(f"min_score must be between 0 and 1, got {min_score}")
-        self.min_score, self.max_faces, self.stills, self.thorough = min_score, max_faces, stills, thorough
+        self.min_score, self.max_faces, self.thorough = min_score, max_faces, thorough
+        self.stills: Passes = stills
         self._full, self._short = BlazeFace("full", threads, where), BlazeFace("short", threads, where)
         self._center, self._reader = CenterFace(min_score, threads, where), FaceReader(threads, where)
 

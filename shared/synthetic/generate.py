@@ -118,10 +118,10 @@ def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> Portrai
 
 
 def mediapipe_landmarks() -> Detect:
-    """The landmarks of the largest face, as MediaPipe sees it."""
+    """The landmarks of the largest face, as the landmarker sees it."""
     from shared.landmarker.search import FaceLandmarker
 
-    detector = FaceLandmarker(min_score=0.5)  # MediaPipe's own: here a face there is
+    detector = FaceLandmarker()
 
     def detect(image: np.ndarray) -> Tensor | None:
         faces = detector.detect(np.ascontiguousarray(image))

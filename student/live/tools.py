@@ -65,7 +65,7 @@ def build_tools(config: InferConfig) -> Tools:
     from shared.landmarker.search import FaceLandmarker
     from shared.landmarker.tracker import LandmarkTracker
 
-    return tools_of(config, network, model, FaceLandmarker(), LandmarkTracker())
+    return tools_of(config, network, model, FaceLandmarker(stills=config.stills), LandmarkTracker())
 
 
 def fastest(network: Network, config: InferConfig, model: FlameModel) -> Network:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from shared.landmarker.conversion.graph_writer import GraphWriter
+from shared.landmarker.conversion.layer_norm import LayerNorm, merge_layer_norms
 from shared.landmarker.conversion.tflite_file import TfliteGraph, TfliteOperator
 
 _SAME, _NO_ACTIVATION, _RELU = 0, 0, 1  # TFLite's numbers
 _ALL = np.iinfo(np.int64).max  # an end of a slice: as far as there is
 # ONNX Runtime is fastest with layers of at least so many channels; narrower ones get channels of zeros.
 _MIN_CHANNELS = 16
-_UNARY = {"RELU": "Relu", "LOGISTIC": "Sigmoid", "NEG": "Neg", "SQRT": "Sqrt"}
+_UNARY = {"RELU": "Relu", "LOGISTIC": "Sigmoid", "SQRT": "Sqrt"}
 _BINARY = {"ADD": "Add", "SUB": "Sub", "MUL": "Mul", "DIV": "Div"}
 
 
@@ -62,8 +64,11 @@ class TfliteConverter:
         """
         for index, (name, channels_first) in zip(self._graph.inputs, given, strict=True):
             self._values[index] = _Value(name, channels_first)
-        for operator in self._graph.operators:
-            self._handler(operator.kind)(operator)
+        for operator in merge_layer_norms(self._graph):
+            if isinstance(operator, LayerNorm):
+                self._layer_norm(operator)
+            else:
+                self._handler(operator.kind)(operator)
         return [self._last(index) for index in self._graph.outputs]
 
     def _handler(self, kind: str) -> Callable[[TfliteOperator], None]:
@@ -153,7 +158,7 @@ class TfliteConverter:
             return
         # The PReLU before it goes into its weights.
         before = self._activated[source]
-        attributes = self._window(operator, size) | {"group": len(kernel)}
+        attributes: dict[str, Any] = {**self._window(operator, size), "group": len(kernel)}
         rest = self._writer.node("Mul", [weights, before.rest])
         slope = self._writer.node("Mul", [weights, before.slope])
         positive = self._writer.node("Relu", [before.value])
@@ -165,7 +170,7 @@ class TfliteConverter:
         name = self._writer.node("Conv", inputs, **self._window(operator, size), group=group)
         self._put(operator, self._with_relu(operator, name), True)
 
-    def _window(self, operator: TfliteOperator, size: Sequence[int]) -> dict[str, Sequence[int]]:
+    def _window(self, operator: TfliteOperator, size: Sequence[int]) -> dict[str, Any]:
         strides = [operator.options.StrideH(), operator.options.StrideW()]
         pads = [0, 0, 0, 0]
         if operator.options.Padding() == _SAME:
@@ -232,20 +237,10 @@ class TfliteConverter:
         value = self._values[operator.inputs[0]]
         self._put(operator, self._writer.node(_UNARY[operator.kind], [value.name]), value.channels_first)
 
-    def _rsqrt(self, operator: TfliteOperator) -> None:
-        root = self._writer.node("Sqrt", [self._values[operator.inputs[0]].name])
-        value = self._values[operator.inputs[0]]
-        self._put(operator, self._writer.node("Reciprocal", [root]), value.channels_first)
-
     def _binary(self, operator: TfliteOperator) -> None:
         inputs, first = self._operands(operator)
         name = self._with_relu(operator, self._writer.node(_BINARY[operator.kind], inputs))
         self._put(operator, name, first)
-
-    def _squared_difference(self, operator: TfliteOperator) -> None:
-        inputs, first = self._operands(operator)
-        difference = self._writer.node("Sub", inputs)
-        self._put(operator, self._writer.node("Mul", [difference, difference]), first)
 
     def _operands(self, operator: TfliteOperator) -> tuple[list[str], bool]:
         """Both inputs in one layout, and whether their channels come first there."""
@@ -271,6 +266,11 @@ class TfliteConverter:
         self._put(
             operator, self._writer.node("ReduceSum", [self._last(operator.inputs[0]), axes], keepdims=keep), False
         )
+
+    def _layer_norm(self, norm: LayerNorm) -> None:
+        inputs = [self._last(norm.source), self._writer.weights(self._constant(norm.scale))]
+        name = self._writer.node("LayerNormalization", inputs, epsilon=float(self._constant(norm.epsilon)))
+        self._values[norm.target] = _Value(name, False)
 
     # Shapes
 

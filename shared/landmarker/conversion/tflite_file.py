@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -137,7 +138,6 @@ def _names(enumeration: str) -> dict[int, str]:
 
 def _package() -> ModuleType:
     try:
-        import tflite
+        return importlib.import_module("tflite")
     except ImportError as error:
         raise UserError("reading .tflite files needs the package: pip install tflite==2.18.0") from error
-    return tflite

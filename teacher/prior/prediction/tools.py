@@ -40,7 +40,7 @@ def build_tools(config: PriorPredictConfig, device: torch.device) -> PredictTool
     return PredictTools(
         predictor=Predictor(prior, config.batch_size, config.flip, device, assets),
         mapper=_mapper(assets, needed=prior.network.sees_landmarks and config.landmarks),
-        detector=partial(FaceLandmarker, thorough=config.faces == "all"),
+        detector=partial(FaceLandmarker, stills=config.stills, thorough=config.faces == "all"),
         weights_id=network_id(prior.network),
     )
 
