@@ -22,6 +22,7 @@ YAWS_DEG = (0.0, 25.0, 50.0)
 WIDTH_DEG = 25.0  # pictures count for a yaw by a triangle of this half width
 VISIBLE = 0.3  # cosine between a point's side of the head and the view from which it counts as visible
 PRIOR_VIEWS = 4.0  # pull of the offsets to zero, as so many views
+LEAST_VIEWS = 4  # of a person
 PERSON_MODES, PICTURE_MODES = 12, 24
 LARGEST = 0.15  # errors beyond this share of the eye distance are taken to be so large: the landmarker was lost
 LEAST_STD = 0.002
@@ -108,6 +109,9 @@ def _person_offsets(errors: LandmarkErrors, offset_m: Tensor) -> Tensor:
     found = []
     for index in errors.person.unique():
         one = errors[errors.person == index]
+        if len(one.unit_m) < LEAST_VIEWS:  # what is constant cannot be told from what is not
+            found.append(torch.zeros_like(offset_m))
+            continue
         left = one.error_m - torch.einsum("nij,pj->npi", one.R_cam_head[:, :2], offset_m)
         found.append(triangulate_offsets(left, one.facing > VISIBLE, one.R_cam_head, PRIOR_VIEWS))
     return torch.stack(found)
@@ -124,3 +128,18 @@ def _picture_noise(left: Tensor, errors: LandmarkErrors, yaw_deg: float) -> dict
     std = remainder.unflatten(0, (-1, 2)).square().mean(1).sqrt().clamp(min=LEAST_STD)
     return {"mean": mean, "picture": modes.unflatten(0, (-1, 2)), "std": std}
 
+
+
+def summary(tensors: dict[str, Tensor], errors: LandmarkErrors) -> dict[str, float]:
+    """Root mean squares of each part of the noise: millimetres, and per cent of the eye distance."""
+    found = {"offset_mm": 1e3 * _rms(tensors["offset_m"]), "person_percent": 100 * _rms(tensors["person"].flatten(1))}
+    for row, yaw in enumerate(torch.rad2deg(tensors["yaw_rad"]).round().int().tolist()):
+        found[f"mean_percent_at_{yaw}"] = 100 * _rms(tensors["mean"][row])
+        found[f"picture_percent_at_{yaw}"] = 100 * _rms(tensors["picture"][row].flatten(1))
+        found[f"independent_percent_at_{yaw}"] = 100 * 2**0.5 * float(tensors["std"][row].square().mean().sqrt())
+    raw = errors.error_m.norm(dim=-1) / errors.unit_m[:, None]
+    return {"error_percent": 100 * float(raw.mean()), **{name: round(value, 3) for name, value in found.items()}}
+
+
+def _rms(vectors: Tensor) -> float:
+    return float(vectors.square().sum(-1).mean().sqrt())

@@ -32,6 +32,7 @@ from shared.config.prior import (
     PriorEvaluateConfig,
     PriorLossConfig,
     PriorNoiseConfig,
+    LandmarkNoiseConfig,
     PriorPredictConfig,
     PriorTrainConfig,
     VitConfig,

@@ -142,6 +142,17 @@ class PriorNoiseConfig:
 
 
 @dataclass(frozen=True)
+class LandmarkNoiseConfig:
+    """`teacher/landmark_noise.py`: how the landmarker errs on a head, for the fit to take into account."""
+
+    real_heads: str | None = option(None, "folder of real heads, as in docs/benchmark.md")
+    part: Literal["calibrate", "judge", "all"] = option("calibrate", "which of its people")
+    portraits: str | None = option(None, "or folder of python -m shared.synthetic, portraits of this head")
+    flame: str | None = option(None, "the head, if not the open head")
+    out: str | None = option(None, ".safetensors file; default: where the fit looks for it")
+
+
+@dataclass(frozen=True)
 class PriorConvertConfig:
     """`teacher/prior_convert.py`: a released network of Pixel3DMM becomes a weight file of ours."""
 
