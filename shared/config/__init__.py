@@ -84,6 +84,7 @@ __all__ = [
     "PriorDataConfig",
     "PriorEvaluateConfig",
     "PriorLossConfig",
+    "LandmarkNoiseConfig",
     "PriorNoiseConfig",
     "PriorPredictConfig",
     "PriorTrainConfig",
