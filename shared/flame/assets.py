@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> FlameAssets:
     """A head model.
 
-    ``path``: None for the open head; the name of one of `OPEN_HEADS`, such as "open_head_2"; a FLAME model file (.pkl, .npz, .safetensors); or a folder that holds one, with
-    its side files. Side files are looked for beside the model, in the folder given, and in the folder above the model;
-    what is missing is logged and left empty.
+    ``path``: None for the open head; the name of one of `OPEN_HEADS`, such as "open_head_2"; a FLAME model file (.pkl,
+    .npz, .safetensors); or a folder that holds one, with its side files. Side files are looked for beside the model, in
+    the folder given, and in the folder above the model; what is missing is logged and left empty.
 
     ``n_shape``: how many columns of ``shapedirs`` are identity; the rest are expression. Without it the first 300 are
     (all of them, where there are fewer), as in every release of FLAME.
@@ -52,7 +52,8 @@ def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> Fl
         return load_open_head(None if path is None else str(path))
     given = Path(path).expanduser()
     if not given.exists():
-        raise FlameFileError(given, "does not exist", f"give a FLAME model file or folder, or one of {', '.join(OPEN_HEADS)}")
+        names = ", ".join(OPEN_HEADS)
+        raise FlameFileError(given, "does not exist", f"give a FLAME model file or folder, or one of {names}")
     model = find_model(given) if given.is_dir() else given
     arrays = read_model(model)
     check_model(model, arrays)

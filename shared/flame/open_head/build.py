@@ -98,7 +98,10 @@ def build(root: Path, base: FlameAssets | None = None, calibration: Calibration 
     row = {vertex: i for i, vertex in enumerate(raw.tolist())}
     markers = [raw_mean[[row[v] for v in makehuman_mesh.groups[n].vertex_ids.tolist()]].mean(0) for n in JOINT_HELPERS]
     low, high = (marker - shape.origin for marker in markers)
-    joints = np.stack([low, low + NECK_SHARE * (high - low), jaw.hinge])
+    neck = np.stack([low, low + NECK_SHARE * (high - low)])
+    if base is not None:  # where they are in the neck of the base
+        neck = base.joint_regressor[:2].double().numpy() @ shape.template
+    joints = np.concatenate([neck, [jaw.hinge]])
     joints[:, 0] = 0
     motion = np.max([np.linalg.norm(offset, axis=1) for offset in units.values()], 0)
     regressor = joint_regressor(topology, shape.template, joints, motion, painted["ears"])

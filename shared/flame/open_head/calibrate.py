@@ -10,6 +10,7 @@ from shared.flame.errors import FlameFileError
 from shared.flame.open_head import eyes
 from shared.flame.open_head.basis import canonical_signs
 from shared.flame.open_head.calibration.record import ASSET, Calibration
+from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.measure import calipers, find_places
 from shared.flame.open_head.mend import LipSeal, lid_fits
@@ -22,12 +23,15 @@ from shared.flame.open_head.shape import (
     round_eyes,
     symmetrise,
 )
+from shared.flame.open_head.spread import decaying_extension
 from shared.flame.open_head.topology import Topology
 from shared.flame.schema import FlameAssets
 
 SETTLE_STEPS = 2  # the lids move with the balls, which are round about moved centres
-# Transforms are multiples of this, so that directions (float16, multiples of 2^-24) times them are sums without rounding
-# in float64, on any machine and in any order: `head_id` is a digest of the product.
+EYE_REACH_M = 0.008  # over which the skin follows the lids
+CORNER_REACH = 0.5  # of the rim's width, over which a corner's shift fades into the eyeball's
+# Transforms are multiples of this, so that directions (float16, multiples of 2^-24) times them are sums without
+# rounding in float64, on any machine and in any order: `head_id` is a digest of the product.
 TRANSFORM_STEP = 2.0**-20
 
 
@@ -55,6 +59,7 @@ def calibrate(
         )
     base_directions = base.shapedirs.double().numpy()
     template = base.v_template.double().numpy() + base_directions @ calibration.mean
+    template = place_eyes(topology, sculpted.loops, template, calibration.eye_shift_m)
     balls = (topology.left_eye, topology.right_eye)
     template = template - np.mean([eyes.ball_centre(template[ball]) for ball in balls], 0) - ORIGIN_FROM_EYES
     loops = sculpted.loops
@@ -78,6 +83,22 @@ def calibrate(
         seal=seal,
     )
     return CalibratedShape(shape, transform)
+
+
+def place_eyes(topology: Topology, loops: HeadLoops, positions: Array, shift_m: Array) -> Array:
+    """Move eyeballs and lids of (V, 3) by ``Calibration.eye_shift_m``; the skin around follows over EYE_REACH."""
+    out = positions.copy()
+    faces = topology.label_faces("head", "left_socket", "right_socket")
+    for lid, ball, mirror in ((loops.left_lid, topology.left_eye, 1), (loops.right_lid, topology.right_eye, -1)):
+        centre, inner, outer = shift_m * [mirror, 1, 1]
+        out[ball] += centre
+        rim = positions[lid.rim, 0]
+        along = np.clip((rim - rim[0]) / (positions[lid.outer, 0] - rim[0]), 0, 1)[:, None]  # 0 inside, 1 outside
+        at_inner = np.maximum(1 - along / CORNER_REACH, 0) ** 2
+        at_outer = np.maximum(1 - (1 - along) / CORNER_REACH, 0) ** 2
+        moved = at_inner * inner + at_outer * outer + (1 - at_inner - at_outer) * centre
+        out += decaying_extension(positions, faces, lid.rim, EYE_REACH_M) @ moved
+    return out
 
 
 def unit_variance_transform(directions: Array, covariance: Array, vertex_weight: Array, mirror: Array) -> Array:

@@ -33,10 +33,10 @@ PROVENANCE = {
 
 
 CALIBRATED = {
-    "how": "python -m shared.flame.open_head head=open_head_2: open_head, its mean and its identity directions moved to "
-    "where fits to sampled people of ICT-FaceKit lie (identity_calibration.safetensors)",
-    "licence": "CC0-1.0 (MakeHuman/MPFB2 assets; Face Units pack by Mika Suominen; rig weights marked CC0; calibration: "
-    "numbers of this project, measured on ICT-FaceKit, MIT, Copyright (c) 2020 USC Institute for Creative Technologies). "
+    "how": "python -m shared.flame.open_head head=open_head_2: open_head, its mean and its identity directions moved "
+    "to where fits to sampled people of ICT-FaceKit lie (identity_calibration.safetensors)",
+    "licence": "CC0-1.0 (MakeHuman/MPFB2 assets; Face Units pack by Mika Suominen; rig weights marked CC0; the "
+    "calibration's numbers). Measured on ICT-FaceKit: MIT, Copyright (c) 2020 USC Institute for Creative Technologies. "
     "Landmarks derived from MediaPipe's canonical face mesh, Google, Apache-2.0",
     "identity": "shapedirs = those of open_head @ shape_transform: coefficient 1 is one standard deviation of people",
 }

@@ -17,13 +17,11 @@ class Gaussian:
     covariance: Array
 
     @staticmethod
-    def standard(count: int) -> Gaussian:
-        """Zero mean, unit variance."""
-        return Gaussian(np.zeros(count), np.eye(count))
+    def around(mean: Array, deviation: float = 1.0) -> Gaussian:
+        """Independent coefficients, all with the same standard deviation."""
+        return Gaussian(mean, deviation**2 * np.eye(len(mean)))
 
-    def symmetric(self, parity: Array) -> Gaussian:
-        """The same of the people and their mirror images; ``parity`` (C,) is +1 for symmetric directions, else -1."""
-        mean = np.where(parity > 0, self.mean, 0.0)
-        covariance = (self.covariance + np.outer(parity, parity) * self.covariance) / 2
-        odd = np.where(parity > 0, 0.0, self.mean)  # mirrored people differ by twice this
-        return Gaussian(mean, covariance + np.outer(odd, odd))
+
+def symmetric(covariance: Array, parity: Array) -> Array:
+    """That of the same people and their mirror images; ``parity`` (C,): +1 for symmetric directions, else -1."""
+    return (covariance + np.outer(parity, parity) * covariance) / 2

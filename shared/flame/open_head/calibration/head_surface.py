@@ -26,6 +26,8 @@ class HeadSurface:
         rows = np.repeat(np.arange(len(corners)), 3)
         shape = (len(corners), len(self.template))
         self.landmarks = sparse.csr_array((share.ravel(), (rows, corners.ravel())), shape)  # (68, V)
+        ears = [_ear_ends(self.template, assets.region(f"{side}_ear").numpy()) for side in ("left", "right")]
+        self.ear_ends = np.concatenate(ears)  # (6,) vertices
         self.eyes = sparse.csr_array(assets.joint_regressor[3:].double().numpy())  # (2, V) left first
 
     @property
@@ -40,6 +42,13 @@ class HeadSurface:
     def moves(self, weights: sparse.csr_array) -> Array:
         """(M, C) derivative of M linear functions of the vertices, by their weights (M, V * 3)."""
         return weights.astype(np.float32) @ self.directions
+
+
+def _ear_ends(verts: Array, ear: Array) -> Array:
+    """(3,) highest, lowest and hindmost vertex of an ear (V,) bool."""
+    rows = np.flatnonzero(ear)
+    _, y, z = verts[rows].T
+    return rows[[y.argmax(), y.argmin(), z.argmin()]]
 
 
 def normals_and_areas(verts: Array, faces: Array) -> tuple[Array, Array]:

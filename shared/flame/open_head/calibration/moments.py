@@ -1,44 +1,52 @@
-"""Mean and covariance of coefficients over people of whom each is known with an error: expectation-maximisation."""
+"""The covariance of coefficients over people of whom each is known with an error: expectation-maximisation."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from shared.flame.open_head.calibration.gaussian import Gaussian
+from shared.flame.open_head.calibration.gaussian import Gaussian, symmetric
 from shared.flame.open_head.calibration.surface_fit import Evidence
 from shared.flame.open_head.makehuman import Array
 
-MAX_STEPS = 200
-STABLE = 1e-3  # of a standard deviation, change of the mean in one step
-PRIOR_PEOPLE = 15.0  # weight of the starting covariance: what no scan shows keeps it, what few show leans on it
+MAX_STEPS = 40
+STABLE = 2e-3  # relative change of the skin's variance in one step
+PRIOR_PEOPLE = 60.0  # how many people the starting covariance counts for
 
 
-def posterior(evidence: Evidence, prior: Gaussian) -> Gaussian:
-    """What is known of one person."""
-    precision = np.linalg.inv(prior.covariance)
+def posterior(evidence: Evidence, mean: Array, precision: Array) -> Gaussian:
+    """What is known of one person, from the mean and the inverse covariance of people."""
     covariance = np.linalg.inv(evidence.information + precision)
-    return Gaussian(covariance @ (evidence.score + precision @ prior.mean), covariance)
+    return Gaussian(covariance @ (evidence.score + precision @ mean), covariance)
 
 
-def estimate_moments(people: list[Evidence], start: Gaussian, parity: Array, progress: Progress = iter) -> Gaussian:
-    """The covariance around a known mean, symmetric in left and right, under which the evidence is most likely.
+def estimate_covariance(people: list[Evidence], start: Gaussian, parity: Array, gram: Array) -> Gaussian:
+    """``start`` with the covariance around its mean under which the evidence is most likely, alike left and right.
 
-    Adding each person's remaining covariance to the spread of the best guesses keeps the estimate from shrinking towards
-    the guesses; directions that no evidence informs keep the covariance of ``start``, which counts as that of
-    PRIOR_PEOPLE people everywhere.
+    Each person's remaining covariance is added to the spread of the most probable coefficients, which alone would make
+    the estimate shrink from step to step. Directions that no evidence informs keep the covariance of ``start``, which
+    counts as that of PRIOR_PEOPLE people in the others.
 
     Args:
-        people: one evidence each, of the same coefficients.
+        people: one evidence each, of the same C coefficients.
         start: the mean, and the covariance to begin from.
         parity: (C,) +1 for symmetric directions, -1 for antisymmetric ones.
+        gram: (C, C) the skin's variance is the trace of it times the covariance.
     """
     share = len(people) / (len(people) + PRIOR_PEOPLE)
     now = start
-    for _ in progress(range(STEPS)):
-        known = [posterior(evidence, now) for evidence in people]
-        spread = np.stack([one.mean for one in known])
-        spread = spread - spread.mean(0)
-        total = spread.T @ spread + sum(one.covariance for one in known)
+    for _ in range(MAX_STEPS):
+        precision = np.linalg.inv(now.covariance)
+        means, total = np.zeros((len(people), len(parity))), np.zeros_like(precision)
+        for row, evidence in enumerate(people):
+            known = posterior(evidence, now.mean, precision)
+            means[row] = known.mean
+            total += known.covariance
+        spread = means - means.mean(0)
+        total += spread.T @ spread
         pooled = symmetric(total / len(people), parity)
-        now = Gaussian(start.mean, share * pooled + (1 - share) * start.covariance)
+        after = Gaussian(start.mean, share * pooled + (1 - share) * start.covariance)
+        change = abs(np.sum(gram * after.covariance) / np.sum(gram * now.covariance) - 1)
+        now = after
+        if change < STABLE:
+            break
     return now

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from shared.flame.errors import FlameFileError
 from shared.flame.open_head.calibration.head_surface import normals_and_areas
@@ -14,6 +15,8 @@ from shared.flame.open_head.makehuman import Array
 _ARRAYS = ("neutral_mm", "identity_mm", "quads", "part_names", "part_quads", "ibug68")
 _SKIN, _SKULL = "face", "head"
 _MM = 1e-3
+# Vertices of ICT-FaceKit's left ear: top of the helix, lobe, hindmost point.
+_EAR_ENDS = (6844, 6735, 6836)
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class Person:
 
     verts_m: Array  # (P, 3)
     normals: Array  # (P, 3) unit, out of the skin; zero off it
+
+    def moved(self, rotation: Array, shift_m: Array) -> Person:
+        """The same in another frame."""
+        return Person(self.verts_m @ rotation.T + shift_m, self.normals @ rotation.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +43,7 @@ class ScanModel:
     skull_skin: Array  # the other vertices of ``faces``: skull, ears, nape
     eyeballs: tuple[Array, Array]  # vertices of the scleras, left first
     ibug68: Array  # (68,) vertices
+    ear_ends: Array  # (6,) vertices: top, lobe, hindmost point of the left ear, then of the right one
 
     @property
     def n_weights(self) -> int:
@@ -71,11 +79,12 @@ class ScanModel:
             skull_skin=np.setdiff1d(parts[_SKULL], skin),
             eyeballs=(np.unique(parts["scleraL"]), np.unique(parts["scleraR"])),
             ibug68=arrays["ibug68"].astype(np.int64),
+            ear_ends=np.concatenate([_EAR_ENDS, KDTree(mean).query(mean[list(_EAR_ENDS)] * [-1, 1, 1])[1]]),
         )
 
     def person(self, weights: Array) -> Person:
         """The head of weights (W,)."""
-        verts = self.mean_m + np.tensordot(weights, self.components_m, 1)
+        verts = self.mean_m + np.tensordot(weights.astype(np.float32), self.components_m, 1)
         return Person(verts, normals_and_areas(verts, self.faces)[0])
 
 

@@ -18,6 +18,7 @@ from shared.flame.open_head.makehuman import Array
 
 ASSET = "identity_calibration.safetensors"
 FORMAT = "identity-calibration"
+TENSORS = ("mean", "covariance", "eye_shift_m")
 HINT = "write one with python -m shared.flame.open_head.calibration"
 CREDIT = {
     "source": "ICT-FaceKit, University of Southern California, Institute for Creative Technologies: its identity model "
@@ -33,11 +34,14 @@ class Calibration:
     head_id: str  # of the head whose ``shapedirs`` the coefficients belong to
     mean: Array  # (S,) float64, symmetric heads only
     covariance: Array  # (S, S) float64
+    # (3, 3) metres, subject's left: how far the eyeball's centre, the inner and the outer corner of the eye are moved
+    # on the mean head. Coefficients can't do it: in the sculpts, corners keep to the eyeball.
+    eye_shift_m: Array
     made: dict[str, Any] = field(default_factory=dict)  # JSON: how, from how many people, with which figures
 
     def write(self, path: Path) -> Path:
         """Float32 tensors, the rest as metadata."""
-        tensors = {"mean": self.mean.astype(np.float32), "covariance": self.covariance.astype(np.float32)}
+        tensors = {name: getattr(self, name).astype(np.float32) for name in TENSORS}
         made = {"made": json.dumps(self.made, sort_keys=True)}
         return write_bytes(path, save(tensors, {"format": FORMAT, "head_id": self.head_id, **CREDIT, **made}))
 
@@ -54,7 +58,7 @@ class Calibration:
                 metadata = file.metadata() or {}
                 if metadata.get("format") != FORMAT:
                     raise FlameFileError(path, f"is no calibration: its format is {metadata.get('format')!r}", HINT)
-                mean, covariance = (file.get_tensor(name).astype(np.float64) for name in ("mean", "covariance"))
+                tensors = {name: file.get_tensor(name).astype(np.float64) for name in TENSORS}
         except SafetensorError as error:
             raise FlameFileError(path, f"is no calibration: {error}", HINT) from error
-        return Calibration(metadata["head_id"], mean, covariance, json.loads(metadata["made"]))
+        return Calibration(metadata["head_id"], **tensors, made=json.loads(metadata["made"]))

@@ -6,6 +6,7 @@ that `moments.py` can change the prior without looking at surfaces again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +18,15 @@ from shared.flame.open_head.base_mesh import barycentric
 from shared.flame.open_head.calibration.gaussian import Gaussian
 from shared.flame.open_head.calibration.head_surface import FITTED, HeadSurface, normals_and_areas
 from shared.flame.open_head.calibration.people import Person, ScanModel, sphere
-from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.calibration.visibility import visible
+from shared.flame.open_head.makehuman import Array
 from shared.geometry.closest import SurfaceTree
 
 INNER = np.arange(17, 68)  # of iBUG's 68: without the face's contour
 GUIDES = np.array([33, 48, 54, *range(36, 48)])  # base of the nose, mouth corners, lids: placed better than the rest
 # Largest distance between paired points, one a step: from the average head, from another person's, from an earlier fit.
 FAR_M = (30e-3, 30e-3, 20e-3, 20e-3, 15e-3, 10e-3, 8e-3, 6e-3, 5e-3, 5e-3, 5e-3, 5e-3)
-NEAR_M = (20e-3, 12e-3, 8e-3, 6e-3, 5e-3)
+NEAR_M = (18e-3, 10e-3, 6e-3, 5e-3)
 AGAIN_M = (5e-3, 5e-3)
 MIN_COSINE = 0.7  # between paired normals
 
@@ -35,10 +36,11 @@ class FitWeights:
     """How far each kind of evidence is trusted; standard deviations in metres."""
 
     surface_m: float = 0.7e-3
-    patch_m2: float = 25e-6  # area over which the surface's error is one draw
+    patch_m2: float = 100e-6  # area over which the surface's error is one draw
     landmark_m: float = 3e-3  # iBUG's inner 51
-    guide_m: float = 0.35e-3  # those of GUIDES
+    guide_m: float = 1e-3  # those of GUIDES
     eyeball_m: float = 1e-3  # centre, across the line of sight: scanned eyeballs are modelled too large for the depth
+    ear_m: float = 2.5e-3  # top, lobe and hindmost point: ears keep to the size of people's, their relief is not fitted
     skull: float = 0.05  # of the face's weight, where scans wear hair or a cap
     neck: float = 0.05
 
@@ -80,6 +82,8 @@ class SurfaceFitter:
         area = normals_and_areas(model.mean_m, model.faces)[1]
         self._scan_weight = share * area[self._used] * self._per_area
         kinds = {"face": 1.0, "scalp": self._weights.skull, "neck": self._weights.neck}
+        ends = head.ear_ends
+        self._ears = sparse.csr_array((np.ones(6), (np.arange(6), ends)), (6, len(head.template)))
         self._share = np.append([kinds[name] for name in FITTED], 0.0)[head.region]  # (V,)
 
     @property
@@ -96,7 +100,10 @@ class SurfaceFitter:
         behind = mean[skin, 2] < marks[[0, 16], 2].mean()
         share = np.where(low, self._weights.neck, np.where(behind, self._weights.skull, 1.0))
         rest = np.full(len(model.skull_skin), self._weights.skull)
-        return np.concatenate([skin, model.skull_skin]), np.concatenate([share, rest])
+        used, share = np.concatenate([skin, model.skull_skin]), np.concatenate([share, rest])
+        # Scans are finer than our mesh: every second vertex will do, and every fourth where little depends on it.
+        kept = (np.arange(len(used)) % np.where(share < 1, 4, 2)) == 0
+        return used[kept], (share * np.where(share < 1, 4, 2))[kept]
 
     def fit(self, person: Person, prior: Gaussian, gates: tuple[float, ...], start: Fit | None = None) -> Fit:
         """Alternate closest points and linear solves, from the prior's mean or from another fit."""
@@ -109,7 +116,7 @@ class SurfaceFitter:
         precision = np.linalg.inv(prior.covariance)
         evidence = Evidence(precision, precision @ prior.mean)
         for gate in gates:
-            posed = Person(person.verts_m @ rotation.T + shift, person.normals @ rotation.T)
+            posed = person.moved(rotation, shift)
             evidence, pose_at = _normal_equations(self._equations(posed, self._head.positions(c), gate))
             c = np.linalg.solve(evidence.information + precision, evidence.score + precision @ prior.mean)
             pose = pose_at(c)
@@ -129,7 +136,7 @@ class SurfaceFitter:
         """Our vertices to the scan's nearest tangent plane."""
         normals, area = normals_and_areas(verts, self._head.faces)
         rows = np.flatnonzero(self._head.region >= 0)
-        distance, nearest = KDTree(scan.verts_m[self._used]).query(verts[rows])
+        distance, nearest = map(np.asarray, KDTree(scan.verts_m[self._used]).query(verts[rows]))
         hit = self._used[nearest]
         good = (distance < gate) & ((scan.normals[hit] * normals[rows]).sum(1) > MIN_COSINE)
         rows, hit, nearest = rows[good], hit[good], nearest[good]
@@ -168,10 +175,11 @@ class SurfaceFitter:
         deviation[GUIDES] = self._weights.guide_m
         marks = scan.verts_m[self._model.ibug68[INNER]]
         centres = np.stack([sphere(scan.verts_m[ball])[0] for ball in self._model.eyeballs])
-        eye = np.full(2, self._weights.eyeball_m)
+        eye, ear = np.full(2, self._weights.eyeball_m), np.full(6, self._weights.ear_m)
         return [
             *(self._along(axis, self._head.landmarks[INNER], marks, deviation[INNER]) for axis in range(3)),
             *(self._along(axis, self._head.eyes, centres, eye) for axis in range(2)),
+            *(self._along(axis, self._ears, scan.verts_m[self._model.ear_ends], ear) for axis in range(3)),
         ]
 
     def _along(self, axis: int, picker: sparse.csr_array, target: Array, deviation: Array) -> Equations:
@@ -181,13 +189,13 @@ class SurfaceFitter:
         return Equations(moves, np.concatenate([np.cross(target, normal), normal], 1), residual, deviation**-2.0)
 
 
-def _normal_equations(parts: list[Equations]):
+def _normal_equations(parts: list[Equations]) -> tuple[Evidence, Callable[[Array], Array]]:
     """The evidence, and the pose (6,) that goes best with coefficients."""
-    moves = np.concatenate([part.moves for part in parts]).astype(np.float64)
+    moves = np.concatenate([part.moves for part in parts])
     pose = np.concatenate([part.pose for part in parts])
     residual = np.concatenate([part.residual for part in parts])
     root = np.sqrt(np.concatenate([part.weight for part in parts]))
-    rows = np.concatenate([moves, -pose], 1) * root[:, None]
+    rows = np.concatenate([moves, -pose], 1) * root[:, None]  # float64 from here: the coefficients' scales differ much
     gram, right = rows.T @ rows, rows.T @ (root * residual)
     n = moves.shape[1]
     cross = gram[:n, n:]
@@ -198,6 +206,5 @@ def _normal_equations(parts: list[Equations]):
 
 def _align(source: Array, target: Array) -> tuple[Array, Array]:
     """Rotation and translation that carry points (N, 3) onto others."""
-    rotation, _ = Rotation.align_vectors(target - target.mean(0), source - source.mean(0))
-    matrix = rotation.as_matrix()
+    matrix = Rotation.align_vectors(target - target.mean(0), source - source.mean(0))[0].as_matrix()
     return matrix, target.mean(0) - matrix @ source.mean(0)
