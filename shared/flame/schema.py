@@ -72,6 +72,7 @@ class FlameAssets:
     landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
+    base_head_id: str | None = None  # of the head this one was calibrated on: same faces, UV, and places of the skin
 
     @cached_property
     def head_id(self) -> str:

