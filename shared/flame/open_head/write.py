@@ -38,6 +38,8 @@ CALIBRATED = {
     "licence": "CC0-1.0 (MakeHuman/MPFB2 assets; Face Units pack by Mika Suominen; rig weights marked CC0; the "
     "calibration's numbers). Measured on ICT-FaceKit: MIT, Copyright (c) 2020 USC Institute for Creative Technologies. "
     "Landmarks derived from MediaPipe's canonical face mesh, Google, Apache-2.0",
+    "expression": "expressiondirs: unit second moment over faces; ARKit units mended towards ICT-FaceKit's "
+    "(expression_calibration.safetensors)",
     "identity": "shapedirs = those of open_head @ shape_transform: coefficient 1 is one standard deviation of people",
 }
 # What a calibrated head has of its own; the rest is its base's.
@@ -52,6 +54,7 @@ OWN = (
     "lbs_weights",
     "arkit_to_expression",
     "arkit_to_jaw",
+    "expression_prior",  # (E + 5, E + 5) of expression, jaw and eyelids
 )
 
 

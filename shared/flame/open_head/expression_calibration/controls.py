@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,12 @@ class UnitSculpts:
     jaw_weight: Array  # (V,) of the jaw's joint
     soft: Array  # (V,) bool: neither teeth, tongue nor eyeballs
     mirror: Array  # (V,)
+    # What is done to a mended unit (V, 3) on this head at last, by its name: blinks are made to shut.
+    finish: Mapping[str, Callable[[Array], Array]] = field(default_factory=dict)
+
+    def finished(self, name: str, offset: Array) -> Array:
+        """(V, 3)."""
+        return self.finish[name](offset) if name in self.finish else offset
 
     def side(self, name: str) -> Array:
         """(V,) share of each vertex in one of SIDES. ValueError for another name."""
