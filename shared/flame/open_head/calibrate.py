@@ -12,7 +12,7 @@ from shared.flame.open_head.basis import canonical_signs
 from shared.flame.open_head.calibration.record import ASSET, Calibration
 from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
-from shared.flame.open_head.measure import calipers, find_places
+from shared.flame.open_head.measure import calipers, depth_gauges, find_places
 from shared.flame.open_head.mend import LipSeal, lid_fits
 from shared.flame.open_head.shape import (
     ORIGIN_FROM_EYES,
@@ -80,6 +80,7 @@ def calibrate(
         directions=base_directions @ transform,
         places=places,
         calipers=calipers(topology, template, loops, places, ears),
+        depths=depth_gauges(topology, template, loops, places),
         seal=seal,
     )
     return CalibratedShape(shape, transform)

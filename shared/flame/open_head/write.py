@@ -60,7 +60,8 @@ OWN = (
 
 def write_asset(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
     """Write float16 directions, float32 rest. Metadata values that are not strings become JSON."""
-    _write(path, tensors, {"format": "open-head", **PROVENANCE, **_text(metadata)})
+    own = {name: tensor for name, tensor in tensors.items() if name != "shape_transform"}  # it is the identity
+    _write(path, own, {"format": "open-head", **PROVENANCE, **_text(metadata)})
 
 
 def write_overlay(

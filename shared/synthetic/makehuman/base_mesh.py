@@ -62,14 +62,14 @@ class BaseMesh:
 
     @staticmethod
     def of(assets: FlameAssets) -> BaseMesh:
-        """Read the file that comes with the package. ValueError if it is for another head, or one calibrated on another."""
+        """Read the file that comes with the package. ValueError if it is for another head."""
         with resources.as_file(resources.files("shared") / "assets" / ASSET) as path, safe_open(path, "pt") as file:
             head_id = file.metadata()["head_id"]
             tensors = {name: file.get_tensor(name) for name in ("vertex", "face", "barycentric", "offset_m")}
         if head_id not in (assets.head_id, assets.base_head_id):
             raise ValueError(
-                f"MakeHuman's assets fit the open heads only ({head_id}), and this head is {assets.name!r} "
-                f"({assets.head_id}): leave makehuman_assets out, or use an open head"
+                f"MakeHuman's assets fit the open head only ({head_id}), and this head is {assets.name!r} "
+                f"({assets.head_id}): leave makehuman_assets out, or use the open head"
             )
         corners = assets.faces[tensors["face"].long()]
         is_left = assets.v_template[corners[:, 0], 0] > 0
