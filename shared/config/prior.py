@@ -87,7 +87,7 @@ class PriorTaskConfig:
     data: PriorDataConfig = field(default_factory=PriorDataConfig)
     augment: PriorAugmentConfig = field(default_factory=PriorAugmentConfig)
     loss: PriorLossConfig = field(default_factory=PriorLossConfig)
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class OverfitConfig:
     family: Literal["compact", "vit"] = option("compact", "which network; one of vit predicts one map")
     compact: CompactConfig = field(default_factory=CompactConfig)
     vit: VitConfig = field(default_factory=VitConfig)
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
     batch_size: int = option(4, "crops a step")
     steps: int = option(5000, "optimiser steps")
     minutes: float | None = option(None, "instead of steps: end after so long")
@@ -191,7 +191,7 @@ class IdentityTrainConfig:
 
     out: str = option("???", "folder for the weights")
     prior: str = option("default", "network whose features it sees: default (the shipped one) or a weight file")
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
     data: PriorDataConfig = field(default_factory=lambda: PriorDataConfig(landmark_share=1.0))
     # Crops as a fit makes them. Not mirrored: the mirror image of a head has other codes.
     augment: PriorAugmentConfig = field(

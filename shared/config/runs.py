@@ -87,7 +87,7 @@ class QualityConfig:
 class FitRunConfig(ObserveConfig):
     """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
     prior: str = option(
         "auto", "network that sees the face: auto (the shipped one if of this head), none, a file, or several a,b"
     )

@@ -89,7 +89,7 @@ class StudentTrainConfig(TrainingConfig):
     data: StudentDataConfig = field(default_factory=StudentDataConfig)
     augment: StudentAugmentConfig = field(default_factory=StudentAugmentConfig)
     loss: StudentLossConfig = field(default_factory=StudentLossConfig)
-    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,10 @@ class ArkitMap:
 
 
 @dataclass(frozen=True)
-class ExpressionStatistics:
-    """How people move their faces: second moment about the neutral face."""
+class ExpressionPriorModel:
+    """How faces move: expression, jaw and eyelids are N(0, covariance) together, zero is the neutral face."""
 
-    covariance: Tensor  # (E + 5, E + 5) of expression coefficients, jaw (axis-angle) and eyelids, in this order
+    covariance: Tensor  # (E + 5, E + 5) of expression, jaw (axis-angle, radians), eyelids; I for the expression alone
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class FlameAssets:
     landmarks: Mapping[str, LandmarkEmbedding] = field(default_factory=dict)
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
-    expression_prior: ExpressionStatistics | None = None
+    expression_prior: ExpressionPriorModel | None = None  # where it was measured; FLAME files have none
+    base_head_id: str | None = None  # of the head this one was calibrated on: same faces, UV, and places of the skin
 
     @cached_property
     def head_id(self) -> str:

@@ -1,4 +1,4 @@
-"""The open head that comes with the package: topology, statistics, expressions, landmarks, regions."""
+"""The open heads that come with the package: topology, statistics, expressions, landmarks, regions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 
 from shared.flame.model import FlameModel
-from shared.flame.open_head.load import ASSET, load_open_head
+from shared.flame.open_head.load import ASSET, OPEN_HEADS, load_open_head
 from shared.flame.schema import FlameAssets
 
 MM = 1e-3
@@ -25,9 +25,9 @@ def path() -> Path:
     return Path(str(resources.files("shared") / "assets" / ASSET))
 
 
-@pytest.fixture(scope="module")
-def head() -> FlameAssets:
-    return load_open_head()
+@pytest.fixture(scope="module", params=OPEN_HEADS)
+def head(request: pytest.FixtureRequest) -> FlameAssets:
+    return load_open_head(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +89,11 @@ def lid_gap_m(head: FlameAssets, verts: np.ndarray, side: str) -> float:
 
 def test_size_and_file(head: FlameAssets, path: Path) -> None:
     assert path.stat().st_size < 14_000_000
+    assert path.with_name(OPEN_HEADS["open_head_2"]).stat().st_size < 4_000_000
     assert head.n_shape == 300
     assert head.n_expression == 85
     assert 5000 < head.n_vertices < 6000
-    assert torch.equal(load_open_head(path).v_template, head.v_template)
+    assert torch.equal(load_open_head(path).v_template, load_open_head().v_template)
     assert len(head.head_id) == 16
 
 
@@ -171,7 +172,8 @@ def test_weights_and_joints(head: FlameAssets) -> None:
     assert head.expressiondirs[head.region("eyes")].abs().max() == 0
 
 
-def test_measures_have_adult_means_and_spreads(head: FlameAssets, metadata: dict[str, str]) -> None:
+def test_measures_have_adult_means_and_spreads(metadata: dict[str, str]) -> None:
+    head = load_open_head()
     for name, (mean, deviation, adult_mean, adult_deviation) in json.loads(metadata["statistics_mm"]).items():
         assert abs(mean - adult_mean) < 1.0, name
         assert 0.85 < deviation / adult_deviation < 1.15, name

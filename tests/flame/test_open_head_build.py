@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from shared.flame.open_head import makehuman
@@ -58,6 +59,22 @@ def test_rebuild_equals_the_asset(tmp_path: Path) -> None:
     dirs = [load_open_head(path).expressiondirs for path in (out, None)]
     units = [(d.reshape(-1, d.shape[2]) @ a.expression).numpy() for d, a in zip(dirs, arkit, strict=True) if a]
     np.testing.assert_allclose(units[0], units[1], atol=1e-4)
+
+
+@needs_anny
+@pytest.mark.slow
+def test_rebuild_of_the_calibrated_head_equals_the_asset(tmp_path: Path) -> None:
+    """From the packaged base and calibration: same template, joints and units, same heads for the same codes."""
+    out = tmp_path / "again.safetensors"
+    assert main(["head=open_head_2", f"out={out}"]) == 0
+    built, kept = load_open_head(out), load_open_head("open_head_2")
+    for name in ("v_template", "lbs_weights", "joint_regressor"):
+        np.testing.assert_allclose(getattr(built, name), getattr(kept, name), atol=1e-5, err_msg=name)
+    code = torch.randn(20, generator=torch.Generator().manual_seed(0))
+    moved = [head.shapedirs[..., :20] @ code for head in (built, kept)]
+    torch.testing.assert_close(*moved, atol=5e-5, rtol=0)
+    units = [head.expressiondirs @ head.arkit.expression for head in (built, kept) if head.arkit]
+    torch.testing.assert_close(*units, atol=1e-4, rtol=0)
 
 
 def places_of_base(path: Path, head: dict[str, np.ndarray]) -> np.ndarray:

@@ -5,6 +5,7 @@ The jaw's opening is left to the joint (`rig.py`); everything else is additive, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ class Expressions:
     arkit_to_expression: Array  # (E, 52)
     arkit_names: tuple[str, ...]
     unit_names: tuple[str, ...]  # all units in the basis
+    units_to_expression: Array  # (E, U)
 
 
 def lid_closure(topology: Topology, shape: ShapeSpace, unit: Array, lid: LidLoop, ball: slice) -> Array:
@@ -57,6 +59,18 @@ def lid_closure(topology: Topology, shape: ShapeSpace, unit: Array, lid: LidLoop
     return closed - shape.template
 
 
+def lid_closures(topology: Topology, shape: ShapeSpace) -> dict[str, Callable[[Array], Array]]:
+    """What makes each blink unit shut on this head, by the unit's name."""
+    sides = {
+        "eyeBlinkLeft": (shape.loops.left_lid, topology.left_eye),
+        "eyeBlinkRight": (shape.loops.right_lid, topology.right_eye),
+    }
+    return {
+        name: lambda unit, lid=lid, ball=ball: lid_closure(topology, shape, unit, lid, ball)
+        for name, (lid, ball) in sides.items()
+    }
+
+
 def _on_ball(points: Array, centre: Array, radius: float) -> Array:
     """Points (N, 3) nearer the ball than their corners demand are set on the sphere; far ones stay."""
     arm = points - centre
@@ -78,11 +92,8 @@ def mend_units(
     units = {name: offset.copy() for name, offset in units.items()}
     for offset in units.values():
         offset[topology.n_solid :] = 0  # gaze is the eye joints' job
-    for side, lid, ball in (
-        ("Left", shape.loops.left_lid, topology.left_eye),
-        ("Right", shape.loops.right_lid, topology.right_eye),
-    ):
-        units[f"eyeBlink{side}"] = lid_closure(topology, shape, units[f"eyeBlink{side}"], lid, ball)
+    for name, close in lid_closures(topology, shape).items():
+        units[name] = close(units[name])
     tongue = topology.label_vertices("tongue")
     units["tongueOut"][tongue] -= shape.inside_shift[tongue]  # it comes out where the sculpt had it
     # Sculpted on top of jawOpen: carry it into the frame before the jaw's rotation.
@@ -131,14 +142,20 @@ def random_activations(names: list[str], seed: int = 1) -> Array:
     return np.concatenate([out, out[:, swap]])
 
 
-def build_expressions(topology: Topology, units: dict[str, Array], arkit_names: tuple[str, ...]) -> Expressions:
-    """Uncentred principal components of random activations, all that the units span."""
+def random_moment(names: list[str]) -> Array:
+    """(U, U) second moment of random activations."""
+    activations = random_activations(names)
+    return activations.T @ activations / len(activations)
+
+
+def build_expressions(
+    topology: Topology, units: dict[str, Array], arkit_names: tuple[str, ...], moment: Array
+) -> Expressions:
+    """Uncentred principal components of activations with a second ``moment`` (U, U), all that the units span."""
     names = list(units)
     offsets = np.stack([units[name] for name in names]).reshape(len(names), -1)
     weight = np.where(topology.label_mask("head"), 1.0, 0.15)
     weighted = offsets * np.sqrt(np.repeat(weight, 3))
-    activations = random_activations(names)
-    moment = activations.T @ activations / len(activations)
     factor = np.linalg.cholesky(moment)
     energy, vectors = np.linalg.eigh(factor.T @ (weighted @ weighted.T) @ factor)
     keep = energy > 1e-9 * energy[-1]
@@ -151,7 +168,9 @@ def build_expressions(topology: Topology, units: dict[str, Array], arkit_names: 
     for column, name in enumerate(arkit_names):
         if name in units:
             arkit[:, column] = to_coefficients[:, names.index(name)]
-    return Expressions(directions.reshape(topology.n_vertices, 3, -1), arkit, arkit_names, tuple(names))
+    return Expressions(
+        directions.reshape(topology.n_vertices, 3, -1), arkit, arkit_names, tuple(names), to_coefficients
+    )
 
 
 def arkit_to_eyes(names: tuple[str, ...]) -> Array:

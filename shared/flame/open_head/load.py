@@ -1,8 +1,9 @@
-"""Run-time reader of the built open head. Needs nothing of the builder."""
+"""Run-time reader of the built open heads. Needs nothing of the builder."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -11,21 +12,25 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from shared.flame.schema import ArkitMap, FlameAssets, LandmarkEmbedding
+from shared.flame.schema import ArkitMap, ExpressionPriorModel, FlameAssets, LandmarkEmbedding
 
 ASSET = "open_head.safetensors"
-JAW_POSEDIRS = slice(9, 18)  # of FLAME's 36; this head's others are zero
+# Heads that come with the package, by the name that `load_flame` takes.
+OPEN_HEADS = {"open_head": ASSET, "open_head_2": "open_head_2.safetensors"}
+OVERLAY = "open-head-overlay"  # format of a file that has only what differs from another head
+JAW_POSEDIRS = slice(9, 18)  # of FLAME's 36; these heads' others are zero
 REGION, LANDMARKS = "region.", "landmarks."
+Tensors = dict[str, np.ndarray]
 
 
-def load_open_head(path: Path | None = None) -> FlameAssets:
-    """The head that comes with the package, or the one at ``path``. Float32 on the CPU.
+def load_open_head(source: Path | str | None = None) -> FlameAssets:
+    """The head that comes with the package, one of OPEN_HEADS by its name, or that of a file. Float32 on the CPU.
 
-    FileNotFoundError if there is no such file, ValueError if it isn't an open head.
+    FileNotFoundError if there is no such file, ValueError if it isn't an open head or is made for another base.
     """
-    if path is not None:
-        return _read(path)
-    with resources.as_file(resources.files("shared") / "assets" / ASSET) as packaged:
+    if source is not None and source not in OPEN_HEADS:
+        return _read(Path(source))
+    with resources.as_file(resources.files("shared") / "assets" / OPEN_HEADS[str(source or "open_head")]) as packaged:
         return _read(packaged)
 
 
@@ -34,9 +39,28 @@ def _read(path: Path) -> FlameAssets:
         raise FileNotFoundError(f"no open head at {path}; build one: python -m shared.flame.open_head out={path}")
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
-        if metadata.get("format") != "open-head":
-            raise ValueError(f"{path} is no open head: its format is {metadata.get('format')!r}")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata.get("format") == OVERLAY:
+        return _on_base(path, tensors, metadata)
+    if metadata.get("format") != "open-head":
+        raise ValueError(f"{path} is no open head: its format is {metadata.get('format')!r}")
+    return _assets(tensors, metadata)
+
+
+def _on_base(path: Path, overlay: Tensors, metadata: Mapping[str, str]) -> FlameAssets:
+    """The head of a file that has only what differs from the packaged ``open_head``, on which it was built."""
+    with resources.as_file(resources.files("shared") / "assets" / ASSET) as packaged:
+        base = _read(packaged)
+        if base.head_id != metadata["base_head_id"]:
+            raise ValueError(f"{path} was built on head {metadata['base_head_id']}, the package has {base.head_id}")
+        with safe_open(packaged, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    # Sums without rounding, see `calibrate.TRANSFORM_STEP`: the same bits on any machine.
+    directions = tensors["shapedirs"].astype(np.float64) @ overlay.pop("shape_transform").astype(np.float64)
+    return _assets(tensors | overlay | {"shapedirs": directions}, metadata)
+
+
+def _assets(tensors: Tensors, metadata: Mapping[str, str]) -> FlameAssets:
     template = _float(tensors["v_template"])
     posedirs = torch.zeros(len(template), 3, 36)
     posedirs[:, :, JAW_POSEDIRS] = _float(tensors["posedirs_jaw"])
@@ -44,7 +68,8 @@ def _read(path: Path) -> FlameAssets:
     joint, vertex = torch.from_numpy(tensors["joint_regressor_index"].astype(np.int64))
     regressor[joint, vertex] = _float(tensors["joint_regressor_value"])
     return FlameAssets(
-        name="open-head",
+        name=metadata.get("name", "open-head"),
+        base_head_id=metadata.get("base_head_id"),
         v_template=template,
         shapedirs=_float(tensors["shapedirs"]),
         expressiondirs=_float(tensors["expressiondirs"]),
@@ -68,10 +93,13 @@ def _read(path: Path) -> FlameAssets:
             jaw=_float(tensors["arkit_to_jaw"]),
             eyes=_float(tensors["arkit_to_eyes"]),
         ),
+        expression_prior=(
+            ExpressionPriorModel(_float(tensors["expression_prior"])) if "expression_prior" in tensors else None
+        ),
     )
 
 
-def _landmarks(tensors: dict[str, np.ndarray]) -> dict[str, LandmarkEmbedding]:
+def _landmarks(tensors: Tensors) -> dict[str, LandmarkEmbedding]:
     names = {name.split(".")[1] for name in tensors if name.startswith(LANDMARKS)}
     return {
         name: LandmarkEmbedding(

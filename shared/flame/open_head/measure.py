@@ -28,6 +28,20 @@ ADULTS_MM = {
 }
 
 
+# How far points of the face are in front of the foremost points of the eyeballs (along z), millimetres: mean, standard
+# deviation. Measured on 300 sampled people of ICT-FaceKit's light-stage model, turned as the calibrated mean head is in
+# its frame: a table that gives these depths was not at hand. A tilt of one degree moves the chin by 1.7 mm.
+SCANNED_DEPTHS_MM = {
+    "depth_inner_canthi": (-3.9, 1.2),
+    "depth_outer_canthi": (-9.7, 1.6),
+    "depth_nasion": (11.8, 3.7),
+    "depth_subnasale": (17.4, 3.3),
+    "depth_upper_lip": (19.4, 3.7),
+    "depth_lower_lip": (15.6, 3.5),
+    "depth_pogonion": (10.5, 4.7),
+}
+
+
 @dataclass(frozen=True)
 class Caliper:
     """A distance between two vertices, along one axis (0, 1, 2) or straight (None)."""
@@ -65,6 +79,21 @@ class PupilCaliper:
     def slope(self, positions: Array, offsets: Array) -> Array:
         """It is linear, so the same on offsets."""
         return self.value(offsets)
+
+
+@dataclass(frozen=True)
+class DepthGauge:
+    """How far vertices lie, on average, in front of the foremost points of both eyeballs (along z)."""
+
+    vertices: tuple[int, ...]
+    left: slice
+    right: slice
+
+    def value(self, positions: Array) -> Array:
+        """(..., V, 3) -> (...) metres."""
+        balls = [positions[..., ball, :] for ball in (self.left, self.right)]
+        front = sum(eyes.ball_centre(ball)[..., 2] + eyes.ball_radius(ball) for ball in balls) / 2
+        return positions[..., list(self.vertices), 2].mean(-1) - front
 
 
 @dataclass(frozen=True)
@@ -132,3 +161,29 @@ def calipers(
         "mouth_width": Caliper(loops.lips.right, loops.lips.left, None),
         "nose_width": widest(left_side[wing.all(1)]),
     }
+
+
+def depth_gauges(topology: Topology, positions: Array, loops: HeadLoops, places: Places) -> dict[str, DepthGauge]:
+    """The measures of SCANNED_DEPTHS_MM on a roughly average head (V, 3)."""
+    skin = topology.label_vertices("head")
+    middle = skin[(np.abs(positions[skin, 0]) < 5e-4) & (positions[skin, 2] > 0)]
+    height = positions[:, 1]
+    lip_line = height[loops.lips.upper].mean()
+
+    def between(low: float, high: float) -> Array:
+        return middle[(height[middle] > low) & (height[middle] < high)]
+
+    above, below = between(lip_line, lip_line + 0.012), between(lip_line - 0.014, lip_line)
+    philtrum = between(lip_line + 0.006, height[places.nose_tip])
+    chin = between(height[places.menton], lip_line - 0.018)
+    depth = positions[:, 2]
+    vertices = {
+        "depth_inner_canthi": (loops.left_lid.inner, loops.right_lid.inner),
+        "depth_outer_canthi": (loops.left_lid.outer, loops.right_lid.outer),
+        "depth_nasion": (places.nasion,),
+        "depth_subnasale": (int(philtrum[depth[philtrum].argmin()]),),
+        "depth_upper_lip": (int(above[depth[above].argmax()]),),
+        "depth_lower_lip": (int(below[depth[below].argmax()]),),
+        "depth_pogonion": (int(chin[depth[chin].argmax()]),),
+    }
+    return {name: DepthGauge(rows, topology.left_eye, topology.right_eye) for name, rows in vertices.items()}

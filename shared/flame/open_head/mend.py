@@ -64,7 +64,9 @@ class LipSeal:
 class LidFit:
     """Moves a lid rim along the ball's normals to a fixed gap; the corners keep part of their distance."""
 
-    def __init__(self, topology: Topology, positions: Array, lid: LidLoop, ball: slice) -> None:
+    def __init__(
+        self, topology: Topology, positions: Array, lid: LidLoop, ball: slice, corner_share: float = CANTHUS_SHARE
+    ) -> None:
         self._ball = ball
         rim = lid.rim
         centre = eyes.ball_centre(positions[ball])
@@ -76,7 +78,7 @@ class LidFit:
         width = positions[lid.outer, 0] - positions[lid.inner, 0]
         along = np.clip((positions[rim, 0] - positions[lid.inner, 0]) / width, 0, 1)
         corner = np.maximum(1 - along / 0.3, 0) ** 0.5 + np.maximum(1 - (1 - along) / 0.15, 0) ** 0.5
-        self._free = CANTHUS_SHARE * np.clip(corner, 0, 1)  # (H,) share of a rim vertex's motion that is left to it
+        self._free = corner_share * np.clip(corner, 0, 1)  # (H,) share of a rim vertex's motion that is left to it
         self.gap = LID_GAP + self._free * np.maximum(distance - eyes.ball_radius(positions[ball]) - LID_GAP, 0)
 
     def positions(self, x: Array) -> Array:
@@ -95,9 +97,11 @@ class LidFit:
         return self._map.move(x, change[..., None] * self._normal)
 
 
-def lid_fits(topology: Topology, positions: Array, loops: HeadLoops) -> tuple[LidFit, LidFit]:
-    """The left and the right lid's repair."""
+def lid_fits(
+    topology: Topology, positions: Array, loops: HeadLoops, corner_share: float = CANTHUS_SHARE
+) -> tuple[LidFit, LidFit]:
+    """The left and the right lid's repair; the corners keep ``corner_share`` of their distance to the ball."""
     return (
-        LidFit(topology, positions, loops.left_lid, topology.left_eye),
-        LidFit(topology, positions, loops.right_lid, topology.right_eye),
+        LidFit(topology, positions, loops.left_lid, topology.left_eye, corner_share),
+        LidFit(topology, positions, loops.right_lid, topology.right_eye, corner_share),
     )

@@ -19,7 +19,16 @@ from shared.flame.open_head.basis import (
 from shared.flame.open_head.identity import Population, stack_offsets
 from shared.flame.open_head.loops import HeadLoops, find_loops
 from shared.flame.open_head.makehuman import Array, MacroTarget, Target
-from shared.flame.open_head.measure import ADULTS_MM, Caliper, Places, PupilCaliper, calipers, find_places
+from shared.flame.open_head.measure import (
+    ADULTS_MM,
+    Caliper,
+    DepthGauge,
+    Places,
+    PupilCaliper,
+    calipers,
+    depth_gauges,
+    find_places,
+)
 from shared.flame.open_head.mend import LipSeal, lid_fits
 from shared.flame.open_head.sculpt import Sculpt
 from shared.flame.open_head.topology import Topology
@@ -46,6 +55,7 @@ class ShapeSpace:
     loops: HeadLoops
     places: Places
     calipers: dict[str, Caliper | PupilCaliper]
+    depths: dict[str, DepthGauge]
     origin: Array  # (3,) of the head frame in the sculpt's frame
     seal: Callable[[Array], Array]  # (V, 3) -> (V, 3) shuts the lips
     inside_shift: Array  # (V, 3) how far tongue and teeth were moved from where they were sculpted
@@ -114,17 +124,23 @@ def build_shape(
     deviations = np.array([ADULTS_MM[name][1] for name in measures]) * 1e-3
     space = set_deviations(space, slopes, deviations)
 
-    weight = np.where(skin, 1.0, INSIDE_WEIGHT)
-    weight[topology.n_solid :] = EYE_WEIGHT
-    directions = principal_directions(space, weight, count)
+    directions = principal_directions(space, component_weights(topology), count)
     inside_shift = mouth.inside_shift(topology, template)
     template = template + inside_shift
-    template = symmetrise(_flat_neck(template, loops.neck), topology.mirror)
+    template = symmetrise(flat_neck(template, loops.neck), topology.mirror)
     directions = (directions + parity(directions, topology.mirror) * directions[topology.mirror] * _FLIP) / 2
-    return ShapeSpace(template, directions, loops, places, measures, origin, seal, inside_shift)
+    depths = depth_gauges(topology, template, loops, places)
+    return ShapeSpace(template, directions, loops, places, measures, depths, origin, seal, inside_shift)
 
 
 _FLIP = np.array([-1.0, 1, 1])[:, None]
+
+
+def component_weights(topology: Topology) -> Array:
+    """(V,) weight of each vertex in the principal components."""
+    weight = np.where(topology.label_mask("head"), 1.0, INSIDE_WEIGHT)
+    weight[topology.n_solid :] = EYE_WEIGHT
+    return weight
 
 
 def parity(directions: Array, mirror: Array) -> Array:
@@ -153,7 +169,7 @@ def _to_adult_means(
     return template
 
 
-def _flat_neck(template: Array, neck: Array) -> Array:
+def flat_neck(template: Array, neck: Array) -> Array:
     """Move the neck edge (a loop) on its best plane."""
     centre = template[neck].mean(0)
     normal = np.linalg.svd(template[neck] - centre)[2][2]
