@@ -41,6 +41,7 @@ def main(argv: list[str]) -> int:
     figures = summary(tensors, errors)
     tensors |= measure_response(model, params, blendshapes, errors.yaw_rad())
     tensors |= {name: tensors[name].half() for name in ("person", "picture", "mean")}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     header = {
         "schema": SCHEMA,
         "head_id": model.assets.head_id,
