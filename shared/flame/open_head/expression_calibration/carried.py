@@ -65,7 +65,7 @@ class CarriedUnits:
         motion = np.tensordot(activation, self.motion_m.astype(np.float64), 1)
         after = self.teeth_m + np.tensordot(activation, self.teeth_motion_m, 1)
         centre = self.teeth_m.mean(0)
-        turn, _ = Rotation.align_vectors(after - after.mean(0), self.teeth_m - centre)
+        turn = Rotation.align_vectors(after - after.mean(0), self.teeth_m - centre)[0]
         lower = verts_m[parts.lower_teeth]
         motion[parts.lower_teeth] = turn.apply(lower - centre) + after.mean(0) - lower
         motion[parts.upper_teeth] = 0
@@ -107,9 +107,7 @@ def _align_margins(parts: HeadParts, units: ScanUnits, verts: Array, scan: Array
     return verts + thin_plate(verts * 1e3)
 
 
-def _pairs(
-    parts: HeadParts, units: ScanUnits, verts: Array, aligned: Array, scan: Array
-) -> tuple[Array, Array, Array]:
+def _pairs(parts: HeadParts, units: ScanUnits, verts: Array, aligned: Array, scan: Array) -> tuple[Array, Array, Array]:
     """Scan vertices (V, 3), their weights (V, 3) and the distance (V,): infinite where nothing was looked for."""
     upper, _ = _runs(verts, parts.seam)
     around_mouth = KDTree(verts[parts.seam]).query(verts)[0] < LIP_ZONE_M
