@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from shared.flame.assets import load_flame
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.activations import draw_activations
-from shared.flame.open_head.expression_calibration.carried import HeadParts
+from shared.flame.open_head.expression_calibration.carried import HeadParts, runs
 from shared.flame.open_head.expression_calibration.controls import SIDES, Controls, UnitSculpts
 from shared.flame.open_head.expression_calibration.mend_fit import FLIP, MendFitter, mirrored_mend, used_controls
 from shared.flame.open_head.expression_calibration.mended import mended_units
@@ -149,3 +149,11 @@ def test_calibration_file(tmp_path: Path) -> None:
     save_file({"a": np.zeros(1, np.float32)}, path)
     with pytest.raises(ValueError, match="is no open-head expression"):
         read_calibration(path)
+
+
+def test_shut_lips_are_told_apart_by_the_jaw(head: FlameAssets) -> None:
+    """The two runs lie on one line, so their heights say nothing."""
+    parts = HeadParts(head)
+    upper, lower = runs(head.v_template.double().numpy(), parts.seam, -parts.jaw_weight)
+    assert parts.jaw_weight[upper[2:-2]].max() < 0.5 < parts.jaw_weight[lower[2:-2]].min()
+    assert (upper[0], upper[-1]) == (lower[0], lower[-1])

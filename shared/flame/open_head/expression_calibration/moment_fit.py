@@ -18,7 +18,7 @@ STEPS = 2  # of Gauss-Newton; only the jaw is not linear
 # errs by; teeth are rigid, so they settle the jaw.
 SKIN_M, LIPS_M, LID_MARGIN_M, TEETH_M = 2e-3, 1.2e-3, 0.8e-3, 0.7e-3
 # Deviations to begin from: ARKit's units, others, those that scans do not show, and the jaw (radians).
-ARKIT_STD, OTHER_STD, UNSEEN_STD, JAW_STD = 0.5, 0.15, 0.15, (0.4, 0.1, 0.1)
+ARKIT_STD, OTHER_STD, UNSEEN_STD, JAW_STD = 0.5, 0.1, 0.15, (0.4, 0.1, 0.1)
 UNSEEN = ("tongueOut", "mouthClose")
 FLOOR_STD = 0.03  # of any combination of activations; of the jaw in radians
 FLOOR_JAW_STD = 0.01
