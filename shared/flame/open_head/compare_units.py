@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from shared.flame.errors import FlameFileError
-from shared.flame.open_head.expression_calibration.compare import compare_units, markdown
+from shared.flame.open_head.expression_calibration.compare import compare_units, markdown, strengths
+from shared.flame.open_head.expression_calibration.record import read_calibration
 from shared.flame.open_head.expression_calibration.run import CarriedPeople
 from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
 from shared.flame.open_head.load import OPEN_HEADS, load_open_head
@@ -33,7 +34,9 @@ def main(arguments: list[str]) -> int:
         return 1
     head = load_open_head(options["head"])
     carried = CarriedPeople.sample(head, units, int(options["people"]), int(options["seed"]))
-    print(markdown(compare_units(head, carried)), end="")
+    print(markdown(compare_units(head, carried)))
+    if head.expression_prior is not None:
+        print(strengths(read_calibration()), end="")
     return 0
 
 

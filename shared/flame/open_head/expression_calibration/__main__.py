@@ -16,9 +16,8 @@ from shared.flame.open_head.makehuman import MissingDataError, data_root
 
 HEAD = "open_head_2"
 DEFAULT = Path(__file__).parents[1] / "data" / ASSET
-USAGE = (
-    "usage: python -m shared.flame.open_head.expression_calibration ict=FILE.npz [people=N] [faces=N] [seed=N] [out=FILE]"
-)
+MODULE = "shared.flame.open_head.expression_calibration"
+USAGE = f"usage: python -m {MODULE} ict=FILE.npz [people=11] [faces=1200] [seed=1] [out=FILE]"
 
 
 def main(arguments: list[str]) -> int:
@@ -40,9 +39,7 @@ def main(arguments: list[str]) -> int:
         built = build(data_root(), base, Calibration.read())
         carried = CarriedPeople.sample(head, units, int(options["people"]), seed)
         assert head.arkit is not None
-        measured = calibrate_expressions(
-            head, built.sculpts, carried, head.arkit.names, int(options["faces"]), seed
-        )
+        measured = calibrate_expressions(head, built.sculpts, carried, head.arkit.names, int(options["faces"]), seed)
     except (MissingDataError, FlameFileError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -34,6 +34,7 @@ class HeadParts:
         self.face = region["face"]
         self.lips, self.tongue = region["lips"], region["tongue"]
         jaw = head.lbs_weights[:, 2].numpy() > 0.5
+        self.jaw_weight = head.lbs_weights[:, 2].double().numpy()
         self.lower_teeth, self.upper_teeth = region["teeth"] & jaw, region["teeth"] & ~jaw
         faces = head.faces.numpy()
         loops = boundary_loops(faces[~inside[faces].any(1)])
@@ -65,7 +66,7 @@ class CarriedUnits:
         motion = np.tensordot(activation, self.motion_m.astype(np.float64), 1)
         after = self.teeth_m + np.tensordot(activation, self.teeth_motion_m, 1)
         centre = self.teeth_m.mean(0)
-        turn, _ = Rotation.align_vectors(after - after.mean(0), self.teeth_m - centre)
+        turn = Rotation.align_vectors(after - after.mean(0), self.teeth_m - centre)[0]
         lower = verts_m[parts.lower_teeth]
         motion[parts.lower_teeth] = turn.apply(lower - centre) + after.mean(0) - lower
         motion[parts.upper_teeth] = 0
@@ -88,12 +89,15 @@ def carry(parts: HeadParts, units: ScanUnits, fit: Fit, verts_m: Array, scan_m: 
 def _align_margins(parts: HeadParts, units: ScanUnits, verts: Array, scan: Array) -> Array:
     """(V, 3) the head with its lid rims and lip seam on the scan's, by arc length from corner to corner."""
     sources, targets = [], []
-    for mine, theirs in (
-        (parts.left_rim, units.lids[0]),
-        (parts.right_rim, units.lids[1]),
-        (parts.seam, units.lips),
+    # Shut lips lie on one line, so the jaw tells which is which.
+    lid_heights, lip_heights = (verts[:, 1], scan[:, 1]), (-parts.jaw_weight, -units.lower_share())
+    for mine, theirs, heights in (
+        (parts.left_rim, units.lids[0], lid_heights),
+        (parts.right_rim, units.lids[1], lid_heights),
+        (parts.seam, units.lips, lip_heights),
     ):
-        for source, target in zip(_runs(verts, mine), _runs(scan, theirs), strict=True):
+        mine_runs, their_runs = runs(verts, mine, heights[0]), runs(scan, theirs, heights[1])
+        for source, target in zip(mine_runs, their_runs, strict=True):
             at, along = _arc(verts[source]), _arc(scan[target])
             sources.append(source)
             targets.append(np.stack([np.interp(at, along, scan[target][:, axis]) for axis in range(3)], 1))
@@ -107,11 +111,9 @@ def _align_margins(parts: HeadParts, units: ScanUnits, verts: Array, scan: Array
     return verts + thin_plate(verts * 1e3)
 
 
-def _pairs(
-    parts: HeadParts, units: ScanUnits, verts: Array, aligned: Array, scan: Array
-) -> tuple[Array, Array, Array]:
+def _pairs(parts: HeadParts, units: ScanUnits, verts: Array, aligned: Array, scan: Array) -> tuple[Array, Array, Array]:
     """Scan vertices (V, 3), their weights (V, 3) and the distance (V,): infinite where nothing was looked for."""
-    upper, _ = _runs(verts, parts.seam)
+    upper, _ = runs(verts, parts.seam, -parts.jaw_weight)
     around_mouth = KDTree(verts[parts.seam]).query(verts)[0] < LIP_ZONE_M
     seam_height = np.interp(verts[:, 0], verts[upper, 0], verts[upper, 1])
     below = verts[:, 1] < seam_height
@@ -134,14 +136,14 @@ def _pairs(
     return corners, weights, distance
 
 
-def _runs(verts: Array, loop: Array) -> Runs:
-    """The upper and the lower way along a loop, from the corner at the right to the one at the left."""
+def runs(verts: Array, loop: Array, height: Array) -> Runs:
+    """The upper and the lower way along a loop by ``height`` (V,), from the corner at the right to the left one."""
     x = verts[loop, 0]
     first, last = int(loop[x.argmin()]), int(loop[x.argmax()])
     turned = np.roll(loop, -int(np.flatnonzero(loop == first)[0]))
     stop = int(np.flatnonzero(turned == last)[0])
     there, back = turned[: stop + 1], np.concatenate([turned[:1], turned[: stop - 1 : -1]])
-    return (there, back) if verts[there[1:-1], 1].mean() > verts[back[1:-1], 1].mean() else (back, there)
+    return (there, back) if height[there[1:-1]].mean() > height[back[1:-1]].mean() else (back, there)
 
 
 def _arc(line: Array) -> Array:

@@ -10,13 +10,14 @@ import torch
 from shared.flame.model import FlameModel
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.carried import HeadParts
+from shared.flame.open_head.expression_calibration.mend_fit import FLIP
+from shared.flame.open_head.expression_calibration.record import N_POSE, ExpressionCalibration
 from shared.flame.open_head.expression_calibration.run import CarriedPeople
 from shared.flame.open_head.makehuman import Array
 from shared.flame.schema import FlameAssets
 
 ABSENT = ("tongueOut",)  # the scan model has none
 ON_OPEN_JAW = "mouthClose"  # only means something with jawOpen
-FLIP = np.array([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,20 @@ def markdown(rows: list[UnitComparison]) -> str:
         f"| {row.name} | {row.ours_mm:.2f} ({row.ours_max_mm:.1f}) | {row.scans_mm:.2f} ({row.scans_max_mm:.1f}) "
         f"| {row.cosine:.2f} | {row.best_scale:.2f} | {row.explained:.2f} | {row.ours_where} / {row.scans_where} |"
         for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def strengths(calibration: ExpressionCalibration) -> str:
+    """A table of how strong each of ARKit's units is in faces: root mean square activation under the prior."""
+    rms = np.sqrt(np.diag(calibration.second_moment))
+    units = zip(calibration.unit_names, rms[:-N_POSE].tolist(), strict=True)
+    kept = [(name, amount) for name, amount in units if not name.startswith("mpfb") and "Right" not in name]
+    jaw, lids = np.degrees(rms[-N_POSE:-2]), rms[-2:]
+    lines = ["| unit | rms activation |", "|---|---|", *(f"| {name} | {amount:.2f} |" for name, amount in kept)]
+    lines += [
+        f"| jaw, degrees | {jaw[0]:.1f}, {jaw[1]:.1f}, {jaw[2]:.1f} |",
+        f"| eyelids | {lids[0]:.2f}, {lids[1]:.2f} |",
     ]
     return "\n".join(lines) + "\n"
 

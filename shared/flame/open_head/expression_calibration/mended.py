@@ -11,7 +11,7 @@ from shared.flame.open_head.makehuman import Array
 
 
 def mended_units(sculpts: UnitSculpts, calibration: ExpressionCalibration) -> dict[str, Array]:
-    """Offsets (V, 3) of all units, in the order of the sculpts; blinks shut on this head. ValueError for other units."""
+    """Offsets (V, 3) of all units, in the sculpts' order; blinks shut on this head. ValueError for other units."""
     names = tuple(sculpts.offsets)
     if names != calibration.unit_names:
         raise ValueError("the expression calibration is of other units than this head's: calibrate anew")

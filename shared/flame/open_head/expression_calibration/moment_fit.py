@@ -14,11 +14,11 @@ from shared.flame.schema import FlameAssets
 
 JAW = 2  # the joint
 STEPS = 2  # of Gauss-Newton; only the jaw is not linear
-# How far carried motion is trusted at a vertex, metres. Neighbours err together, so this is much more than a vertex errs
-# by; teeth are rigid, so they settle the jaw.
+# How far carried motion is trusted at a vertex, metres. Neighbours err together, so this is much more than one vertex
+# errs by; teeth are rigid, so they settle the jaw.
 SKIN_M, LIPS_M, LID_MARGIN_M, TEETH_M = 2e-3, 1.2e-3, 0.8e-3, 0.7e-3
 # Deviations to begin from: ARKit's units, others, those that scans do not show, and the jaw (radians).
-ARKIT_STD, OTHER_STD, UNSEEN_STD, JAW_STD = 0.5, 0.15, 0.15, (0.4, 0.1, 0.1)
+ARKIT_STD, OTHER_STD, UNSEEN_STD, JAW_STD = 0.5, 0.1, 0.15, (0.4, 0.1, 0.1)
 UNSEEN = ("tongueOut", "mouthClose")
 FLOOR_STD = 0.03  # of any combination of activations; of the jaw in radians
 FLOOR_JAW_STD = 0.01
@@ -74,6 +74,10 @@ class MotionFitter:
             information = slope.T @ slope + precision
             z = z + np.linalg.solve(information, slope.T @ error - precision @ z)
         return z, np.linalg.inv(information)
+
+    def predicted(self, neutral_m: Array, unknowns: Array) -> tuple[Array, Array]:
+        """The vertices that count (R,), and where they are (R, 3) on a head (V, 3) for unknowns (U + 3,)."""
+        return self._rows, self._moved(neutral_m[self._rows], self._regressor @ neutral_m, unknowns)
 
     def _moved(self, neutral: Array, hinge: Array, z: Array) -> Array:
         """(R, 3) posed vertices."""

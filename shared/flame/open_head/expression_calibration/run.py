@@ -87,10 +87,10 @@ class CarriedPeople:
 def error_weight(parts: HeadParts, known: Array) -> Array:
     """(V,) how much the motion of each vertex counts: lips and lids are what one sees."""
     weight = np.where(parts.face, 1.0, 0.3)
-    weight[parts.lips] = 5
+    weight[parts.lips] = 4
     weight[parts.lid_margin] = 4
     weight[parts.rims] = 6
-    weight[parts.seam] = 25
+    weight[parts.seam] = 12
     inside = parts.lower_teeth | parts.upper_teeth | parts.tongue
     return np.where(inside, 1.0, np.where(known & parts.skin, weight, 0.0))
 
