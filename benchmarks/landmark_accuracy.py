@@ -21,7 +21,7 @@ from torch import Tensor
 
 from shared.config import FitConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.crop import Crop
@@ -33,7 +33,8 @@ from teacher.register import fit_vertices
 
 DEFAULTS = {"heads": "50", "seed": "21", "pictures": "true"}
 # A detector without noise; every code that moves a landmark is fitted.
-EXACT = FitConfig(landmark_std=2e-4, landmark_bias_std=0.0, hidden_factor=1.0, basis_tolerance_m=1e-5)
+EXACT = FitConfig(landmark_noise=1.0, basis_tolerance_m=1e-5, expression_tolerance_m=1e-5)
+EXACT_STD, NOISY_STD = 2e-4, 0.03  # of the distance of the outer eye corners
 
 
 def neutral_verts(model: FlameModel, shape: Tensor) -> Tensor:
@@ -72,14 +73,15 @@ def main(options: dict[str, str]) -> None:
     model = FlameModel(load_flame())
     scenes = random_scenes(model, heads, seed)
     every = list(range(heads))
-    perfect = DetectorModel.perfect(scenes.landmarks_px.shape[1])
+    count = scenes.landmarks_px.shape[1]
     report("mean head", model, model.neutral_params(heads), scenes, every)
     print()
     exact = FaceEvidence(scenes.landmarks_px, scenes.camera)
-    fitted = HeadFitter(model, EXACT, detector=perfect).fit(exact)
+    fitted = HeadFitter(model, EXACT, landmark_noise=LandmarkNoise.independent(count, EXACT_STD)).fit(exact)
     report_fit("exact landmarks", model, fitted, scenes, every)
     noisy = FaceEvidence(scenes.landmarks_px + correlated_noise_px(model, scenes, 0.03, seed), scenes.camera)
-    report_fit("3 % noise", model, HeadFitter(model, FitConfig(), detector=perfect).fit(noisy), scenes, every)
+    known = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(count, NOISY_STD))
+    report_fit("3 % noise", model, known.fit(noisy), scenes, every)
     if options["pictures"] == "true":
         evidence, keep = detected(model, scenes, seed)
         report_fit(

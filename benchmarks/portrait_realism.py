@@ -7,7 +7,7 @@ outside): the share in which it finds a face, and how far its landmarks are from
 distance of the outer eye corners, in space, at the face's depth, so that it does not shrink as the head turns.
 ``surely`` is the share with a score of 0.8, from which the fastest detector is enough. ``inner`` leaves out the outline
 of the face, whose points slide along it; ``defined`` also takes off the constant offset of each point, as MediaPipe
-marks lids and lips a little off the mesh's own (`shared/flame/detector.py`): that is a matter of definition, not of
+marks lids and lips a little off the mesh's own (`shared/flame/landmark_noise.py`): that is a matter of definition, not of
 realism. ``worst`` names a folder for pictures of the misses and the worst.
 """
 
@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from shared.config import SyntheticConfig
 from shared.device import one_thread
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import load_landmark_noise
 from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.encode import write_jpeg
@@ -88,7 +88,8 @@ def main(options: dict[str, str]) -> None:
     studio = build_studio(
         SyntheticConfig(out="-", size=size, device="cpu", makehuman_assets=options["makehuman_assets"] or None)
     )
-    offset_m = DetectorModel.of(studio.model.assets, torch.arange(478)).offset_m
+    noise = load_landmark_noise(studio.model.assets)
+    offset_m = torch.zeros(478, 3) if noise is None else noise.offset_m
     detector, rows = FaceLandmarker(), []
     for index in tqdm(range(int(options["count"])), unit="portrait"):
         judged = judge(studio, detector, offset_m, seed, index)

@@ -38,7 +38,9 @@ class BlendshapeEvidence:
 
     def with_basis(self, basis: CodeBasis) -> BlendshapeEvidence:
         """The same of reduced codes."""
-        return replace(self, readings=self.readings @ torch.block_diag(basis.expression, torch.eye(5).to(self.readings)))
+        return replace(
+            self, readings=self.readings @ torch.block_diag(basis.expression, torch.eye(5).to(self.readings))
+        )
 
     def term(self, blendshapes: Tensor, factor: float, kernel: PseudoHuber) -> UnitTerm:
         """Their term of the energy, of coefficients (N, 52); rows that are not finite say nothing.

@@ -17,7 +17,6 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.flame.schema import LandmarkEmbedding
-from shared.geometry.camera import Camera
 from shared.geometry.initial_pose import pose_from_landmarks
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord
@@ -259,9 +258,12 @@ class HeadFitter:
         known, basis, config = self.model.assets.expression_prior, self.basis.expression, self.config
         if known is None:
             stds = basis.new_tensor((*config.jaw_std, config.eyelid_std, config.eyelid_std))
-            return _block_diagonal(config.expression_std**2 * torch.eye(basis.shape[1])[None].to(basis), stds[None] ** 2)[0]
-        reduce = torch.block_diag(basis, torch.eye(5).to(basis))
-        return config.expression_std**2 * reduce.T @ known.covariance.to(basis) @ reduce
+            return _block_diagonal(
+                config.expression_std**2 * torch.eye(basis.shape[1])[None].to(basis), stds[None] ** 2
+            )[0]
+        jaw = torch.diag(basis.new_tensor([config.jaw_factor] * 3 + [1.0, 1.0]))
+        reduce = config.expression_std * torch.block_diag(basis, jaw)
+        return reduce.T @ known.covariance.to(basis) @ reduce
 
     def _guess(self, evidence: FaceEvidence, first: _FirstPose) -> FlameParams:
         neutral = self.model.neutral_params(len(first.global_rot))

@@ -49,7 +49,9 @@ class LandmarkErrors(TensorRecord):
         return left * (LARGEST / left.norm(dim=-1, keepdim=True).clamp(min=LARGEST))
 
 
-def compare(model: FlameModel, params: FlameParams, camera: Camera, landmarks_px: Tensor, person: int) -> LandmarkErrors:
+def compare(
+    model: FlameModel, params: FlameParams, camera: Camera, landmarks_px: Tensor, person: int
+) -> LandmarkErrors:
     """One picture's row: a true head and camera, and landmarks (478, 2) that were detected."""
     embedding = model.assets.landmarks["mediapipe"]
     with torch.no_grad():
@@ -127,7 +129,6 @@ def _picture_noise(left: Tensor, errors: LandmarkErrors, yaw_deg: float) -> dict
     modes, remainder = leading_modes(covariance, PICTURE_MODES)
     std = remainder.unflatten(0, (-1, 2)).square().mean(1).sqrt().clamp(min=LEAST_STD)
     return {"mean": mean, "picture": modes.unflatten(0, (-1, 2)), "std": std}
-
 
 
 def summary(tensors: dict[str, Tensor], errors: LandmarkErrors) -> dict[str, float]:

@@ -23,6 +23,7 @@ from teacher.registration import Scan, landmark_offsets, register_scans
 
 logger = logging.getLogger(__name__)
 
+
 def real_people(
     model: FlameModel, root: Path, part: Part, detector: FaceDetector
 ) -> tuple[LandmarkErrors, FlameParams, Tensor]:
@@ -62,7 +63,9 @@ def real_people(
     return stack(errors), stack(params), torch.stack(blendshapes)
 
 
-def portraits(model: FlameModel, stored: StoredPortraits, detector: FaceDetector) -> tuple[LandmarkErrors, FlameParams, Tensor]:
+def portraits(
+    model: FlameModel, stored: StoredPortraits, detector: FaceDetector
+) -> tuple[LandmarkErrors, FlameParams, Tensor]:
     """The same of rendered portraits of this head, each another person."""
     errors, params, blendshapes = [], [], []
     for index in tqdm(range(len(stored)), desc="measuring", unit="portrait", dynamic_ncols=True):

@@ -38,7 +38,15 @@ NEUTRAL_FACTOR = 0.05  # of the prior's deviation of expression, where a scan is
 REACH_M = (0.02, 0.012, 0.008, 0.005, 0.005, 0.004, 0.004, 0.004)  # of the search, round by round
 LEAST_AGREEMENT = 0.6  # cosine between a vertex's normal and its scan point's
 ROBUST = PseudoHuber(3.0)
-PRIOR_STD = {"shape": 1.0, "expression": 1.0, "jaw": 0.3, "neck": 0.1, "left_eye": 0.3, "right_eye": 0.3, "eyelids": 0.5}
+PRIOR_STD = {
+    "shape": 1.0,
+    "expression": 1.0,
+    "jaw": 0.3,
+    "neck": 0.1,
+    "left_eye": 0.3,
+    "right_eye": 0.3,
+    "eyelids": 0.5,
+}
 EXPRESSIVE = ("expression", "jaw", "eyelids")  # variables that are zero at rest
 SOLVER = SolverConfig(max_steps=6, tolerance=1e-4)
 OFFSET_ROUNDS = 2

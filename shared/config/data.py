@@ -52,7 +52,7 @@ class EvaluateConfig:
     expressions: tuple[str, ...] = option((), "set=real_heads: pictures of these alone, such as [neutral,smile]")
     flame: str | None = option(None, "path or name of the head the method works with; without it the open head")
     method_options: tuple[str, ...] = option(
-        (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_std=0.03,fit.eyelid_std=1]"
+        (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_noise=0.5,fit.eyelid_std=1]"
     )
     focal: Literal["known", "guessed"] = option("known", "whether the method is told the camera, where it is known")
     first: int | None = option(None, "only the first pictures of the set, for a try")

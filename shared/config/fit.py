@@ -43,19 +43,24 @@ class DenseConfig:
 class FitConfig:
     """The fit. Each term has one weight, the standard deviation of what it measures."""
 
-    landmark_noise: float = option(1.0, "deviation of landmarks, over what was measured of the landmarker on this head")
+    landmark_noise: float = option(0.7, "deviation of landmarks, over what was measured of the landmarker on this head")
     blendshape_factor: float = option(1.0, "deviation of the landmarker's blendshapes, over what was measured of them")
-    hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
+    hidden_factor: float = option(
+        1.0, "noise of points that face away from the camera, beside what was measured by yaw"
+    )
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
     identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
-    expression_std: float = option(1.0, "prior on each expression code")
+    expression_std: float = option(1.0, "prior on each expression code, over what the head knows of expressions")
+    jaw_factor: float = option(2.0, "deviation of the jaw, over what the head knows of it")
     asymmetry_std_m: float = option(2e-3, "rms distance of the neutral face from its mirror image, metres")
     principal_std: float = option(0.005, "prior on the principal point, in focal lengths")
-    eyelid_std: float = option(0.3, "prior on the eyelids")
-    jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "prior on the jaw: opening, sideways, roll; rad")
+    eyelid_std: float = option(0.3, "prior on the eyelids, where the head knows none")
+    jaw_std: tuple[float, float, float] = option(
+        (0.2, 0.05, 0.05), "prior on the jaw, likewise: opening, sideways, roll"
+    )
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
     acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")

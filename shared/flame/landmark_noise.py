@@ -65,7 +65,9 @@ class LandmarkNoise(TensorRecord):
         zero = torch.zeros_like(modes)
         picture = torch.stack([torch.cat([modes, zero], 1), torch.cat([zero, modes], 1)], 1)
         std = (noise.std**2 + left**2).sqrt()
-        return LandmarkNoise(noise.offset_m, noise.person, noise.yaw_rad, noise.mean, picture[None].float(), std.float())
+        return LandmarkNoise(
+            noise.offset_m, noise.person, noise.yaw_rad, noise.mean, picture[None].float(), std.float()
+        )
 
     def points(self, rows: Tensor) -> LandmarkNoise:
         """The noise of some landmarks (Q,)."""
@@ -123,7 +125,11 @@ def load_landmark_noise(assets: FlameAssets) -> LandmarkNoise | None:
     if not path.is_file():
         return None
     tensors, header = read_tensors(path, SCHEMA)
-    return both_sides({name: value.float() for name, value in tensors.items()}) if header["head_id"] == assets.head_id else None
+    return (
+        both_sides({name: value.float() for name, value in tensors.items()})
+        if header["head_id"] == assets.head_id
+        else None
+    )
 
 
 def both_sides(tensors: dict[str, Tensor]) -> LandmarkNoise:

@@ -55,7 +55,7 @@ class Variant:
         return replace(
             fit,
             dense=dense,
-            landmark_std=fit.landmark_std if self.landmarks else _NOTHING,
+            landmark_noise=fit.landmark_noise if self.landmarks else _NOTHING,
             shape_std=fit.shape_std if self.shape_std is None else self.shape_std,
         )
 

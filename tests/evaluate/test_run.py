@@ -204,7 +204,7 @@ def test_a_factory_is_given_only_what_it_takes(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UserError, match="flame= is not for method=student"):
         find_method("student", flame="other")
     with pytest.raises(UserError, match="method_options= is not for method=mean_head"):
-        find_method("mean_head", options=("fit.landmark_std=0.1",))
+        find_method("mean_head", options=("fit.landmark_noise=0.1",))
     given = {}
 
     def mine(flame: str, options: tuple[str, ...]):

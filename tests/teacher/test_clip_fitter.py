@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.config import ClipConfig, FitConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -30,8 +30,8 @@ def model() -> FlameModel:
 
 @pytest.fixture(scope="module")
 def fitter(model: FlameModel) -> HeadFitter:
-    config = FitConfig(landmark_std=0.04, landmark_bias_std=0.02, acceleration_std=1.0)
-    return HeadFitter(model, config, detector=DetectorModel.perfect(N_MEDIAPIPE))
+    config = FitConfig(landmark_noise=1.0, acceleration_std=1.0)
+    return HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.045))
 
 
 def moving(model: FlameModel, count: int) -> tuple[FlameParams, Camera]:

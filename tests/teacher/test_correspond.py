@@ -12,7 +12,7 @@ from torch import Tensor
 
 from shared.config import DenseConfig, FitConfig, FitRunConfig, SolverConfig, VitConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
@@ -33,9 +33,7 @@ from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_h
 
 PICTURE = np.zeros((512, 512, 3), np.uint8)
 EXACT = FitConfig(
-    landmark_std=2e-4,
-    landmark_bias_std=0.0,
-    hidden_factor=1.0,
+    landmark_noise=1.0,
     basis_tolerance_m=3e-4,
     solver=SolverConfig(max_steps=10),
     dense=DenseConfig(pixel_std=5e-3, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05),
@@ -164,7 +162,7 @@ def test_maps_in_the_heads_axes_give_the_head(model: FlameModel) -> None:
     dense = scene.dense[None]
     # The maps do not say that they are exact.
     dense = replace(dense, pixel_std_px=dense.pixel_std_px / 100, normal_std=dense.normal_std / 100)
-    fitter = HeadFitter(model, EXACT, scene.prior.vertices, detector=DetectorModel.perfect(478))
+    fitter = HeadFitter(model, EXACT, scene.prior.vertices, landmark_noise=LandmarkNoise.independent(478, 0.0002))
     seen = FaceEvidence(scene.landmarks_px[None], scene.camera[None], dense)
     found = fitter.fit(seen).params
     assert face_error_mm(model, model(found).verts_m, model(scene.params).verts_m) < 0.7

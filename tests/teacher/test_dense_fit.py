@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
@@ -23,9 +23,7 @@ from teacher.solver.structure import Structure
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads
 
 EXACT = FitConfig(
-    landmark_std=2e-4,
-    landmark_bias_std=0.0,
-    hidden_factor=1.0,
+    landmark_noise=1.0,
     basis_tolerance_m=1e-5,
     dense=DenseConfig(
         stride=1,
@@ -75,7 +73,7 @@ def camera_centre(camera: Camera) -> Tensor:
 @pytest.mark.slow
 def test_exact_maps_give_the_exact_head(model: FlameModel, vertices: Tensor) -> None:
     params, camera = random_heads(model, 6, seed=11)
-    fitter = HeadFitter(model, EXACT, vertices, detector=DetectorModel.perfect(478))
+    fitter = HeadFitter(model, EXACT, vertices, landmark_noise=LandmarkNoise.independent(478, 0.0002))
     result = fitter.fit(exact_evidence(model, vertices, params, camera))
     assert face_error_mm(model, model(result.params).verts_m, model(params).verts_m).mean() < 0.15
 
@@ -89,12 +87,12 @@ def test_normals_alone_shape_the_face(model: FlameModel, vertices: Tensor) -> No
     assert evidence.dense is not None
     blind = replace(evidence.dense, pixel_std_px=torch.full_like(evidence.dense.pixel_std_px, torch.inf))
     config = FitConfig(dense=DenseConfig(normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05))
-    detector = DetectorModel.perfect(478)
+    noise = LandmarkNoise.independent(478, 2e-4)
     truth = model(params).verts_m
     errors = []
     for dense in (None, blind):
         seen = replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=dense)
-        fitter = HeadFitter(model, config, None if dense is None else vertices, detector=detector)
+        fitter = HeadFitter(model, config, None if dense is None else vertices, landmark_noise=noise)
         errors.append(face_error_mm(model, model(fitter.fit(seen).params).verts_m, truth).mean())
     assert errors[1] < 0.75 * errors[0]
 
@@ -118,8 +116,8 @@ def test_three_known_views_of_a_moment_beat_one(model: FlameModel, vertices: Ten
     evidence = exact_evidence(model, vertices, heads, camera)
     noise = 4 * torch.randn(evidence.landmarks_px.shape, generator=torch.Generator().manual_seed(1))
     evidence = replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=None)
-    config = FitConfig(landmark_std=0.04, landmark_bias_std=0.02)
-    fitter = HeadFitter(model, config, detector=DetectorModel.perfect(478))
+    config = FitConfig(landmark_noise=1.0)
+    fitter = HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(478, 0.045))
     together = fitter.fit_together(evidence, Case(Structure.of_one(torch.zeros(3, dtype=torch.int64))))
     alone = fitter.fit(evidence[1:2])
     truth = model(params).verts_m

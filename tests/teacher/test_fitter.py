@@ -11,7 +11,7 @@ from torch import Tensor
 from shared.config import FitConfig
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -22,7 +22,7 @@ from teacher.fitter import HeadFitter
 from teacher.register import fit_vertices
 
 # What a detector without noise would have; every code that landmarks can see is fitted.
-EXACT = FitConfig(landmark_std=2e-4, landmark_bias_std=0.0, hidden_factor=1.0, basis_tolerance_m=1e-5)
+EXACT = FitConfig(landmark_noise=1.0, basis_tolerance_m=1e-5, expression_tolerance_m=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def model() -> FlameModel:
 
 @pytest.fixture(scope="module")
 def fitter(model: FlameModel) -> HeadFitter:
-    return HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(478))
+    return HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(478, 0.05))
 
 
 def random_heads(model: FlameModel, batch: int, seed: int, yaw_deg: float = 60.0) -> tuple[FlameParams, Camera]:
@@ -75,7 +75,7 @@ def face_error_mm(model: FlameModel, verts: Tensor, truth: Tensor) -> Tensor:
 @pytest.mark.slow
 def test_exact_landmarks_are_met_and_the_face_is_near(model: FlameModel) -> None:
     params, camera = random_heads(model, 8, seed=1)
-    result = HeadFitter(model, EXACT, detector=DetectorModel.perfect(478)).fit(
+    result = HeadFitter(model, EXACT, landmark_noise=LandmarkNoise.independent(478, 2e-4)).fit(
         FaceEvidence(project_landmarks(model, params, camera), camera)
     )
     assert result.landmark_error.max() < 5e-4

@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from shared.config import FitConfig, FitDatasetConfig, FitRunConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_EYE_CORNERS, OUTER_LIPS, RIGHT_LIDS
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
@@ -92,8 +92,10 @@ def test_105_points_are_met(open_head: FlameAssets) -> None:
     unknown = torch.ones(478, dtype=torch.bool)
     unknown[list(KNOWN)] = False
     marks[:, unknown] = 0.0  # must not be looked at
-    config = FitConfig(landmark_std=0.002, landmark_bias_std=0.0)
-    result = HeadFitter(model, config, detector=DetectorModel.perfect(105)).fit(FaceEvidence(marks, camera))
+    config = FitConfig(landmark_noise=1.0)
+    result = HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(105, 0.002)).fit(
+        FaceEvidence(marks, camera)
+    )
     assert result.converged.all()
     assert result.landmark_error.max() < 0.01
     assert (result.params.jaw[:, 0] > 0.05).all()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.config import FitConfig, FocalConfig, ObserveConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.geometry.focal import focal_from_35mm, focal_to_35mm
@@ -36,8 +36,10 @@ def model() -> FlameModel:
 
 @pytest.fixture(scope="module")
 def search(model: FlameModel) -> FocalSearch:
-    config = FitConfig(landmark_std=4e-3, landmark_bias_std=0.0, hidden_factor=1.0)
-    return FocalSearch(HeadFitter(model, config, detector=DetectorModel.perfect(N_MEDIAPIPE)), FocalConfig())
+    config = FitConfig(landmark_noise=1.0)
+    return FocalSearch(
+        HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 4e-3)), FocalConfig()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,9 @@ def test_exact_evidence_tells_the_focal_length(search: FocalSearch, evidence: Fa
 
 
 def test_a_row_does_not_see_its_neighbours(model: FlameModel, evidence: FaceEvidence) -> None:
-    search = FocalSearch(HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(N_MEDIAPIPE)), FocalConfig())
+    search = FocalSearch(
+        HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05)), FocalConfig()
+    )
     together = search(evidence, torch.full((len(TRUE),), 45.0))
     alone = search(evidence[1:2], torch.full((1,), 45.0))
     torch.testing.assert_close(together[1:2], alone, atol=3e-5, rtol=0)

@@ -9,7 +9,7 @@ import torch
 
 from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.geometry.meshes import vertex_normals
 from teacher.fitter import HeadFitter
@@ -64,7 +64,7 @@ def test_they_shape_the_face_as_those_in_the_world_do() -> None:
     world = replace(dense, pixel_std_px=torch.full_like(dense.pixel_std_px, torch.inf))
     head = replace(world, normal=vertex_normals(model(upright).verts_m, model.faces)[:, vertices], normal_frame="head")
     noise = 3 * torch.randn(evidence.landmarks_px.shape, generator=torch.Generator().manual_seed(0))
-    fitter = HeadFitter(model, FitConfig(), vertices, detector=DetectorModel.perfect(478))
+    fitter = HeadFitter(model, FitConfig(), vertices, landmark_noise=LandmarkNoise.independent(478, 0.05))
     found = [
         model(fitter.fit(replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=dense)).params).verts_m
         for dense in (None, world, head)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.config import FitConfig, IdentityTrainConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.runtime import UserError
 from teacher.evidence import FaceEvidence, IdentityEvidence
@@ -84,7 +84,7 @@ def test_a_good_opinion_gives_a_better_neutral_head(model: FlameModel) -> None:
     opinion = IdentityEvidence(
         wanted + 0.3 * torch.randn(wanted.shape, generator=generator), torch.full_like(wanted, 0.3)
     )
-    fitter = HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(478), directions=directions)
+    fitter = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(478, 0.05), directions=directions)
     plain, helped = (
         (fitter.fit(replace(evidence, identity=one)).params.shape @ directions - wanted).square().mean().sqrt()
         for one in (None, opinion)
@@ -97,7 +97,7 @@ def test_an_opinion_needs_directions(model: FlameModel) -> None:
     identity = IdentityEvidence(torch.zeros(1, 3), torch.ones(1, 3))
     evidence = FaceEvidence(project_landmarks(model, params, camera), camera, identity=identity)
     with pytest.raises(ValueError, match="without their directions"):
-        HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(478)).fit(evidence)
+        HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(478, 0.05)).fit(evidence)
 
 
 def test_features_follow_the_crop(model: FlameModel) -> None:

@@ -66,10 +66,15 @@ def test_no_face_and_a_fit_that_breaks(method: Method, head: RenderedHead, monke
 
 
 def test_options_of_the_fit_are_checked() -> None:
-    config = methods.fit_options("prior=none", "head.pkl", ["fit.landmark_std=0.03", "identity=none"])
-    assert (config.prior, config.identity, config.flame, config.fit.landmark_std) == ("none", "none", "head.pkl", 0.03)
+    config = methods.fit_options("prior=none", "head.pkl", ["fit.landmark_noise=0.03", "identity=none"])
+    assert (config.prior, config.identity, config.flame, config.fit.landmark_noise) == (
+        "none",
+        "none",
+        "head.pkl",
+        0.03,
+    )
     assert methods.fit_options("prior=auto", None, []) == FitRunConfig()
     with pytest.raises(UserError, match=r"method_options: unknown option 'fit.landmark_sd'; did you mean"):
         methods.fit_options("prior=none", None, ["fit.landmark_sd=0.03"])
-    with pytest.raises(UserError, match=r"fit.landmark_std=much: expected a number"):
-        methods.fit_options("prior=none", None, ["fit.landmark_std=much"])
+    with pytest.raises(UserError, match=r"fit.landmark_noise=much: expected a number"):
+        methods.fit_options("prior=none", None, ["fit.landmark_noise=much"])

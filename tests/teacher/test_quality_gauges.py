@@ -70,7 +70,7 @@ def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameM
     with torch.no_grad():
         points = model.assets.landmarks["mediapipe"].positions(model(true).verts_m, model.faces)
     evidence = FaceEvidence(camera.project(points), stack([camera] * 4))
-    trusting = FitConfig(landmark_std=0.04, landmark_bias_std=0.02)
+    trusting = FitConfig(landmark_noise=0.5)
     stiff = replace(trusting, expression_std=0.01, jaw_std=(0.002, 0.002, 0.002))
     for config, drifts in ((trusting, False), (stiff, True)):
         found = HeadFitter(model, config).fit(evidence).params

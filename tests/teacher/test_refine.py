@@ -12,8 +12,8 @@ from torch import Tensor
 from shared.config import RefineConfig
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
-from shared.flame.landmarks import N_MEDIAPIPE, OUTER_EYE_CORNERS
+from shared.flame.landmark_noise import load_landmark_noise
+from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel, local_rotations
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
@@ -49,12 +49,14 @@ def refine(model: FlameModel, directions: Directions) -> Refiner:
 @pytest.fixture(scope="module")
 def trusting(model: FlameModel, directions: Directions) -> Refiner:
     """Who takes the landmarks to be exact."""
-    return load_refiner(model, directions, RefineConfig(landmark_std=0.03, distance_std=0.2))
+    return load_refiner(model, directions, RefineConfig(landmark_factor=0.6, distance_std=0.2))
 
 
 def detected(model: FlameModel, params: FlameParams, camera: Camera) -> Tensor:
     """(B, 478, 2) where MediaPipe sees the landmarks of a head, without noise."""
-    offset_m = DetectorModel.of(model.assets, torch.arange(N_MEDIAPIPE)).offset_m
+    noise = load_landmark_noise(model.assets)
+    assert noise is not None
+    offset_m = noise.offset_m
     points = FlamePoints.from_embedding(model, model.assets.landmarks["mediapipe"], offset_m)
     return camera.project(points.pose(model.coefficients(params), local_rotations(params), params.translation).position)
 

@@ -16,7 +16,7 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from teacher.evidence import ContourEvidence, DenseEvidence, FaceEvidence
 from teacher.fitter import Case, HeadFitter
-from teacher.landmark_evidence import LANDMARK_BIAS
+from teacher.landmark_evidence import LANDMARK_ERRORS
 from teacher.residuals.codes import ExpressionPrior, ShapePrior
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
@@ -29,7 +29,7 @@ from teacher.solver.terms import Values
 from tests.tiny_head import tiny_head
 
 BATCH = 3
-LANDMARKS, SHAPE, EXPRESSION, PIXELS, NORMALS, CONTOUR, _, SYMMETRY = range(8)  # places of the terms
+LANDMARKS, SHAPE, EXPRESSION, SYMMETRY, PIXELS, NORMALS, CONTOUR = range(7)  # places of the terms
 
 
 SEEN = [(LANDMARKS, PixelTerm), (PIXELS, PixelTerm), (NORMALS, NormalTerm), (CONTOUR, ContourTerm)]
@@ -182,22 +182,24 @@ def test_an_expected_shape_with_its_covariance() -> None:
 
 def test_bias_gives_the_correlated_likelihood() -> None:
     """Minimising over the bias is weighing by the full covariance."""
-    problem, values = random_problem(FitConfig(robust_threshold=1e9, landmark_bias_std=0.05))
+    problem, values = random_problem(FitConfig(robust_threshold=1e9))
     term = problem.terms[0]
     assert isinstance(term, PixelTerm)
-    zero_bias = {**values, LANDMARK_BIAS: torch.zeros_like(values[LANDMARK_BIAS])}
+    zero_bias = {**values, LANDMARK_ERRORS: torch.zeros_like(values[LANDMARK_ERRORS])}
     linear = term.linearise(zero_bias)
-    jacobian = linear.jacobian[LANDMARK_BIAS]
+    jacobian = linear.jacobian[LANDMARK_ERRORS]
     eye = torch.eye(jacobian.shape[2]).double()
     hessian = jacobian.transpose(1, 2) @ jacobian + eye
     best = solve_positive(hessian, -(jacobian.transpose(1, 2) @ linear.residual[..., None]))[..., 0]
-    with_bias = {**values, LANDMARK_BIAS: best}
+    with_bias = {**values, LANDMARK_ERRORS: best}
     minimised = term.energy(with_bias) + 0.5 * (best**2).sum(1)
 
     projected = linear.residual.unflatten(1, (-1, 2)) * term.std_px[..., None]  # pixels
-    modes = term.scale_px[:, None, None] * term.modes.matrix
-    covariance = torch.diag_embed(term.std_px**2) + modes @ modes.transpose(1, 2)
-    mahalanobis = 0.5 * (projected * solve_positive(covariance, projected)).sum((1, 2))
+    assert term.picture is not None
+    fields = term.picture.fields_px.flatten(1, 2)
+    covariance = torch.diag_embed((term.std_px**2).repeat_interleave(2, 1)) + fields @ fields.transpose(1, 2)
+    flat = projected.flatten(1)[..., None]
+    mahalanobis = 0.5 * (flat * solve_positive(covariance, flat)).sum((1, 2))
     torch.testing.assert_close(minimised, mahalanobis, atol=0, rtol=1e-6)
 
 

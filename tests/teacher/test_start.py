@@ -12,7 +12,7 @@ from torch import Tensor
 
 from shared.config import FitConfig, FitRunConfig, SolverConfig
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -41,7 +41,7 @@ def model() -> FlameModel:
 @pytest.fixture(scope="module")
 def fitter(model: FlameModel) -> HeadFitter:
     config = FitConfig(basis_tolerance_m=1e-3, solver=SolverConfig(tolerance=1e-6, max_steps=60))
-    return HeadFitter(model, config, detector=DetectorModel.perfect(N_MEDIAPIPE))
+    return HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05))
 
 
 @pytest.fixture(scope="module")

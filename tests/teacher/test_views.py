@@ -15,7 +15,7 @@ from PIL import Image
 from shared.config import FitConfig, FitViewsConfig, ObserveConfig
 from shared.export.npz import read_params
 from shared.flame.assets import load_flame
-from shared.flame.detector import DetectorModel
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
@@ -58,7 +58,7 @@ def three_views(model: FlameModel) -> tuple[FaceEvidence, torch.Tensor]:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_three_views_of_a_moment_beat_one(model: FlameModel, known: bool) -> None:
-    fitter = HeadFitter(model, FitConfig(landmark_bias_std=0.0), detector=DetectorModel.perfect(N_MEDIAPIPE))
+    fitter = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05))
     evidence, verts = three_views(model)
     one = fitter.fit(evidence[:1])
     if not known:
@@ -76,14 +76,14 @@ def test_three_views_of_a_moment_beat_one(model: FlameModel, known: bool) -> Non
 def test_points_that_a_side_camera_sees_are_trusted(model: FlameModel) -> None:
     """A landmark is hidden by where its camera stands, not by where the first one does."""
     evidence, _ = three_views(model)
-    fitter = HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(N_MEDIAPIPE))
+    fitter = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05))
     turned = fitter._first_pose(evidence).facing
     apart = replace(evidence.camera, T_cam_world=evidence.camera.T_cam_world[:1].expand(3, 4, 4))
     torch.testing.assert_close(turned, fitter._first_pose(replace(evidence, camera=apart)).facing, atol=1e-3, rtol=0)
 
 
 def test_photos_share_the_identity_alone(model: FlameModel) -> None:
-    fitter = HeadFitter(model, FitConfig(), detector=DetectorModel.perfect(N_MEDIAPIPE))
+    fitter = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05))
     params, camera = random_heads(model, 4, seed=1)
     params = replace(params, shape=params.shape[:1].expand(4, -1))
     evidence = FaceEvidence(project_landmarks(model, params, camera), camera)
