@@ -87,8 +87,8 @@ class HeadFitter:
         """Without ``vertices`` (N,), to which dense evidence belongs, there are landmarks only.
 
         ``noise`` is the constant part of that evidence's errors; none if not given.
-        ``landmark_noise`` and ``units`` default to what was measured on this head. ``directions`` (S, D), orthonormal, are those of
-        the shape codes that evidence of identity is along.
+        ``landmark_noise`` and ``units`` default to what was measured on this head. ``directions`` (S, D), orthonormal,
+        are those of the shape codes that evidence of identity is along.
         """
         self.model, self.config, self.directions = model, config, directions
         self.expression_directions = expression_directions

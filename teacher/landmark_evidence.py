@@ -49,7 +49,7 @@ class LandmarkEvidence:
 
     @staticmethod
     def of(model: FlameModel, config: FitConfig, noise: LandmarkNoise | None = None) -> LandmarkEvidence:
-        """``noise`` (of the P) defaults to what was measured on this head. ValueError if the head knows no landmarks."""
+        """``noise`` (P) defaults to what was measured on this head. ValueError if the head knows no landmarks."""
         known, embedding = mediapipe_embedding(model.assets)
         corners = tuple(int((known == corner).nonzero()) for corner in OUTER_EYE_CORNERS)
         if noise is None:
@@ -125,7 +125,7 @@ class LandmarkEvidence:
         return (std_px**2 + fields_px.square().sum((2, 3)) / 2 + person**2).sqrt()
 
     def _in_pixels(self, view: FirstView) -> tuple[Tensor, Tensor, Tensor]:
-        """Independent deviations (N, P), mean errors (N, P, 2) and error fields (N, P, 2, k) along the picture's axes."""
+        """Along the picture's axes: independent deviations (N, P), mean errors (N, P, 2), fields (N, P, 2, k)."""
         noise = self.noise.at(yaw_of(view.R_cam_head))
         upright_to_picture = upright_axes(view.R_cam_head).transpose(1, 2)
         scale_px = view.scale_px[:, None]

@@ -45,9 +45,7 @@ class FitConfig:
 
     landmark_noise: float = option(0.7, "deviation of landmarks, over what was measured of the landmarker on this head")
     blendshape_factor: float = option(1.0, "deviation of the landmarker's blendshapes, over what was measured of them")
-    hidden_factor: float = option(
-        1.0, "noise of points that face away from the camera, beside what was measured by yaw"
-    )
+    hidden_factor: float = option(1.0, "noise of points that face away, beside what was measured by yaw")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
     identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
@@ -58,9 +56,7 @@ class FitConfig:
     asymmetry_std_m: float = option(2e-3, "rms distance of the neutral face from its mirror image, metres")
     principal_std: float = option(0.005, "prior on the principal point, in focal lengths")
     eyelid_std: float = option(0.3, "prior on the eyelids, where the head knows none")
-    jaw_std: tuple[float, float, float] = option(
-        (0.2, 0.05, 0.05), "prior on the jaw, likewise: opening, sideways, roll"
-    )
+    jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "of the jaw, likewise: opening, sideways, roll")
     neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
     acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")

@@ -22,8 +22,8 @@ from teacher.solver.terms import Linearisation, Values
 class ErrorFields(TensorRecord):
     """Errors that points have in common: a sum of fields, whose coefficients are unknowns with a unit Gaussian prior.
 
-    Minimising over them is the same as weighing the points by the full covariance ``diag(std^2) + fields fields^T``, and
-    it leaves each point its own robust weight.
+    Minimising over them is weighing the points by the full covariance ``diag(std^2) + fields fields^T``, and leaves
+    each point its own robust weight.
     """
 
     coefficients: str  # variable (N, k)

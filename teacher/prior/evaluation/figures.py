@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from shared.evaluate.groups import DIMENSIONS, Dimension
+from shared.evaluate.groups import PORTRAIT_DIMENSIONS, Dimension
 from shared.records import concatenate
 from shared.synthetic.portrait import PortraitFacts
 from shared.synthetic.scene import Part
@@ -85,7 +85,7 @@ def summarise(rows: Sequence[Row]) -> list[Group]:
     """The group of all, then by whether MediaPipe finds the face, then by the benchmark's dimensions."""
     groups = [group_of("", "all", rows)] if rows else []
     groups += _split("MediaPipe", _FOUND, lambda row: _FOUND[not row.found], rows)
-    for dimension in DIMENSIONS:
+    for dimension in PORTRAIT_DIMENSIONS:
         groups += _split(dimension.name, dimension.labels, _label(dimension), rows)
     return groups
 
@@ -121,7 +121,7 @@ def _split(name: str, labels: Sequence[str], label_of: Callable[[Row], str], row
 
 
 def _label(dimension: Dimension) -> Callable[[Row], str]:
-    return lambda row: dimension.label_of(row.facts)
+    return lambda row: dimension.label_of(asdict(row.facts))
 
 
 def _median(values: Tensor) -> float:
