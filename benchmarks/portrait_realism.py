@@ -7,7 +7,8 @@ outside): the share in which it finds a face, and how far its landmarks are from
 distance of the outer eye corners, in space, at the face's depth, so that it does not shrink as the head turns.
 ``surely`` is the share with a score of 0.8, from which the fastest detector is enough. ``inner`` leaves out the outline
 of the face, whose points slide along it; ``defined`` also takes off the constant offset of each point, as MediaPipe
-marks lids and lips a little off the mesh's own: that is a matter of definition, not of realism. ``worst`` names a folder for pictures of the misses and the worst.
+marks lids and lips a little off the mesh's own: that is a matter of definition, not of
+realism. ``worst`` names a folder for pictures of the misses and the worst.
 """
 
 from __future__ import annotations

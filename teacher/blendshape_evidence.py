@@ -34,7 +34,8 @@ class BlendshapeEvidence:
     def measured(model: FlameModel, response: BlendshapeResponse) -> BlendshapeEvidence:
         """Of a head with ARKit units, with the response (52) to all of them."""
         used = response.std.isfinite()
-        return BlendshapeEvidence(unit_readings(model)[used], response[used].to(model.v_template.device))
+        rest = model.v_template
+        return BlendshapeEvidence(unit_readings(model)[used], response[used].to(rest.device).to(rest.dtype))
 
     def with_basis(self, basis: CodeBasis) -> BlendshapeEvidence:
         """The same of reduced codes."""

@@ -61,7 +61,7 @@ class LandmarkEvidence:
             known=known.to(rest_m.device),
             points=points,
             rest_m=rest_m,
-            noise=noise.to(rest_m.device),
+            noise=noise.to(rest_m.device).to(rest_m.dtype),
             noise_factor=config.landmark_noise,
             hidden_factor=config.hidden_factor,
             rigid=~torch.isin(known, torch.tensor(FACE_OVAL)).to(rest_m.device),
