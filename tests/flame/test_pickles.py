@@ -157,7 +157,7 @@ def _hostile() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", _hostile())
 def test_other_names_are_refused_by_their_full_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UnsafePickleError, match=f"refused: the file asks to run {name}"):
+    with pytest.raises(UnsafePickleError, match=f"refused: the file asks to run _?{name}"):
         load_pickle(_hostile()[name])
     assert list(tmp_path.iterdir()) == []
 
