@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         built = build(data_root(), base, Calibration.read())
         carried = CarriedPeople.sample(head, units, int(options["people"]), seed)
         assert head.arkit is not None
-        measured = calibrate_expressions(head, built.sculpts, carried, head.arkit.names, int(options["faces"]), seed)
+        measured = calibrate_expressions(head, built.sculpts, carried, head.arkit, int(options["faces"]), seed)
     except (MissingDataError, FlameFileError) as error:
         print(error, file=sys.stderr)
         return 1

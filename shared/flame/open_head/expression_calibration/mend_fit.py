@@ -18,10 +18,10 @@ BLINK_PARTNERS = ("eyeSquint", "browDown", "mpfb-eye-left-closure", "mpfb-eye-ri
 UNUSED = ("tongueOut", "mouthClose")
 # Number of control vertices and radii in metres: all over the face, along the lips, along the lids.
 FACE_SITES, FACE_RADII = 40, (0.03, 0.05)
-LIP_SITES, LIP_RADII = 10, (0.012, 0.02)
+LIP_SITES, LIP_RADII = 10, (0.015, 0.025, 0.04)
 LID_SITES, LID_RADII = 7, (0.01, 0.016)
-MOST_TERMS = 26
-LEAST_GAIN = 0.002  # of the motion's energy, by one more term
+MOST_TERMS = 32
+LEAST_GAIN = 0.001  # of the motion's energy, by one more term
 CONTROL_PENALTY = 0.6  # of the gain: own units first
 RIDGE = 2e-3  # of the motion's energy, for an own unit at 1 or a control vector of 5 mm
 RIDGE_VECTOR_M = 5e-3
@@ -84,7 +84,7 @@ class MendFitter:
         gram, right, energy = flat @ flat.T, flat @ wanted, float(wanted @ wanted)
         control = np.array([len(mend.vectors_m.nonzero()[0]) > 0 for term in terms for mend in term])
         ridge = RIDGE * energy * np.where(control, RIDGE_VECTOR_M**-2, 1.0)
-        chosen, amounts = _choose(gram, right, energy, group, control, ridge, terms_first=0)
+        chosen, amounts = _choose(gram, right, energy, group, control, ridge)
         mends = [mend for term in terms for mend in term]
         mix = sum(amount * mends[i].mix for i, amount in zip(chosen, amounts, strict=True))
         vectors = sum(amount * mends[i].vectors_m for i, amount in zip(chosen, amounts, strict=True))
@@ -135,28 +135,37 @@ class MendFitter:
 
 
 def _choose(
-    gram: Array, right: Array, energy: float, group: Array, control: Array, ridge: Array, terms_first: int
+    gram: Array, right: Array, energy: float, group: Array, control: Array, ridge: Array
 ) -> tuple[Array, Array]:
     """Degrees of freedom and their amounts: add the group that gains most, drop those that became idle."""
 
     def solve(groups: list[int]) -> tuple[Array, Array, float]:
         rows = np.flatnonzero(np.isin(group, groups))
-        amounts = np.linalg.solve(gram[np.ix_(rows, rows)] + np.diag(ridge[rows]), right[rows])
+        amounts = np.linalg.solve(system[np.ix_(rows, rows)], right[rows])
         return rows, amounts, energy - float(right[rows] @ amounts)
 
-    is_control = np.array([control[group == g].all() for g in range(group.max() + 1)])
-    groups = [terms_first]
+    def gain(rows: Array, amounts: Array, members: list[Array]) -> list[float]:
+        """By which each group of degrees of freedom would lower the error, those in use adapting."""
+        across = system[rows]
+        left = right - across.T @ amounts
+        explained = np.linalg.solve(system[np.ix_(rows, rows)], across)
+        out = []
+        for member in members:
+            own = system[np.ix_(member, member)] - across[:, member].T @ explained[:, member]
+            out.append(float(left[member] @ np.linalg.solve(own, left[member])))
+        return out
+
+    system = gram + np.diag(ridge)
+    members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
+    price = np.array([CONTROL_PENALTY if control[member].all() else 1.0 for member in members])
+    groups = [0]  # the unit itself
     rows, amounts, left = solve(groups)
     while len(groups) < MOST_TERMS:
-        gains = {
-            g: (left - solve([*groups, g])[2]) * (CONTROL_PENALTY if is_control[g] else 1.0)
-            for g in range(group.max() + 1)
-            if g not in groups
-        }
-        best = max(gains, key=gains.__getitem__)
-        if gains[best] < LEAST_GAIN * energy:
+        others = [g for g in range(len(members)) if g not in groups]
+        gains = price[others] * gain(rows, amounts, [members[g] for g in others])
+        if gains.max() < LEAST_GAIN * energy:
             break
-        groups.append(best)
+        groups.append(others[int(gains.argmax())])
         rows, amounts, left = solve(groups)
         for g in groups[1:-1]:
             rest = [other for other in groups if other != g]

@@ -16,12 +16,11 @@ JAW = 2  # the joint
 STEPS = 2  # of Gauss-Newton; only the jaw is not linear
 # How far carried motion is trusted at a vertex, metres. Neighbours err together, so this is much more than one vertex
 # errs by; teeth are rigid, so they settle the jaw.
-SKIN_M, LIPS_M, LID_MARGIN_M, TEETH_M = 2e-3, 1.2e-3, 0.8e-3, 0.7e-3
-# Deviations to begin from: ARKit's units, others, those that scans do not show, and the jaw (radians).
-ARKIT_STD, OTHER_STD, UNSEEN_STD, JAW_STD = 0.5, 0.1, 0.15, (0.4, 0.1, 0.1)
+SKIN_M, LIPS_M, LID_MARGIN_M, TEETH_M = 4e-3, 2.5e-3, 1.6e-3, 1e-3
+# Deviations that the starting prior adds to what the drawn activations say: ARKit's units, others, jaw (radians).
+ARKIT_STD, OTHER_STD, JAW_STD = 0.05, 0.05, 0.02
+UNSEEN_STD = 0.15  # of units that scans do not show
 UNSEEN = ("tongueOut", "mouthClose")
-FLOOR_STD = 0.03  # of any combination of activations; of the jaw in radians
-FLOOR_JAW_STD = 0.01
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
 
@@ -92,30 +91,29 @@ class MotionFitter:
         return steps
 
 
-def starting_prior(unit_names: tuple[str, ...], arkit_names: tuple[str, ...]) -> Array:
-    """(U + 3, U + 3) diagonal."""
+def starting_prior(unit_names: tuple[str, ...], arkit_names: tuple[str, ...], drawn: Array) -> Array:
+    """(U + 3, U + 3) if the units were the scans' own: of drawn (N, U + 3) activations and jaws, and some deviation."""
     deviation = [
         UNSEEN_STD if name in UNSEEN else ARKIT_STD if name in arkit_names else OTHER_STD for name in unit_names
     ]
-    return np.diag(np.square([*deviation, *JAW_STD]))
+    return drawn.T @ drawn / len(drawn) + np.diag(np.square([*deviation, *[JAW_STD] * 3]))
 
 
 def second_moment(
-    fitter: MotionFitter, faces: list[FaceMotion], prior: Array, mirror: Array, rounds: int, progress: Progress
+    fitter: MotionFitter, faces: list[FaceMotion], prior: Array, mirror: Array, progress: Progress
 ) -> Array:
-    """(U + 3, U + 3) about zero, alike on both sides, by expectation-maximisation; ``mirror`` maps unknowns.
+    """(U + 3, U + 3) about zero, alike on both sides; ``mirror`` maps unknowns.
 
-    The remaining covariance of each fit is added, so that combinations no face shows keep the prior's variance.
+    One step of expectation-maximisation: the remaining covariance of each fit is added, so that combinations no face
+    shows keep the prior's variance. More steps would spend ever odder combinations of units on what the units lack.
+    Then the mean with the prior, for which the units mean what their names say: faces made by them are as likely.
     """
-    floor = np.diag(np.square(np.append(np.full(fitter.n_unknowns - 3, FLOOR_STD), np.full(3, FLOOR_JAW_STD))))
-    for _ in range(rounds):
-        total = np.zeros_like(prior)
-        for i in progress(range(len(faces))):
-            z, covariance = fitter.fit(faces[i], prior)
-            total += np.outer(z, z) + covariance
-        moment = total / len(faces)
-        prior = (moment + mirror @ moment @ mirror.T) / 2 + floor
-    return prior
+    total = np.zeros_like(prior)
+    for i in progress(range(len(faces))):
+        z, covariance = fitter.fit(faces[i], prior)
+        total += np.outer(z, z) + covariance
+    moment = (total / len(faces) + prior) / 2
+    return (moment + mirror @ moment @ mirror.T) / 2
 
 
 def share_blinks(moment: Array, blinks: tuple[int, int]) -> Array:

@@ -26,6 +26,7 @@ from shared.flame.open_head.expression_calibration.mend_fit import (
 )
 from shared.flame.open_head.expression_calibration.mended import mended_units
 from shared.flame.open_head.expression_calibration.moment_fit import (
+    UNSEEN,
     FaceMotion,
     MotionFitter,
     second_moment,
@@ -35,9 +36,8 @@ from shared.flame.open_head.expression_calibration.moment_fit import (
 from shared.flame.open_head.expression_calibration.record import ExpressionCalibration
 from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
 from shared.flame.open_head.makehuman import Array
-from shared.flame.schema import FlameAssets
+from shared.flame.schema import ArkitMap, FlameAssets
 
-ROUNDS = 3  # of expectation-maximisation
 JAW_IN_MIRROR = (1.0, -1.0, -1.0)  # axis-angle
 AGREED = 0.7  # share of the people at whom a vertex must be paired
 
@@ -90,17 +90,17 @@ def error_weight(parts: HeadParts, known: Array) -> Array:
     weight[parts.lips] = 4
     weight[parts.lid_margin] = 4
     weight[parts.rims] = 6
-    weight[parts.seam] = 12
+    weight[parts.seam] = 25
     inside = parts.lower_teeth | parts.upper_teeth | parts.tongue
     return np.where(inside, 1.0, np.where(known & parts.skin, weight, 0.0))
 
 
 def calibrate_expressions(
-    head: FlameAssets, sculpts: UnitSculpts, carried: CarriedPeople, arkit_names: tuple[str, ...], faces: int, seed: int
+    head: FlameAssets, sculpts: UnitSculpts, carried: CarriedPeople, arkit: ArkitMap, faces: int, seed: int
 ) -> ExpressionCalibration:
     """Mend a head's units towards a scan model's, and take the second moment of ``faces`` random faces."""
     names = tuple(sculpts.offsets)
-    mended = tuple(name for name in arkit_names if name not in KEPT)
+    mended = tuple(name for name in arkit.names if name not in KEPT)
     controls = candidate_controls(sculpts, carried.parts)
     mends: dict[str, Mend] = {}
     fitter: MendFitter | None = None
@@ -122,7 +122,7 @@ def calibrate_expressions(
         second_moment=np.eye(len(names) + 5),
     )
     units = mended_units(sculpts, calibration)
-    moment = _second_moment(head, carried, units, arkit_names, faces, seed)
+    moment = _second_moment(head, carried, units, arkit, faces, seed)
     return ExpressionCalibration(
         **{**vars(calibration), "second_moment": share_blinks(moment, _blinks(names))}  # frozen, so made anew
     )
@@ -133,19 +133,25 @@ def _blinks(names: tuple[str, ...]) -> tuple[int, int]:
 
 
 def _second_moment(
-    head: FlameAssets, carried: CarriedPeople, units: dict[str, Array], arkit: tuple[str, ...], faces: int, seed: int
+    head: FlameAssets, carried: CarriedPeople, units: dict[str, Array], arkit: ArkitMap, faces: int, seed: int
 ) -> Array:
     names = tuple(units)
     rng = np.random.default_rng(seed)
-    drawn = []
-    shown = tuple(name for name in arkit if name not in ("tongueOut", "mouthClose"))
-    for _ in range(faces):
-        activation = dict(zip(shown, draw_activations(shown, rng).tolist(), strict=True))
-        drawn.append((int(rng.integers(len(carried.people))), carried.units.activation(activation)))
-    motions = [carried.face(person, activation) for person, activation in drawn]
+    shown = tuple(name for name in arkit.names if name not in UNSEEN)
+    column = {name: i for i, name in enumerate(names)}
+    jaw = arkit.jaw.double().numpy()[:, [arkit.names.index(name) for name in shown]]
+    drawn, motions = np.zeros((faces, len(names) + 3)), []
+    for row in drawn:
+        amounts = draw_activations(shown, rng)
+        for name, amount in zip(shown, amounts, strict=True):
+            if name in column:
+                row[column[name]] = amount
+        row[len(names) :] = jaw @ amounts
+        activation = carried.units.activation(dict(zip(shown, amounts.tolist(), strict=True)))
+        motions.append(carried.face(int(rng.integers(len(carried.people))), activation))
     swap = np.zeros((len(names) + 3, len(names) + 3))
-    swap[np.arange(len(names)), [names.index(mirrored_name(name)) for name in names]] = 1
+    swap[np.arange(len(names)), [column[mirrored_name(name)] for name in names]] = 1
     swap[len(names) :, len(names) :] = np.diag(JAW_IN_MIRROR)
     fitter = MotionFitter(head, carried.parts, np.stack(list(units.values())))
-    prior = starting_prior(names, arkit)
-    return second_moment(fitter, motions, prior, swap, ROUNDS, lambda rows: tqdm(rows, "faces", file=sys.stderr))
+    prior = starting_prior(names, arkit.names, drawn)
+    return second_moment(fitter, motions, prior, swap, lambda rows: tqdm(rows, "faces", file=sys.stderr))
