@@ -102,7 +102,7 @@ class HeadFitter:
         parts = [torch.isin(landmarks.known.cpu(), torch.tensor(part)).nonzero()[:, 0] for part in MOVING_PARTS]
         parts = [part for part in [*parts, torch.arange(len(seen))] if len(part)]
         tolerances = config.basis_tolerance_m, config.expression_tolerance_m
-        self.basis = CodeBasis.of(seen, landmarks.points.sizes, parts, *tolerances)
+        self.basis = CodeBasis.of_parts(seen, landmarks.points.sizes, parts, *tolerances)
         self.landmarks = landmarks.with_basis(self.basis)
         units = BlendshapeEvidence.of(model) if units is None else units
         self.units = None if units is None else units.with_basis(self.basis)

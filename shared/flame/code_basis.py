@@ -39,15 +39,22 @@ class CodeBasis:
     expression: Tensor  # (E, e)
 
     @staticmethod
-    def of(
-        displacements: Tensor, sizes: CodeSizes, parts: Sequence[Tensor], shape_m: float, expression_m: float
-    ) -> CodeBasis:
+    def of(displacements: Tensor, sizes: CodeSizes, tolerance_m: float) -> CodeBasis:
         """Directions that some points can see, which move by ``displacements`` (P, 3, K) with the codes.
 
-        Principal directions are kept until the rest, at one standard deviation each, moves the points by less than a
-        tolerance in root mean square: ``shape_m`` for shape. Expression lives in small parts of the face, and a wink
-        moves few points: there each of the ``parts`` (indices of points) weighs as much as any other, and the rest may
-        move none of them by more than ``expression_m``.
+        The principal directions are kept until the rest, at one standard deviation each, moves the points by less than
+        ``tolerance_m`` in root mean square.
+        """
+        return CodeBasis.of_parts(displacements, sizes, [torch.arange(len(displacements))], tolerance_m, tolerance_m)
+
+    @staticmethod
+    def of_parts(
+        displacements: Tensor, sizes: CodeSizes, parts: Sequence[Tensor], shape_m: float, expression_m: float
+    ) -> CodeBasis:
+        """The same with a tolerance each, and expression judged part by part.
+
+        Expression lives in small parts of the face, and a wink moves few points: each of the ``parts`` (indices of
+        points) weighs as much as any other, and what is left out may move none of them by more than ``expression_m``.
         """
         by_name = sizes.split(displacements)
         by_part = torch.cat([by_name["expression"][part] * len(part) ** -0.5 for part in parts])

@@ -62,9 +62,10 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     labels = read_labels(tmp_path / "out")
     camera, model = labels.cameras.camera(0), tools.model
     assert camera.size == size
-    # The principal point is an unknown with a narrow prior.
-    torch.testing.assert_close(camera.center_px, torch.tensor([size[1] / 2, size[0] / 2]), atol=1.0, rtol=0)
     focal = max(size) / 2 / np.tan(np.deg2rad(config.fov_deg / 2))
+    # The principal point is an unknown with a narrow prior.
+    narrow = float(config.fit.principal_std * focal)
+    torch.testing.assert_close(camera.center_px, torch.tensor([size[1] / 2, size[0] / 2]), atol=narrow, rtol=0)
     torch.testing.assert_close(camera.focal_px, torch.full((2,), float(focal)), rtol=1e-5, atol=0)
     embedding = model.assets.landmarks["mediapipe"]
     corners = model(labels.params[0]).verts_m[model.faces[embedding.face_index]]
@@ -73,7 +74,7 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     assert (marks.amin(0) > torch.tensor([x + 150, y + 50])).all()  # they are those of the pasted photo
     assert (marks.amax(0) < torch.tensor([x + 300, y + 200])).all()
     unit = (marks[OUTER_EYE_CORNERS[0]] - marks[OUTER_EYE_CORNERS[1]]).norm()
-    assert (seen - marks).norm(dim=-1).mean() < 0.035 * unit
+    assert (seen - marks).norm(dim=-1).mean() < 0.05 * unit
     assert (seen - marks).mean(0).norm() < 0.01 * unit
 
 

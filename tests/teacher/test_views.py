@@ -79,7 +79,9 @@ def test_points_that_a_side_camera_sees_are_trusted(model: FlameModel) -> None:
     fitter = HeadFitter(model, FitConfig(), landmark_noise=LandmarkNoise.independent(N_MEDIAPIPE, 0.05))
     turned = fitter._first_pose(evidence).view.facing
     apart = replace(evidence.camera, T_cam_world=evidence.camera.T_cam_world[:1].expand(3, 4, 4))
-    torch.testing.assert_close(turned, fitter._first_pose(replace(evidence, camera=apart)).view.facing, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        turned, fitter._first_pose(replace(evidence, camera=apart)).view.facing, atol=1e-3, rtol=0
+    )
 
 
 def test_photos_share_the_identity_alone(model: FlameModel) -> None:
