@@ -10,7 +10,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.landmarker.blendshapes import BLENDSHAPE_NAMES
 
-LARGEST_STD = 0.7  # a unit whose activation is read worse than this, in full activations, is left out
+LARGEST_STD = 0.4  # a unit whose activation is read worse than this, in full activations, is left out
 FRONTAL_RAD = 0.7  # pictures turned further away count for nothing: the coefficients are made for faces in view
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from shared.config import SolverConfig
@@ -156,7 +156,7 @@ def _match(
     targets, planes, stds = [], [], []
     for row, scan in enumerate(scans):
         points, directions = scan.points_m.numpy(), scan.normals.numpy()
-        distance, nearest = cKDTree(points).query(places[row])
+        distance, nearest = KDTree(points).query(places[row])
         agrees = (normals[row] * directions[nearest]).sum(1) > LEAST_AGREEMENT
         stds.append(np.where((distance < reach_m) & agrees, SURFACE_STD_M, np.inf))
         targets.append(points[nearest])

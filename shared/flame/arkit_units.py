@@ -7,6 +7,7 @@ from torch import Tensor
 
 from shared.flame.model import FlameModel
 
+_LEAST_MOTION_M2 = 1e-6  # squared motion of the whole face: the tongue moves nothing of it
 _JAW_STEP = 0.05  # radians, over which the jaw's motion is taken as linear
 
 
@@ -24,7 +25,7 @@ def unit_readings(model: FlameModel) -> Tensor:
     """(U, E + 5) of [expression, jaw, eyelids] to the activation of each ARKit unit of the head.
 
     The motion of the face is projected on the motion of the unit, so a unit reads 1 at its own full activation, and
-    units that move the same skin read each other. ValueError if the head has no ARKit units.
+    units that move the same skin read each other; one that moves no skin reads 0. ValueError if the head has no ARKit units.
     """
     arkit = model.assets.arkit
     if arkit is None:
@@ -33,5 +34,6 @@ def unit_readings(model: FlameModel) -> Tensor:
     motions = face_motions(model)[face.to(model.faces.device)].flatten(0, 1)
     gram = motions.T @ motions
     units = torch.cat([arkit.expression, arkit.jaw, torch.zeros(2, len(arkit.names))]).T.to(gram)
-    own = torch.einsum("uk,kl,ul->u", units, gram, units).clamp(min=1e-12)
-    return units @ gram / own[:, None]
+    own = torch.einsum("uk,kl,ul->u", units, gram, units)
+    moving = own > _LEAST_MOTION_M2
+    return torch.where(moving[:, None], units @ gram / torch.where(moving, own, 1.0)[:, None], 0.0)

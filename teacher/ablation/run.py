@@ -110,8 +110,14 @@ def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config:
     """One variant on all pictures."""
     source, model = subjects.identity, subjects.model
     noise = None if variant.source == "exact" else load_noise(config.prior, model, subjects.vertices)
-    told = (source.directions, source.expression_directions)
-    fitter = HeadFitter(model, variant.config(config.fit), subjects.vertices, noise, None, *told)
+    fitter = HeadFitter(
+        model,
+        variant.config(config.fit),
+        subjects.vertices,
+        noise,
+        directions=source.directions,
+        expression_directions=source.expression_directions,
+    )
     seconds, errors = 0.0, []
     for first in range(0, len(seen), config.batch_size):
         some = seen[first : first + config.batch_size]
