@@ -44,14 +44,14 @@ class FitConfig:
     """The fit. Each term has one weight, the standard deviation of what it measures."""
 
     landmark_noise: float = option(0.7, "deviation of landmarks, over what was measured of the landmarker on this head")
-    blendshape_factor: float = option(1.0, "deviation of the landmarker's blendshapes, over what was measured of them")
+    blendshape_factor: float = option(0.5, "deviation of the landmarker's blendshapes, over what was measured of them")
     hidden_factor: float = option(1.0, "noise of points that face away, beside what was measured by yaw")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
     identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
     expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
-    expression_std: float = option(1.0, "prior on each expression code, over what the head knows of expressions")
+    expression_std: float = option(0.7, "prior on each expression code, over what the head knows of expressions")
     jaw_factor: float = option(2.0, "deviation of the jaw, over what the head knows of it")
     asymmetry_std_m: float = option(2e-3, "rms distance of the neutral face from its mirror image, metres")
     principal_std: float = option(0.005, "prior on the principal point, in focal lengths")
