@@ -25,7 +25,8 @@ def unit_readings(model: FlameModel) -> Tensor:
     """(U, E + 5) of [expression, jaw, eyelids] to the activation of each ARKit unit of the head.
 
     The motion of the face is projected on the motion of the unit, so a unit reads 1 at its own full activation, and
-    units that move the same skin read each other; one that moves no skin reads 0. ValueError if the head has no ARKit units.
+    units that move the same skin read each other; one that moves no skin reads 0.
+    ValueError if the head has no ARKit units.
     """
     arkit = model.assets.arkit
     if arkit is None:

@@ -75,7 +75,8 @@ def test_what_is_assumed_of_an_unmeasured_head_ties_neighbours() -> None:
 def test_blinks_and_smiles_are_read_and_frowns_are_not() -> None:
     assets = load_flame("open_head_2")
     response = load_blendshape_response(assets)
-    assert response is not None and assets.arkit is not None
+    assert response is not None
+    assert assets.arkit is not None
     used = {name for name, std in zip(assets.arkit.names, response.std.isfinite(), strict=True) if std}
     assert {"eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight"} <= used
     assert not used & {"mouthFrownLeft", "mouthFrownRight", "browDownLeft", "browDownRight"}

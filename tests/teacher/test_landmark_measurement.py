@@ -42,7 +42,7 @@ def known() -> tuple[LandmarkErrors, torch.Tensor, torch.Tensor]:
 
 
 def test_offsets_are_found(known: tuple[LandmarkErrors, torch.Tensor, torch.Tensor]) -> None:
-    errors, offset_m, person = known
+    errors, offset_m, _ = known
     found = measure(errors)["offset_m"]
     assert (found - offset_m)[:, :2].norm(dim=1).mean() < 0.0006
     assert (offset_m[:, :2]).norm(dim=1).mean() > 0.002
