@@ -40,7 +40,6 @@ def main(argv: list[str]) -> int:
     tensors = measure(errors)
     figures = summary(tensors, errors)
     tensors |= measure_response(model, params, blendshapes, errors.yaw_rad())
-    tensors |= {name: config.inflate * tensors[name] for name in ("person", "picture", "std")}
     tensors |= {name: tensors[name].half() for name in ("person", "picture", "mean")}
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     header = {
@@ -49,7 +48,6 @@ def main(argv: list[str]) -> int:
         "git_sha": git_sha(),
         "source": f"real heads, part {config.part}" if config.real_heads is not None else "portraits",
         "pictures": len(errors.unit_m),
-        "inflate": config.inflate,
         "licence": "CC0-1.0",
         **figures,
     }

@@ -70,7 +70,7 @@ class FitConfig:
 class RefineConfig:
     """A guessed head, pulled onto its landmarks."""
 
-    landmark_factor: float = option(3.5, "deviation of landmarks over what was measured; smaller: nearer to them")
+    landmark_factor: float = option(12.0, "deviation of landmarks over what was measured; smaller: nearer to them")
     hidden_factor: float = option(5.0, "the noise of points that face away from the camera is this many times larger")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     guess_factor: float = option(1.0, "deviation of the guess, over what it says itself")

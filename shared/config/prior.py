@@ -149,7 +149,6 @@ class LandmarkNoiseConfig:
     part: Literal["calibrate", "judge", "all"] = option("calibrate", "which of its people")
     portraits: str | None = option(None, "or folder of python -m shared.synthetic, portraits of this head")
     flame: str | None = option(None, "the head, if not the open head")
-    inflate: float = option(1.0, "deviations are stored times this, where pictures for the fit are harder than these")
     out: str | None = option(None, ".safetensors file; default: where the fit looks for it")
 
 

@@ -36,7 +36,7 @@ def test_it_is_of_a_size_that_a_landmarker_can_have(noise: LandmarkNoise) -> Non
     assert 0.001 < noise.offset_m.norm(dim=1).mean() < 0.006
     total = noise.at(torch.zeros(1))
     deviation = (total.fields.square().sum((2, 3)) + 2 * total.std**2).sqrt()[0]
-    assert 0.01 < deviation.mean() < 0.2
+    assert 0.01 < deviation.mean() < 0.08
     assert 1.5 * deviation[list(LEFT_IRIS + RIGHT_IRIS)].mean() < deviation[list(FACE_OVAL)].mean()
 
 

@@ -49,7 +49,7 @@ def refine(model: FlameModel, directions: Directions) -> Refiner:
 @pytest.fixture(scope="module")
 def trusting(model: FlameModel, directions: Directions) -> Refiner:
     """Who takes the landmarks to be exact."""
-    return load_refiner(model, directions, RefineConfig(landmark_factor=0.3, distance_std=0.2))
+    return load_refiner(model, directions, RefineConfig(landmark_factor=0.6, distance_std=0.2))
 
 
 def detected(model: FlameModel, params: FlameParams, camera: Camera) -> Tensor:
