@@ -75,7 +75,7 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     assert (marks.amax(0) < torch.tensor([x + 300, y + 200])).all()
     unit = (marks[OUTER_EYE_CORNERS[0]] - marks[OUTER_EYE_CORNERS[1]]).norm()
     assert (seen - marks).norm(dim=-1).mean() < 0.05 * unit
-    assert (seen - marks).mean(0).norm() < 0.01 * unit
+    assert (seen - marks).mean(0).norm() < 0.03 * unit
 
 
 def test_good_landmarks_pass_and_bad_ones_do_not(tools: Tools, config: FitDatasetConfig, face: ObservedFace) -> None:

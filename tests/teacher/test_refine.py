@@ -125,7 +125,7 @@ def test_what_the_guess_is_sure_of_stays(model: FlameModel, directions: Directio
     sure = replace(guess, shape_std=1e-4 * guess.shape_std)
     found = refine(sure, landmarks, 3)
     torch.testing.assert_close(found.shape, guess.params.shape, atol=1e-3, rtol=0)
-    assert (found.expression - guess.params.expression).abs().max() > 0.1
+    assert (found.expression - guess.params.expression).abs().max() > 0.05
     assert (found.translation - guess.params.translation).norm(dim=1).min() > 1e-3
 
 
