@@ -97,7 +97,7 @@ def near_truth(subjects: Sequence[Subject], evidence: FaceEvidence, model: Flame
 def main(options: dict[str, str]) -> None:
     """Print the table."""
     torch.set_num_threads(int(options["threads"]))
-    size, alone, sees = int(options["batch"]), options["prior"] == "none", FitRunConfig()
+    size, alone, sees = int(options["batch"]), options["prior"] == "none", FitRunConfig(identity="auto")
     tools = build_tools(sees, torch.device("cpu"))
     assert tools.prior is not None
     assert tools.identity is not None

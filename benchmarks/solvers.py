@@ -59,7 +59,7 @@ def main(options: dict[str, str]) -> None:
     """Print the table."""
     torch.set_num_threads(int(options["threads"]))
     size, count, steps = int(options["batch"]), int(options["pictures"]), int(options["steps"])
-    sees, recipe = FitRunConfig(), ReferenceConfig()
+    sees, recipe = FitRunConfig(identity="auto"), ReferenceConfig()
     tools = build_tools(sees, torch.device("cpu"))
     assert tools.prior is not None
     assert tools.identity is not None

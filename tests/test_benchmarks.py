@@ -25,7 +25,6 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("clip_fit.py", "out={tmp} frames=6 size=256", "as one clip"),
         ("views_fit.py", "persons=2 size=256", "three, cameras known"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),
-        ("landmark_noise.py", "heads=3", "less the offsets"),
         ("portrait_realism.py", "count=4 size=256", "portraits with a free face of 4"),
         ("portrait_speed.py", "count=3 size=64 processes=1 profile=true", "materials and light"),
         ("prior_speed.py", "size=64 batch=4 steps=2 repeats=1 workers=1 batches=2 device=cpu", "vit-base: skipped"),
