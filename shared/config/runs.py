@@ -147,6 +147,7 @@ class AblationConfig(FitRunConfig):
 
     out: str = option("???", "folder for table.txt and results.json")
     first: int | None = option(None, "so many of the 400 pictures, spread over people and views; all if not given")
+    identity: str = option("auto", "the identity network: auto (the shipped one), or a file")
     batch_size: int = option(16, "faces fitted together")
 
 
