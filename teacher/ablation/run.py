@@ -13,12 +13,15 @@ import torch
 
 from shared.config import AblationConfig, DenseConfig, FitConfig, SolverConfig
 from shared.files import write_json, write_text
+from shared.flame.landmark_noise import LandmarkNoise
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.provenance import git_sha
 from teacher.ablation.subjects import Source, Subject, Subjects, batch
 from teacher.fitter import HeadFitter
 from teacher.vertex_noise import load_noise
 
 SCHEMA = "pixel3dmm-distill/ablation/1"
+EXACT_STD = 0.1  # of landmarks beside exact maps, which decide
 _NOTHING = float("inf")  # as a standard deviation
 # What evidence without noise deserves, and the codes that it can tell.
 _EXACT = DenseConfig(
@@ -115,6 +118,7 @@ def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config:
         variant.config(config.fit),
         subjects.vertices,
         noise,
+        LandmarkNoise.independent(N_MEDIAPIPE, EXACT_STD) if variant.source == "exact" else None,
         directions=source.directions,
         expression_directions=source.expression_directions,
     )

@@ -11,8 +11,8 @@ import torch
 
 from shared.config import FitConfig, FitDatasetConfig, QualityConfig
 from shared.flame.assets import load_flame
-from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.face_parts import FACE_PARTS
+from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
