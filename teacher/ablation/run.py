@@ -23,6 +23,7 @@ from teacher.vertex_noise import load_noise
 SCHEMA = "pixel3dmm-distill/ablation/1"
 EXACT_STD = 0.1  # of landmarks beside exact maps, which decide
 _NOTHING = float("inf")  # as a standard deviation
+_NO_LANDMARKS = 1e4  # as a factor of their noise; an infinite one would leave fields of errors undefined
 # What evidence without noise deserves, and the codes that it can tell.
 _EXACT = DenseConfig(
     stride=1, pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05
@@ -58,7 +59,7 @@ class Variant:
         return replace(
             fit,
             dense=dense,
-            landmark_noise=fit.landmark_noise if self.landmarks else _NOTHING,
+            landmark_noise=fit.landmark_noise if self.landmarks else _NO_LANDMARKS,
             shape_std=fit.shape_std if self.shape_std is None else self.shape_std,
         )
 
