@@ -258,9 +258,7 @@ class HeadFitter:
         known, basis, config = self.model.assets.expression_prior, self.basis.expression, self.config
         if known is None:
             stds = basis.new_tensor((*config.jaw_std, config.eyelid_std, config.eyelid_std))
-            return _block_diagonal(
-                config.expression_std**2 * torch.eye(basis.shape[1])[None].to(basis), stds[None] ** 2
-            )[0]
+            return torch.diag(torch.cat([torch.full_like(basis[0], config.expression_std), stds]) ** 2)
         jaw = torch.diag(basis.new_tensor([config.jaw_factor] * 3 + [1.0, 1.0]))
         reduce = config.expression_std * torch.block_diag(basis, jaw)
         return reduce.T @ known.covariance.to(basis) @ reduce

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ def face_motions(model: FlameModel) -> Tensor:
     """(V, 3, E + 5) motion of the mean head's vertices by expression coefficients, jaw (radians) and eyelids."""
     rest = model.neutral_params(3)
     with torch.no_grad():
-        turned = type(rest)(**{**vars(rest), "jaw": _JAW_STEP * torch.eye(3).to(rest.jaw)})
+        turned = replace(rest, jaw=_JAW_STEP * torch.eye(3).to(rest.jaw))
         jaw = (model(turned).verts_m - model(rest).verts_m) / _JAW_STEP
     _, expression, eyelids = model.blendshapes.split([model.n_shape, model.n_expression, 2], -1)
     return torch.cat([expression, jaw.permute(1, 2, 0), eyelids], -1)

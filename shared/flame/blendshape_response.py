@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.flame.landmark_noise import SCHEMA, noise_path
+from shared.flame.landmark_noise import stored_noise
 from shared.flame.schema import FlameAssets
 from shared.records import TensorRecord
-from shared.tensor_files import read_tensors
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,9 @@ class BlendshapeResponse(TensorRecord):
 
 
 def load_blendshape_response(assets: FlameAssets) -> BlendshapeResponse | None:
-    """As measured on a head; None if it was not, or on another version of it."""
-    path = noise_path(assets)
-    if not path.is_file():
-        return None
-    tensors, header = read_tensors(path, SCHEMA)
-    if header["head_id"] != assets.head_id or "blendshape_base" not in tensors:
+    """As measured on a head; None if it was not."""
+    tensors = stored_noise(assets)
+    if tensors is None or "blendshape_base" not in tensors:
         return None
     base, slope, std = (tensors[f"blendshape_{name}"].float() for name in ("base", "slope", "std"))
     return BlendshapeResponse(tensors["blendshape_unit"], base, slope, torch.where(slope == 0, torch.inf, std))

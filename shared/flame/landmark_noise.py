@@ -119,17 +119,19 @@ def noise_path(assets: FlameAssets) -> Path:
     return Path(str(files("shared"))) / "assets" / f"landmark_noise.{assets.name}.safetensors"
 
 
-def load_landmark_noise(assets: FlameAssets) -> LandmarkNoise | None:
-    """Of the 478 landmarks on a head; None if none was measured on it, or on another version of it."""
+def stored_noise(assets: FlameAssets) -> dict[str, Tensor] | None:
+    """All that was measured of the landmarker on a head; None if nothing was, or on another version of it."""
     path = noise_path(assets)
     if not path.is_file():
         return None
     tensors, header = read_tensors(path, SCHEMA)
-    return (
-        both_sides({name: value.float() for name, value in tensors.items()})
-        if header["head_id"] == assets.head_id
-        else None
-    )
+    return tensors if header["head_id"] == assets.head_id else None
+
+
+def load_landmark_noise(assets: FlameAssets) -> LandmarkNoise | None:
+    """Of the 478 landmarks on a head; None if it was not measured."""
+    tensors = stored_noise(assets)
+    return None if tensors is None else both_sides({name: value.float() for name, value in tensors.items()})
 
 
 def both_sides(tensors: dict[str, Tensor]) -> LandmarkNoise:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shared.flame.landmark_noise import leading_modes
+
 
 @dataclass(frozen=True)
 class BiasModes:
@@ -28,10 +30,8 @@ class BiasModes:
         What the modes leave out differs from point to point so quickly that it may count as independent noise; its size
         is returned as the remainder.
         """
-        eigenvalues, vectors = torch.linalg.eigh(covariance.double())
-        scaled = vectors.flip(1)[:, :count] * eigenvalues.flip(0)[:count].clamp(min=0).sqrt()
-        left = (covariance.double().diagonal() - (scaled**2).sum(1)).clamp(min=0).sqrt()
-        return BiasModes(scaled.to(covariance), left.to(covariance))
+        modes, left = leading_modes(covariance, count)
+        return BiasModes(modes.to(covariance), left.to(covariance))
 
     @property
     def count(self) -> int:
