@@ -22,7 +22,7 @@ _STRAY = (
     *("mouthDimple", "mouthFrown", "mouthSmile", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp"),
 )
 _EMOTION, _SPEECH, _BOTH, _MIXED, _EXTREME = range(5)
-_FORMS = (0.40, 0.18, 0.15, 0.17, 0.10)
+_FORMS = (0.44, 0.18, 0.13, 0.13, 0.12)
 
 
 def draw_posed(rng: np.random.Generator) -> Activations:
@@ -88,10 +88,10 @@ def _pick(recipes: Sequence[Recipe], rng: np.random.Generator) -> Recipe:
 
 def _perform(recipe: Recipe, rng: np.random.Generator) -> Activations:
     """A recipe at some strength; faces are never quite symmetric, some are far from it."""
-    strength = rng.beta(1.6, 1.4)
+    strength = rng.beta(2.2, 1.3)
     units: Activations = {}
     weaker = SIDES[rng.integers(2)]
-    share = rng.uniform(0.5, 0.9) if rng.random() < 0.25 else rng.uniform(0.9, 1.0)
+    share = rng.uniform(0.3, 0.9) if rng.random() < 0.35 else rng.uniform(0.9, 1.0)
     for name, value in _values(recipe.units, strength, rng).items():
         for full in _both(name):
             lids = name == "eyeBlink"  # both lids move as one, whatever the face does
@@ -116,9 +116,9 @@ def _with_stray(units: Activations, rng: np.random.Generator) -> Activations:
 
 
 def _with_lids(units: Activations, rng: np.random.Generator) -> Activations:
-    """People blink in any mood; most pictures show lids that are a little relaxed."""
+    """People blink and lower their lids in any mood; most pictures show lids that are a little relaxed."""
     chance = rng.random()
-    closing = 1.0 if chance < 0.05 else rng.uniform(0.3, 0.9) if chance < 0.12 else rng.uniform(0, 0.15)
+    closing = 1.0 if chance < 0.08 else rng.uniform(0.3, 0.9) if chance < 0.2 else rng.uniform(0, 0.15)
     return units | {name: max(units.get(name, 0.0), closing) for name in _both("eyeBlink")}
 
 

@@ -13,12 +13,14 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.synthetic.pose.expressions import SIDES, Activations
 
-Gaze = Literal["camera", "ahead", "aside"]
+Gaze = Literal["camera", "ahead", "aside", "down"]
 MAX_SIDEWAYS, MAX_UPWARDS = math.radians(30), math.radians(25)
 _EASY_SIDEWAYS, _EASY_UPWARDS = math.radians(25), math.radians(18)  # beyond these one turns the head
 _CAMERA_SHARE = 0.75
-_AHEAD_SHARE = 0.5  # of the others
+_AHEAD_SHARE = 0.45  # of the others
 _AHEAD_SD, _ASIDE_SD = math.radians(3), (math.radians(14), math.radians(9))
+_DOWN_SHARE = 0.08  # read, or look at what the hands do
+_DOWN, _DOWN_SIDEWAYS_SD = (math.radians(-30), math.radians(-12)), math.radians(6)
 _NEAREST_M, _FARTHEST_M = 0.4, 6.0
 # MediaPipe's points on the rims of the lids around the pupil; subject's left eye first.
 _UPPER = ((385, 386, 387), (160, 159, 158))
@@ -34,11 +36,12 @@ def draw_target(camera_m: np.ndarray, rng: np.random.Generator) -> tuple[Gaze, n
     ahead = rng.random() < _AHEAD_SHARE
     sd = (_AHEAD_SD, _AHEAD_SD) if ahead else _ASIDE_SD
     side, up = rng.normal(0, sd)
+    if rng.random() < _DOWN_SHARE:
+        return "down", distance * _direction(rng.normal(0, _DOWN_SIDEWAYS_SD), rng.uniform(*_DOWN))
     if reach < 1 and chance < _CAMERA_SHARE:
         return "camera", camera_m
     side, up = np.clip(side, -_EASY_SIDEWAYS, _EASY_SIDEWAYS), np.clip(up, -_EASY_UPWARDS, _EASY_UPWARDS)
-    way = np.array([math.sin(side) * math.cos(up), math.sin(up), math.cos(side) * math.cos(up)])
-    return ("ahead" if ahead else "aside"), distance * way
+    return ("ahead" if ahead else "aside"), distance * _direction(side, up)
 
 
 def look_at(target_m: np.ndarray, eyes_m: np.ndarray) -> Activations:
@@ -91,6 +94,12 @@ def lid_travel(assets: FlameAssets, units: Sequence[str]) -> Tensor:
     vertical = assets.expressiondirs[assets.faces[marks.face_index[rows]], 1]  # (2, 2, 3, 3, E)
     upper, lower = (vertical * marks.barycentric[rows][..., None]).sum(-2).mean(-2)
     return (upper - lower) @ assets.arkit.expression[:, columns]
+
+
+def _direction(sideways: float, upwards: float) -> np.ndarray:
+    """(3,) unit, in the skull's axes, from angles in radians."""
+    across = math.cos(upwards)
+    return np.array([math.sin(sideways) * across, math.sin(upwards), math.cos(sideways) * across])
 
 
 def _angles(target_m: np.ndarray) -> tuple[float, float]:

@@ -12,33 +12,27 @@ from torch import Tensor
 from shared.flame.model import FlameModel
 from shared.geometry.meshes import vertex_normals
 
-# With all codes at one standard deviation the open head looks like a caricature.
-_SPREAD, _SPREAD_OF_SPREAD = 0.78, 0.07
-_STRONG_SHARE, _STRONG_SPREAD = 0.08, (0.9, 1.05)
-_LARGEST = 2.6
+_LARGEST = 3.0
+# Of heads whose codes were not calibrated on people: at one standard deviation they look like caricatures.
+_UNCALIBRATED_SPREAD = 0.78
 _NEAR_SKIN_M = 0.006
 _TRIES = 50
 
 
 def draw_identity(model: FlameModel, rng: np.random.Generator) -> Tensor:
-    """Identity codes (S,) in standard deviations, on the model's device; a few people are further from the mean.
+    """Identity codes (S,) in standard deviations, on the model's device.
 
-    Codes whose mouth cavity would show through the skin are drawn again: one in ten on the open head.
+    Codes whose mouth cavity would show through the skin are drawn again: one in four on open head 2.
     """
     at_rest_m, by_code_m = _cavity_depth(model)
+    spread = 1.0 if model.assets.base_head_id else _UNCALIBRATED_SPREAD
     codes = torch.zeros(model.n_shape)
     for _ in range(_TRIES):
-        codes = _draw_codes(model.n_shape, rng)
+        drawn = np.clip(rng.normal(0, spread, model.n_shape), -_LARGEST * spread, _LARGEST * spread)
+        codes = torch.tensor(drawn, dtype=torch.float32)
         if bool((at_rest_m + by_code_m @ codes >= 0).all()):
             break
     return codes.to(model.v_template.device)
-
-
-def _draw_codes(count: int, rng: np.random.Generator) -> Tensor:
-    spread = float(np.clip(rng.normal(_SPREAD, _SPREAD_OF_SPREAD), 0.6, 0.95))
-    if rng.random() < _STRONG_SHARE:
-        spread = rng.uniform(*_STRONG_SPREAD)
-    return torch.tensor(np.clip(rng.normal(0, spread, count), -_LARGEST, _LARGEST), dtype=torch.float32)
 
 
 @lru_cache(maxsize=4)

@@ -24,7 +24,7 @@ class Recipe:
 
 
 EMOTIONS = (
-    Recipe("smile", {"mouthSmile": (0.25, 0.85), "cheekSquint": (0.05, 0.5), "eyeSquint": (0.0, 0.35)}, weight=3),
+    Recipe("smile", {"mouthSmile": (0.25, 0.95), "cheekSquint": (0.05, 0.5), "eyeSquint": (0.0, 0.35)}, weight=4),
     Recipe(
         "smile with teeth",
         {
@@ -35,7 +35,7 @@ EMOTIONS = (
             "cheekSquint": (0.15, 0.65),
             "eyeSquint": (0.05, 0.4),
         },
-        weight=3,
+        weight=6,
     ),
     Recipe(
         "laugh",
@@ -48,7 +48,7 @@ EMOTIONS = (
             "eyeSquint": (0.2, 0.7),
             "eyeBlink": (0.05, 0.4),
         },
-        weight=1.5,
+        weight=4,
     ),
     Recipe(
         "sadness",

@@ -22,7 +22,7 @@ from shared.synthetic.pose.views import View, angles, towards_camera
 
 Kind = Literal["neutral", "posed", "profile", "occluded"]
 _JAW_SIDEWAYS_SD = {"neutral": 0.004, "posed": 0.015, "profile": 0.015, "occluded": 0.015}
-_PROFILE_NEUTRAL_SHARE = 0.5
+_PROFILE_NEUTRAL_SHARE = 0.3
 
 
 @dataclass(frozen=True)
