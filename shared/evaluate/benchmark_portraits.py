@@ -21,9 +21,9 @@ from shared.files import StorageError
 from shared.flame.cache import CACHE_VARIABLE, cache_folder
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.synthetic.generate import mediapipe_landmarks
+from shared.synthetic.detection import Detect, Detection, landmark_detector
 from shared.synthetic.portrait import Portrait
-from shared.synthetic.shards import Detect, Shard, ShardWriter, shard_path
+from shared.synthetic.shards import Shard, ShardWriter, shard_path
 from shared.synthetic.storage import PortraitError
 
 _FORMAT, _LOSSLESS = "webp", 101  # OpenCV's quality for it
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class BenchmarkPortraits:
-    """Portrait and detected landmarks, (478, 2) or None, by the number of the picture.
+    """Portrait and what the landmarker finds on it, by the number of the picture.
 
     Args:
         draw: makes a picture.
@@ -55,14 +55,14 @@ class BenchmarkPortraits:
 
         @cache
         def detector() -> Detect:  # takes seconds, and is not needed for what is kept
-            return mediapipe_landmarks()
+            return landmark_detector()
 
         height, width = benchmark.SIZE
         name = f"{benchmark.SEED}-{width}x{height}-{assets.head_id}-{_code_id()}"
         draw = benchmark.portraits_of(FlameModel(assets))
         return BenchmarkPortraits(draw, lambda image: detector()(image), cache_folder() / "benchmark" / name)
 
-    def __getitem__(self, index: int) -> tuple[Portrait, Tensor | None]:
+    def __getitem__(self, index: int) -> tuple[Portrait, Detection | None]:
         try:
             return self._read(index)
         except PortraitError:
@@ -77,8 +77,8 @@ class BenchmarkPortraits:
             return portrait, self._detect(portrait.image)
         return self._read(index)
 
-    def detect(self, image: np.ndarray) -> Tensor | None:
-        """Landmarks (478, 2) on another picture (H, W, 3) uint8 RGB."""
+    def detect(self, image: np.ndarray) -> Detection | None:
+        """What the landmarker finds on another picture (H, W, 3) uint8 RGB."""
         return self._detect(image)
 
     def prepare(self, indices: Sequence[int], quiet: bool = False) -> None:
@@ -87,9 +87,9 @@ class BenchmarkPortraits:
         for index in tqdm(missing, desc="benchmark", unit="picture", dynamic_ncols=True, disable=quiet or not missing):
             self[index]
 
-    def _read(self, index: int) -> tuple[Portrait, Tensor | None]:
+    def _read(self, index: int) -> tuple[Portrait, Detection | None]:
         shard = Shard.read(shard_path(self._folder, index))
-        return shard.portrait(0), shard.detected_px(0)
+        return shard.portrait(0), shard.detection(0)
 
 
 def spread_pictures(count: int | None) -> list[int]:

@@ -9,10 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from shared.config import SyntheticConfig
 from shared.device import choose_device, keep_freed_memory, one_thread
 from shared.files import remove_partial_files, write_json, write_text
@@ -26,8 +22,9 @@ from shared.run_manifest import claim
 from shared.runtime import Ranks, UserError
 from shared.sharding import ShardProgress, claimed, shards_so_far, share, unfinished
 from shared.synthetic.contact_sheet import write_contact_sheet, write_truth_sheet
+from shared.synthetic.detection import landmark_detector
 from shared.synthetic.portrait import Portrait
-from shared.synthetic.shards import SCHEMA, Detect, ShardWriter, StoredPortraits, picture_stem, shard_path
+from shared.synthetic.shards import SCHEMA, ShardWriter, StoredPortraits, picture_stem, shard_path
 from shared.synthetic.studio import Order, PortraitStudio
 
 # Options on which no picture depends, but for the last bits on another device: a run may go on with others.
@@ -82,7 +79,7 @@ def generate(config: SyntheticConfig, ranks: Ranks | None = None, quiet: bool = 
     folder = PortraitFolder(Path(config.out), config.count, config.shard_size)
     ranks.after_first(lambda: _prepare(folder, config, head_id))
     provenance = {"head_id": head_id, "git_sha": git_sha(), "config": _defining(config)}
-    detect = mediapipe_landmarks() if config.landmarks else None
+    detect = landmark_detector() if config.landmarks else None
     writer = ShardWriter(folder.root, config.image_format, config.quality, provenance, detect)
 
     def work(place: Ranks) -> None:
@@ -115,19 +112,6 @@ def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> Portrai
         raise UserError(f"backgrounds={config.backgrounds}: {error.reason}") from error
     except (OSError, ValueError, KeyError) as error:
         raise UserError(str(error.args[0] if isinstance(error, KeyError) else error)) from error
-
-
-def mediapipe_landmarks() -> Detect:
-    """The landmarks of the largest face, as the landmarker sees it."""
-    from shared.landmarker.search import FaceLandmarker
-
-    detector = FaceLandmarker()
-
-    def detect(image: np.ndarray) -> Tensor | None:
-        faces = detector.detect(np.ascontiguousarray(image))
-        return torch.as_tensor(faces[0].landmarks_px) if faces else None
-
-    return detect
 
 
 def _portraits(

@@ -8,7 +8,7 @@ locks/               who works on what, dropped by the system with the process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import stack
+from shared.synthetic.detection import Detect, Detection
 from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
 from shared.synthetic.storage import (
     PortraitError,
@@ -33,11 +36,10 @@ from shared.synthetic.storage import (
 )
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
-SCHEMA = "pixel3dmm-distill/portraits/1"
+SCHEMA = "pixel3dmm-distill/portraits/2"  # 2: with blendshapes
 _PARAMS = tuple(field.name for field in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world")
 _POINTS = ("vertex_visible", "landmarks_px", "landmarks_visible", "landmarks68_px", "landmarks68_visible")
-Detect = Callable[[Any], Tensor | None]  # (H, W, 3) uint8 RGB -> (478, 2) pixels
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ShardWriter:
     image_format: str
     quality: int
     provenance: dict[str, Any]  # goes into every shard
-    detect: Detect | None = None  # where MediaPipe finds its landmarks on the picture as it was stored
+    detect: Detect | None = None  # asked on the picture as it was stored
 
     def write(self, shard: int, portraits: Iterable[Portrait]) -> None:
         """Write a shard; each portrait is let go as soon as its pictures are on disk."""
@@ -72,9 +74,7 @@ class ShardWriter:
         tensors = _tensors(stack(rows)) | {"depth_range_m": torch.tensor(ranges, dtype=torch.float64)}
         tensors |= {"people": torch.tensor(list(neutral)), "people.neutral_m": torch.stack(list(neutral.values()))}
         if self.detect is not None:
-            missing = torch.zeros(478, 2)
-            tensors["detected"] = torch.tensor([one is not None for one in found])
-            tensors["detected_px"] = torch.stack([missing if one is None else one.float() for one in found])
+            tensors |= _detection_tensors(found)
         header = {
             "schema": SCHEMA,
             "size": list(rows[0].camera.size),
@@ -99,6 +99,16 @@ def _tensors(rows: PortraitTruth) -> dict[str, Tensor]:
     out |= {f"camera.{name}": getattr(rows.camera, name) for name in _CAMERA}
     out |= {name: getattr(rows, name) for name in _POINTS}
     return {name: tensor.contiguous() for name, tensor in out.items()}
+
+
+def _detection_tensors(found: Sequence[Detection | None]) -> dict[str, Tensor]:
+    none = Detection(torch.zeros(N_MEDIAPIPE, 2), torch.zeros(N_BLENDSHAPES))
+    rows = [none if one is None else one for one in found]
+    return {
+        "detected": torch.tensor([one is not None for one in found]),
+        "detected_px": torch.stack([row.landmarks_px for row in rows]),
+        "detected_blendshapes": torch.stack([row.blendshapes for row in rows]),
+    }
 
 
 @dataclass(frozen=True)
@@ -161,11 +171,11 @@ class Shard:
         )
         return Portrait(self.picture(row), truth, PortraitFacts(**facts | {"occluders": tuple(facts["occluders"])}))
 
-    def detected_px(self, row: int) -> Tensor | None:
-        """(478, 2) where MediaPipe found its landmarks; None if it found no face, or was not asked."""
-        if "detected" not in self.tensors or not bool(self.tensors["detected"][row]):
+    def detection(self, row: int) -> Detection | None:
+        """What the landmarker found; None if it found no face, or was not asked."""
+        if "detected_blendshapes" not in self.tensors or not bool(self.tensors["detected"][row]):
             return None
-        return self.tensors["detected_px"][row]
+        return Detection(self.tensors["detected_px"][row], self.tensors["detected_blendshapes"][row])
 
 
 class StoredPortraits(Dataset[Portrait]):
@@ -191,10 +201,10 @@ class StoredPortraits(Dataset[Portrait]):
         shard, row = self._places[index]
         return shard.portrait(row)
 
-    def detected_px(self, index: int) -> Tensor | None:
-        """As `Shard.detected_px`."""
+    def detection(self, index: int) -> Detection | None:
+        """As `Shard.detection`."""
         shard, row = self._places[index]
-        return shard.detected_px(row)
+        return shard.detection(row)
 
     @property
     def head_id(self) -> str:

@@ -70,7 +70,7 @@ class PortraitFaces:
             params=shard.params[row],
             pose=self.poses[index],
             outline_px=shard.tensors["landmarks_px"][row],
-            found_px=shard.detected_px(row) if self.found[index] else None,
+            found_px=shard.tensors["detected_px"][row] if self.found[index] else None,
             confidence=torch.ones(len(FACE_PARTS)),
             weight=1.0,
             person=int(self.persons[index]),

@@ -11,6 +11,7 @@ from torch import Tensor
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
+from shared.synthetic.detection import Detection
 from shared.synthetic.face.parts import split_faces
 from shared.synthetic.own_face import is_own_face
 from shared.synthetic.portrait import Portrait, PortraitTruth
@@ -39,14 +40,15 @@ class PortraitViews:
             VertexPoser.of(assets, chosen), chosen, skin[Texels.of(assets, _TEXELS).face_index].numpy()
         )
 
-    def view(self, portrait: Portrait, detected_px: Tensor | None) -> FaceView:
-        """``detected_px`` (478, 2): where MediaPipe found its landmarks. SampleError if it holds NaN."""
+    def view(self, portrait: Portrait, detection: Detection | None) -> FaceView:
+        """A portrait and what the landmarker found on it. SampleError if a number is not finite."""
         truth = portrait.truth
         camera = truth.camera
         inside = (truth.depth_m > 0).numpy()
         part = truth.part.numpy()
         rotations = _rotations(truth)
         points_cam = camera.world_to_cam(self.poser.pose(truth, rotations))
+        detected_px = None if detection is None else detection.landmarks_px
         if detected_px is not None and not is_own_face(detected_px, truth.landmarks_px):
             detected_px = None
         depth_m = float(truth.depth_m.sum()) / max(int(inside.sum()), 1)

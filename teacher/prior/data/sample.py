@@ -56,13 +56,13 @@ class SampleMaker:
         return SampleMaker(config, augment, size, views, LandmarkMapper.of(assets), mirror, partner, photometric)
 
     def sample(
-        self, portrait: Portrait, detected_px: Tensor | None, rng: np.random.Generator, index: int
+        self, portrait: Portrait, detection: Detection | None, rng: np.random.Generator, index: int
     ) -> PriorSample:
         """One portrait, and where MediaPipe finds its 478 landmarks on it, None if nowhere.
 
         All chance comes from ``rng``. SampleError if the portrait cannot be trained on.
         """
-        return self.cut(self.views.view(portrait, detected_px), rng, index)
+        return self.cut(self.views.view(portrait, detection), rng, index)
 
     def cut(self, view: FaceView, rng: np.random.Generator, index: int) -> PriorSample:
         """The same for any view with N points."""

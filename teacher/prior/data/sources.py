@@ -22,9 +22,10 @@ from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
 from shared.runtime import UserError
-from shared.synthetic.generate import build_studio, mediapipe_landmarks
+from shared.synthetic.detection import Detect, landmark_detector
+from shared.synthetic.generate import build_studio
 from shared.synthetic.rendered import RenderedPortraits
-from shared.synthetic.shards import Detect, StoredPortraits
+from shared.synthetic.shards import StoredPortraits
 from shared.synthetic.storage import PortraitError
 from shared.training.samples import BadSample
 from teacher.prior.data.face_view import FaceView, SampleError
@@ -101,7 +102,7 @@ class StoredFaces:
 
     def view(self, index: int, epoch: int) -> FaceView:
         """The same in each epoch."""
-        return self.views.view(self.portraits[index], self.portraits.detected_px(index))
+        return self.views.view(self.portraits[index], self.portraits.detection(index))
 
     def name(self, index: int) -> str:
         """Folder and number."""
@@ -121,7 +122,7 @@ class RenderedFaces:
     def view(self, index: int, epoch: int) -> FaceView:
         """Portrait ``epoch * count + index`` of the series."""
         if self._detect is None:
-            self._detect = mediapipe_landmarks()
+            self._detect = landmark_detector()
         portrait = self.portraits[epoch * self.count + index]
         return self.views.view(portrait, self._detect(portrait.image))
 

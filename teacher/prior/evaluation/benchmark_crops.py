@@ -62,16 +62,16 @@ class BenchmarkCrops(Sequence[BenchmarkCrop]):
         return len(self.indices)
 
     def __getitem__(self, place: int) -> BenchmarkCrop:  # type: ignore[override]
-        portrait, detected_px = self.portraits[self.indices[place]]
-        return self._cut(portrait.facts, self.maker.views.view(portrait, detected_px))
+        portrait, detection = self.portraits[self.indices[place]]
+        return self._cut(portrait.facts, self.maker.views.view(portrait, detection))
 
     def covered(self, place: int, share: float) -> BenchmarkCrop | None:
         """The same picture with a patch over ``share`` of the face's visible skin, and detected anew.
 
         None if something covers the face already, or it shows no skin.
         """
-        portrait, detected_px = self.portraits[self.indices[place]]
-        view = self.maker.views.view(portrait, detected_px)
+        portrait, detection = self.portraits[self.indices[place]]
+        view = self.maker.views.view(portrait, detection)
         skin = face_skin(view.valid, portrait.truth.landmarks_px)
         if portrait.facts.kind == "occluded" or not skin.any():
             return None
