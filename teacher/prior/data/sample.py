@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,12 +14,14 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.face_crop import face_crop
 from shared.images.augment import Photometric
 from shared.images.cover import cover
+from shared.synthetic.detection import Detection
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.warp import MapWarp
-from teacher.prior.geometry.crops import crop_input
+from teacher.prior.geometry.crops import crop_input, fitted_input
+from teacher.prior.geometry.fitted_head import HeadDrawer
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.records import PriorInput, PriorSample, PriorTarget
@@ -33,7 +35,7 @@ class SampleMaker:
     augment: PriorAugmentConfig | None  # None: the exact crop of a prediction
     size: int
     views: PortraitViews
-    mapper: LandmarkMapper
+    hints: LandmarkMapper | HeadDrawer
     mirror: Mirror
     partner: Tensor  # (N,) int64 row of each vertex's mirrored one
     photometric: Photometric
@@ -45,15 +47,17 @@ class SampleMaker:
         augment: PriorAugmentConfig | None,
         size: int,
         vertices: Tensor | None,
+        fitted: bool = False,
     ) -> SampleMaker:
-        """For vertices (N,) of a head, closed under its mirror; None: none.
+        """For vertices (N,) of a head, closed under its mirror; None: none. ``fitted``: fits to landmarks are shown.
 
         ValueError if they aren't, or if the head lacks texture coordinates, landmarks or mirror.
         """
         views, mirror = PortraitViews.of(assets, vertices), Mirror.of(assets)
         partner = mirror.points(views.vertices)
         photometric = Photometric(augment.photometric if augment else 0.0)
-        return SampleMaker(config, augment, size, views, LandmarkMapper.of(assets), mirror, partner, photometric)
+        hints = HeadDrawer.of(assets, mirror) if fitted else LandmarkMapper.of(assets)
+        return SampleMaker(config, augment, size, views, hints, mirror, partner, photometric)
 
     def sample(
         self, portrait: Portrait, detection: Detection | None, rng: np.random.Generator, index: int
@@ -77,13 +81,21 @@ class SampleMaker:
         target = self._target(view, warp, covered)
         if self.augment is not None:
             image = self.photometric.apply(image, rng)
-        return PriorSample(self._input(image, shown, warp), target, torch.tensor(index))
+        return PriorSample(self._input(image, view, shown, warp), target, torch.tensor(index))
 
-    def _input(self, image: np.ndarray, landmarks_px: Tensor | None, warp: MapWarp) -> PriorInput:
-        if landmarks_px is None:
-            return crop_input(image, None, self.mapper)
-        points = warp.points(landmarks_px)
-        return crop_input(image, points[self.mirror.landmarks] if warp.mirrored else points, self.mapper)
+    def _input(self, image: np.ndarray, view: FaceView, landmarks_px: Tensor | None, warp: MapWarp) -> PriorInput:
+        points = None if landmarks_px is None else warp.points(landmarks_px)
+        if points is not None and warp.mirrored:
+            points = points[self.mirror.landmarks]
+        if isinstance(self.hints, LandmarkMapper):
+            return crop_input(image, points, self.hints)
+        if points is None or view.fitted is None:
+            return fitted_input(image, None, None, torch.zeros(len(self.partner), 2))
+        pixel_px = warp.points(view.fitted.pixel_px)
+        turn = warp.normals_to("crop", replace(view, normal_frame="camera"))
+        maps = self.hints.maps(pixel_px, view.fitted, turn, self.size, warp.mirrored)
+        own = pixel_px[self.views.vertices]
+        return fitted_input(image, points, maps, own[self.partner] if warp.mirrored else own)
 
     def _target(self, view: FaceView, warp: MapWarp, covered: np.ndarray | None) -> PriorTarget:
         normal, uv, seen, hidden = warp.surface(view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch.utils.data import Dataset, get_worker_info
 from shared.config import PriorTrainConfig, SyntheticConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
+from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.runtime import UserError
 from shared.synthetic.detection import Detect, landmark_detector
@@ -29,9 +30,11 @@ from shared.synthetic.shards import StoredPortraits
 from shared.synthetic.storage import PortraitError
 from shared.training.samples import BadSample
 from teacher.prior.data.face_view import FaceView, SampleError
+from teacher.prior.data.landmark_fits import LandmarkFits, landmark_fits
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.data.scans import ScannedFaces
+from teacher.prior.geometry.fitted_head import FittedHead
 from teacher.prior.records import PriorSample
 
 log = logging.getLogger(__name__)
@@ -96,13 +99,18 @@ class StoredFaces:
     folder: Path
     portraits: StoredPortraits
     views: PortraitViews
+    fits: LandmarkFits | None  # None: the network is shown none
+    model: FlameModel
 
     def __len__(self) -> int:
         return len(self.portraits)
 
     def view(self, index: int, epoch: int) -> FaceView:
         """The same in each epoch."""
-        return self.views.view(self.portraits[index], self.portraits.detection(index))
+        portrait = self.portraits[index]
+        view = self.views.view(portrait, self.portraits.detection(index))
+        fit = None if self.fits is None or view.detected_px is None else self.fits.of(index, view.camera)
+        return view if fit is None else replace(view, fitted=FittedHead.of(self.model, *fit))
 
     def name(self, index: int) -> str:
         """Folder and number."""
@@ -147,10 +155,11 @@ def build_source(config: PriorTrainConfig, vertices: Tensor | None, assets: Flam
     try:
         head = load_flame(config.flame) if assets is None else assets
         size = config.compact.size if config.family == "compact" else config.vit.size
-        maker = SampleMaker.of(head, config.data, config.augment, size, vertices)
+        fitted = config.family == "compact" and config.compact.start == "fit"
+        maker = SampleMaker.of(head, config.data, config.augment, size, vertices, fitted)
     except (FlameFileError, ValueError) as error:
         raise UserError(str(error)) from error
-    faces: list[Faces] = [_stored(Path(folder), head, maker.views) for folder in config.data.portraits]
+    faces: list[Faces] = [_stored(Path(folder), head, maker.views, fitted) for folder in config.data.portraits]
     n_points = len(maker.views.vertices)
     faces += [ScannedFaces.open(Path(folder), head.head_id, n_points) for folder in config.data.scans]
     if config.data.rendered:
@@ -160,7 +169,7 @@ def build_source(config: PriorTrainConfig, vertices: Tensor | None, assets: Flam
     return Source(faces, maker, config.seed)
 
 
-def _stored(folder: Path, head: FlameAssets, views: PortraitViews) -> StoredFaces:
+def _stored(folder: Path, head: FlameAssets, views: PortraitViews, fitted: bool) -> StoredFaces:
     try:
         portraits = StoredPortraits(folder)
     except PortraitError as error:
@@ -169,7 +178,9 @@ def _stored(folder: Path, head: FlameAssets, views: PortraitViews) -> StoredFace
         raise UserError(f"{folder} holds portraits of the head {portraits.head_id}, the run's head is {head.head_id}")
     if not any("detected" in shard.tensors for shard in portraits.shards):
         log.warning("%s holds no landmarks, so none are shown: make portraits with landmarks=true", folder)
-    return StoredFaces(folder, portraits, views)
+    model = FlameModel(head)
+    fits = landmark_fits(folder, portraits, model) if fitted else None
+    return StoredFaces(folder, portraits, views, fits, model)
 
 
 def _rendered(config: PriorTrainConfig, size: int, views: PortraitViews) -> RenderedFaces:

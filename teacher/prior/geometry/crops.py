@@ -32,10 +32,28 @@ def prior_input(
 
 def crop_input(image: np.ndarray, landmarks_px: Tensor | None, mapper: LandmarkMapper | None) -> PriorInput:
     """The same from a picture (S, S, 3) that is a crop already, and landmarks in its pixels."""
-    size = image.shape[0]
-    pixels = torch.from_numpy(image).permute(2, 0, 1).contiguous().float() / 255
+    size, pixels = image.shape[0], _pixels(image)
     if landmarks_px is None or mapper is None:
         nothing = torch.zeros(LANDMARK_CHANNELS, size // 2, size // 2)
         return PriorInput(pixels, torch.zeros(478, 2), nothing, torch.tensor(False))
     maps = torch.from_numpy(mapper.maps(landmarks_px.numpy(), size))
     return PriorInput(pixels, landmarks_px, maps, torch.tensor(True))
+
+
+def fitted_input(image: np.ndarray, landmarks_px: Tensor | None, maps: Tensor | None, points_px: Tensor) -> PriorInput:
+    """The same with what a head fitted to the landmarks shows; without one, ``maps`` is None and the points are 0.
+
+    Args:
+        image, landmarks_px: as `crop_input`.
+        maps: (6, S / 2, S / 2) of `HeadDrawer`.
+        points_px: (N, 2) the network's vertices of the fitted head in the crop.
+    """
+    size, pixels = image.shape[0], _pixels(image)
+    if landmarks_px is None or maps is None:
+        nothing = torch.zeros(LANDMARK_CHANNELS, size // 2, size // 2)
+        return PriorInput(pixels, torch.zeros(478, 2), nothing, torch.tensor(False), torch.zeros_like(points_px))
+    return PriorInput(pixels, landmarks_px, maps, torch.tensor(True), points_px)
+
+
+def _pixels(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).contiguous().float() / 255

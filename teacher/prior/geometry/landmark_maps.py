@@ -93,12 +93,12 @@ class LandmarkMapper:
         values = np.concatenate([self.uv, self.normals @ rotation.T], 1)
         points = np.asarray(landmarks_px, np.float64)[:_N_FACE] / 2
         depth = self.places_m @ rotation[2]
-        _draw(points, depth, values, self.triangles, maps, np.full(maps.shape[1:], np.inf))
+        draw_triangles(points, depth, values, self.triangles, maps, np.full(maps.shape[1:], np.inf))
         return maps
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _draw(points, depth, values, triangles, maps, nearest):
+def draw_triangles(points, depth, values, triangles, maps, nearest):
     height, width = nearest.shape
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]

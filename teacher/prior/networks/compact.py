@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from shared.config import CompactConfig
 from shared.flame.schema import FlameAssets
-from shared.networks.backbones import create_backbone, pretrained_backbone
+from shared.networks.backbones import create_backbone, input_statistics, pretrained_backbone
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.points_head import PointLayout, PointsHead
 from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput, PriorMaps, PriorPrediction
@@ -45,8 +45,8 @@ class CompactPrior(PriorNetwork):
         fine = (config.widths[-2], last)
         coarse = backbone.feature_info.channels()[-1]  # type: ignore[union-attr, operator]
         self.points = None if layout is None else PointsHead(layout, coarse, fine, config.size)
-        self.mean = nn.Buffer(torch.tensor([0.485, 0.456, 0.406])[:, None, None])
-        self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+        mean, std = input_statistics(config.backbone)
+        self.mean, self.std = nn.Buffer(mean), nn.Buffer(std)
         ramp = (torch.arange(config.size // 2) + 0.5) * (4 / config.size) - 1
         self.position = nn.Buffer(torch.stack(torch.meshgrid(ramp, ramp, indexing="xy")), persistent=False)
 
@@ -82,7 +82,9 @@ class CompactPrior(PriorNetwork):
         fine = self.refine(torch.cat([half, hints.to(half.dtype), position.to(half.dtype)], 1))
         points = None
         if self.points is not None:
-            points = self.points(features[-1], (quarter, fine), inputs.landmarks_px, inputs.has_landmarks)
+            points = self.points(
+                features[-1], (quarter, fine), inputs.landmarks_px, inputs.has_landmarks, inputs.points_px
+            )
         if self.maps is None:
             return PriorPrediction(PriorMaps(self.frame), points)
         return PriorPrediction(self._maps(self.maps(fine), hints), points)

@@ -93,17 +93,28 @@ class PointsHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(
-        self, coarse: Tensor, fine: Sequence[Tensor], landmarks_px: Tensor, has_landmarks: Tensor
+        self,
+        coarse: Tensor,
+        fine: Sequence[Tensor],
+        landmarks_px: Tensor,
+        has_landmarks: Tensor,
+        start_px: Tensor | None,
     ) -> PriorPoints:
-        """Features (B, C, H, W), landmarks (B, 478, 2) and whether they are known (B,)."""
+        """Points of a batch.
+
+        Args:
+            coarse, fine: features (B, C, H, W).
+            landmarks_px, has_landmarks: (B, 478, 2), and whether they are known (B,).
+            start_px: (B, N, 2) of a fit to them; None: an affine view of the template is fitted here.
+        """
         known = has_landmarks[:, None].to(landmarks_px.dtype)
         marks = (landmarks_px * (2 / self.size) - 1) * known[..., None]
         told = torch.cat([marks.flatten(1), known], 1)
         pooled = self.summarise(self.pool(coarse)).flatten(1)
         state = self.mix(self.picture(pooled) + self.landmarks(told))
         with torch.autocast(marks.device.type, enabled=False):  # 16 bits are half a pixel
-            affine_view = self.places @ (self.to_affine @ marks)
-        guess = torch.where(known[..., None] > 0, affine_view, self.rest)
+            start = self.places @ (self.to_affine @ marks) if start_px is None else start_px * (2 / self.size) - 1
+        guess = torch.where(known[..., None] > 0, start, self.rest)
         place = guess + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
         first = place
         who = self.embedding + self.context(state)[:, None]  # (B, N, E)

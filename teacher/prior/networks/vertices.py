@@ -1,14 +1,18 @@
-"""Which vertices of a head the inverse map tells of: spread over its skin, densest on the face, in mirror pairs."""
+"""Which vertices of a head the inverse map tells of: over all its skin, densest where it moves, in mirror pairs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from shared.flame.face_parts import FACE_PARTS, face_parts
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.schema import FlameAssets
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")  # seldom seen, or not fixed to the skin
 _FACE_DENSITY = 2.0  # points a length on the face against those elsewhere
+_EXPRESSIVE_DENSITY = 4.0  # on lids, brows and lips, where expressions are
+_EXPRESSIVE = ("left_eye", "right_eye", "left_brow", "right_brow", "mouth")
 
 
 def spread_vertices(assets: FlameAssets, count: int) -> Tensor:
@@ -31,6 +35,10 @@ def spread_vertices(assets: FlameAssets, count: int) -> Tensor:
     density = torch.ones(assets.n_vertices)
     if "face" in assets.regions:
         density[assets.regions["face"]] = _FACE_DENSITY
+    if "mediapipe" in assets.landmarks:
+        known, embedding = mediapipe_embedding(assets)
+        part = face_parts(assets, known, embedding.positions(assets.v_template, assets.faces))
+        density[torch.isin(part, torch.tensor([FACE_PARTS.index(name) for name in _EXPRESSIVE]))] = _EXPRESSIVE_DENSITY
     places = assets.v_template[half]
     weight = density[half]
     chosen: list[int] = []
