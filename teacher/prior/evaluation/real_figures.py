@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from shared.evaluate.groups import YAW, Dimension
 from shared.evaluate.intervals import Estimate, Ratio, estimates
+from teacher.prior.evaluation.common import own_products
 from teacher.prior.evaluation.deviations import Agreement, agreement
 from teacher.prior.evaluation.real_score import Against, Compared, PictureScore
 from teacher.prior.evaluation.real_truth import REGIONS
@@ -52,6 +53,7 @@ class RealFigure:
     mean_head: MeanHead  # with the true expression, as the pixel shows it
     neutral_head: MeanHead  # at rest, as the pixel shows it
     same_place: MeanHead | None  # with the true expression, at the true place of the head; of normals alone
+    own: Agreement | None  # of the deviations that are the person's own, see `common`; of normals and points
 
 
 @dataclass(frozen=True)
@@ -65,44 +67,76 @@ class RealGroup:
 
 
 def summarise(rows: Sequence[RealRow]) -> list[RealGroup]:
-    """The group of all, then by region, yaw and state; regions without any place are left out."""
+    """The group of all, then by region, yaw and state; regions without any place are left out.
+
+    What is common to all people is taken from the rows, so that it is the same for all groups.
+    """
     if not rows:
         return []
-    groups = [_group("", "all", rows, None)]
-    groups += [_group("region", name, rows, index) for index, name in enumerate(REGIONS)]
+    names = dict.fromkeys(name for row in rows for name in row.score.errors)
+    places = {name: _places(name, rows) for name in names}
+    found = [_group("", "all", places)]
+    for index, name in enumerate(REGIONS):
+        found.append(_group("region", name, {key: [one.where(index) for one in some] for key, some in places.items()}))
     for dimension in (YAW, STATE):
         for label in dimension.labels:
-            some = [row for row in rows if dimension.label_of(row.facts) == label]
-            groups.append(_group(dimension.name, label, some, None))
-    return [group for group in groups if group.errors]
+            some = {
+                key: [one for one in all_of_them if dimension.label_of(one.facts) == label]
+                for key, all_of_them in places.items()
+            }
+            found.append(_group(dimension.name, label, some))
+    return [group for group in found if group.errors]
 
 
-def _group(dimension: str, label: str, rows: Sequence[RealRow], region: int | None) -> RealGroup:
-    names = dict.fromkeys(name for row in rows for name in row.score.errors)
-    found = {}
-    for name in names:
-        parts = [(row.facts["person"], row.score.errors[name]) for row in rows if name in row.score.errors]
-        if region is not None:
-            parts = [(person, one[one.region == region]) for person, one in parts]
-        parts = [(person, one) for person, one in parts if len(one.error)]
-        if parts:
-            found[name] = _figure([person for person, _ in parts], [one for _, one in parts])
-    return RealGroup(dimension, label, len(rows), found)
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """One picture's errors of one kind."""
+
+    facts: Mapping[str, Any]
+    compared: Compared
+    own: Tensor | None  # (K, 3) products of the person's own deviations
+
+    def where(self, region: int) -> _Places:
+        """Those of one region."""
+        mask = self.compared.region == region
+        return _Places(self.facts, self.compared[mask], None if self.own is None else self.own[mask])
 
 
-def _figure(people: Sequence[str], parts: Sequence[Compared]) -> RealFigure:
+def _places(name: str, rows: Sequence[RealRow]) -> list[_Places]:
+    rows = [row for row in rows if name in row.score.errors]
+    compared = [row.score.errors[name] for row in rows]
+    deviations = [one.deviations for one in compared if one.deviations is not None]
+    own = own_products([row.facts["person"] for row in rows], deviations) if len(deviations) == len(rows) else None
+    return [
+        _Places(row.facts, replace(one, deviations=None), None if own is None else own[place])
+        for place, (row, one) in enumerate(zip(rows, compared, strict=True))
+    ]
+
+
+def _group(dimension: str, label: str, places: Mapping[str, Sequence[_Places]]) -> RealGroup:
+    kept = {name: [one for one in some if len(one.compared.error)] for name, some in places.items()}
+    errors = {name: _figure(some) for name, some in kept.items() if some}
+    return RealGroup(dimension, label, max((len(some) for some in kept.values()), default=0), errors)
+
+
+def _figure(places: Sequence[_Places]) -> RealFigure:
+    people, parts = [one.facts["person"] for one in places], [one.compared for one in places]
     counts = [float(len(one.error)) for one in parts]
+
+    def agree(values: Sequence[Tensor]) -> Agreement | None:
+        return agreement(people, np.stack([one.double().sum(0).numpy() for one in values]))
 
     def head(against: Sequence[Against]) -> MeanHead:
         errors = torch.cat([one.error for one in against])
         gains = [float((head.error - one.error).double().sum()) for head, one in zip(against, parts, strict=True)]
         gain = estimates(people, {"gain": Ratio(gains, counts)})["gain"]
-        sums = np.stack([one.products.double().sum(0).numpy() for one in against])
-        return MeanHead(float(errors.double().mean()), _median(errors), gain, agreement(people, sums))
+        products = agree([one.products for one in against])
+        return MeanHead(float(errors.double().mean()), _median(errors), gain, products)
 
     errors = torch.cat([one.error for one in parts])
     total = Ratio([float(one.error.double().sum()) for one in parts], counts)
-    places = [one.place for one in parts if one.place is not None]
+    same = [one.place for one in parts if one.place is not None]
+    own = [one.own for one in places if one.own is not None]
     return RealFigure(
         pictures=len(parts),
         people=len(set(people)),
@@ -112,7 +146,8 @@ def _figure(people: Sequence[str], parts: Sequence[Compared]) -> RealFigure:
         fit_mean=float(torch.cat([one.fit_error for one in parts]).double().mean()),
         mean_head=head([one.mean for one in parts]),
         neutral_head=head([one.neutral for one in parts]),
-        same_place=head(places) if places else None,
+        same_place=head(same) if same else None,
+        own=agree(own) if own else None,
     )
 
 

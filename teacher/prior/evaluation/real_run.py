@@ -22,7 +22,7 @@ from shared.runtime import UserError
 from shared.synthetic.own_face import is_own_face
 from teacher.prior.evaluation.judge import Predict, batches
 from teacher.prior.evaluation.real_figures import RealGroup, RealRow, summarise
-from teacher.prior.evaluation.real_score import PredictedMaps, laid_head
+from teacher.prior.evaluation.real_score import PredictedMaps
 from teacher.prior.evaluation.real_set import RealPicture, RealPictures
 from teacher.prior.evaluation.real_table import lines
 from teacher.prior.geometry.crops import prior_input
@@ -86,7 +86,10 @@ def run_on_real_heads(prior: Prior, config: PriorEvaluateConfig, device: torch.d
                     for place, crop, one in zip(places, crops, found, strict=True)
                     if place % shown == 0 and hide
                 ]
-            laid += [RealRow(one.picture.id, one.picture.facts, True, laid_head(one.picture.truth)) for one in crops]
+            laid += [
+                RealRow(one.picture.id, one.picture.facts, True, pictures.judge.laid_head(one.picture.truth))
+                for one in crops
+            ]
             bar.update(len(places))
     done = RealEvaluation({name: summarise(some) for name, some in rows.items()}, summarise(laid), ())
     record = {

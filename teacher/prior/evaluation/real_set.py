@@ -22,7 +22,7 @@ from teacher.prior.evaluation.real_truth import RealTruth, Yardstick, head_regio
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.true_heads import TrueHeads, stored_heads
 
-SCHEMA = "pixel3dmm-distill/real-truth/1"
+SCHEMA = "pixel3dmm-distill/real-truth/2"
 _YARDSTICKS = ("mean", "neutral")
 
 
@@ -79,7 +79,7 @@ class RealPictures(Sequence[RealPicture]):
         made = {"schema": SCHEMA, "set": self.pictures.id, "head_id": self.model.assets.head_id}
         truth = _read(path, made)
         if truth is None:
-            truth = real_truth(self.model, self.judge.regions, self.heads.of(id), item.truth.posed, item.camera)
+            truth = real_truth(self.model, self.heads.of(id), item.truth.posed, item.camera)
             write_tensors(path, _flat(truth), made)
         _, embedding = mediapipe_embedding(self.model.assets)
         verts_m = posed_heads(self.model, self.heads.of(id)).fit_m

@@ -67,7 +67,7 @@ class RealTruth(TensorRecord):
     fit_normal: Tensor  # (P, 3) of the head laid on the scan, at the nearest point of its surface
     uv: Tensor  # (P, 2)
     uv_known: Tensor  # (P,) bool
-    region: Tensor  # (P,) int64, row of `REGIONS`
+    vertex: Tensor  # (P,) int64 nearest vertex of the head's skin
     vertex_px: Tensor  # (V, 2)
     vertex_seen: Tensor  # (V,) bool
     px_per_m: Tensor  # () pixels of the picture a metre at the depth of the face
@@ -98,12 +98,11 @@ def posed_heads(model: FlameModel, params: FlameParams) -> PosedHeads:
     return PosedHeads(fit_m, motion.apply(mean_m), motion.apply(neutral_m))
 
 
-def real_truth(model: FlameModel, regions: Tensor, params: FlameParams, face: TrueFace, camera: Camera) -> RealTruth:
+def real_truth(model: FlameModel, params: FlameParams, face: TrueFace, camera: Camera) -> RealTruth:
     """One picture's.
 
     Args:
         model: the head.
-        regions: (V,) as of `head_regions`.
         params: of the head that was laid on the scan, without leading dimensions.
         face: the scan, in the camera's world.
         camera: of the full picture.
@@ -132,7 +131,7 @@ def real_truth(model: FlameModel, regions: Tensor, params: FlameParams, face: Tr
         place_normal=unit((mean_normals[corners] * weights[..., None]).sum(1)) @ R_cam_world.T,
         uv=(assets.uv[assets.uv_faces[face_index]] * weights[..., None]).sum(1),
         uv_known=torch.from_numpy(hit.distance) < NEAR_M,
-        region=regions[corners.gather(1, weights.argmax(1, keepdim=True))[:, 0]],
+        vertex=corners.gather(1, weights.argmax(1, keepdim=True))[:, 0],
         vertex_px=camera.project_cam(verts_cam),
         vertex_seen=_seen(verts_cam, fit_normals @ R_cam_world.T, rendered["fit"].depth_m, camera),
         px_per_m=camera.focal_px.mean() / depth_m,

@@ -15,7 +15,7 @@ from shared.geometry.meshes import unit, vertex_normals
 from shared.render.maps import render_maps
 from teacher.prior.evaluation.deviations import across
 from teacher.prior.evaluation.real_figures import RealFigure, RealRow, summarise
-from teacher.prior.evaluation.real_score import PredictedMaps, laid_head
+from teacher.prior.evaluation.real_score import PredictedMaps
 from teacher.prior.evaluation.real_set import judge_of
 from teacher.prior.evaluation.real_truth import RealTruth, posed_heads, real_truth
 from tests.evaluate import plain_set
@@ -35,7 +35,7 @@ def truth(index: int) -> RealTruth:
     samples = skin_samples(model.assets, 3000)
     normals = samples.positions(vertex_normals(verts, model.faces), model.faces).float()
     face = TrueFace(samples.positions(verts, model.faces).float(), normals, now_landmarks(verts, model.assets))
-    return real_truth(model, judge().regions, params, face, CAMERA)
+    return real_truth(model, params, face, CAMERA)
 
 
 def maps_of(verts_m: torch.Tensor, crop: Crop | None = None) -> PredictedMaps:
@@ -76,6 +76,10 @@ def test_the_truth_itself(crop: Crop | None) -> None:
     assert normal.same_place is not None
     assert normal.same_place.agreement is not None
     assert normal.same_place.agreement.correlation.value > 0.9
+    for figure in (normal, points):
+        assert figure.own is not None
+        assert figure.own.correlation.value > 0.9
+    assert uv.own is None
     assert normal.neutral_head.mean > normal.mean_head.mean  # the mouth is open
     assert uv.same_place is None
 
@@ -98,7 +102,7 @@ def test_normals_that_are_all_turned_by_an_angle() -> None:
     exact, turn = truth(0), torch.deg2rad(torch.tensor(12.0))
     side = unit(across(torch.tensor([0.0, 1.0, 0.2]).expand_as(exact.normal), exact.normal))
     turned = exact.normal * turn.cos() + side * turn.sin()
-    score = laid_head(replace(exact, fit_normal=turned)).errors["normal_deg"]
+    score = judge().laid_head(replace(exact, fit_normal=turned)).errors["normal_deg"]
     torch.testing.assert_close(score.error, torch.full_like(score.error, 12.0), atol=1e-3, rtol=0)
 
 
