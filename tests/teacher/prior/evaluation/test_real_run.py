@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from shared.config import PriorEvaluateConfig
 from shared.flame.assets import load_flame
+from shared.geometry.crop import Crop
+from shared.geometry.face_crop import R_crop_camera
 from shared.runtime import UserError
 from teacher import true_heads
-from teacher.prior.evaluation.real_run import run_on_real_heads
-from teacher.prior.evaluation.real_set import RealPictures
+from teacher.prior.evaluation.real_run import RealCrop, predicted_maps, run_on_real_heads
+from teacher.prior.evaluation.real_set import RealPicture, RealPictures
+from teacher.prior.geometry.crops import prior_input
 from teacher.prior.networks.weights import load_prior
+from teacher.prior.records import Frame, PriorMaps, PriorPrediction
 from tests.evaluate.real_people import write_people
+from tests.teacher.prior.evaluation.exact_heads import CAMERA, SIDE, exact_truth
 
 CPU = torch.device("cpu")
 
@@ -50,6 +56,23 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path.is_file()
     path.write_bytes(b"damaged")
     torch.testing.assert_close(pictures[0].truth.normal, again.normal)
+
+
+@pytest.mark.parametrize("frame", ["camera", "crop", "head"])
+def test_a_network_that_predicts_normals_alone_in_any_frame(frame: Frame) -> None:
+    truth, camera = exact_truth(0), CAMERA
+    picture = RealPicture("ann/0_0", np.zeros((SIDE, SIDE, 3), np.uint8), camera, truth.vertex_px, {}, truth)
+    crop = Crop.around(torch.tensor([[10.0, 40.0], [200.0, 160.0]]), 128, 1.0)
+    inputs = prior_input(picture.image, crop, None, None)
+    away = {"camera": torch.eye(3), "crop": R_crop_camera(camera, crop).T, "head": truth.R_cam_head}[frame]
+    there = torch.nn.functional.normalize(torch.tensor([0.3, -0.2, -0.9]), dim=0)
+    told = (away.T @ there)[:, None, None].expand(3, 64, 64)
+    one = PriorPrediction(PriorMaps(frame, told))
+    found = predicted_maps(one, RealCrop(picture, crop, inputs, False), None)
+    assert found.normal is not None
+    torch.testing.assert_close(found.normal[:, 5, 9], there)
+    torch.testing.assert_close(found.affine, crop.affine / 2)
+    assert (found.uv, found.points_px, found.vertices) == (None, None, None)
 
 
 def test_weights_of_another_head(tmp_path: Path) -> None:

@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import pytest
 import torch
 
-from shared.evaluate.faces import TrueFace, now_landmarks, skin_samples
-from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from shared.geometry.meshes import unit, vertex_normals
-from shared.render.maps import render_maps
+from shared.geometry.meshes import unit
 from teacher.prior.evaluation.deviations import across
 from teacher.prior.evaluation.real_figures import RealFigure, RealRow, summarise
 from teacher.prior.evaluation.real_score import PredictedMaps
-from teacher.prior.evaluation.real_set import judge_of
-from teacher.prior.evaluation.real_truth import RealTruth, posed_heads, real_truth
+from teacher.prior.evaluation.real_truth import posed_heads
 from tests.evaluate import plain_set
+from tests.teacher.prior.evaluation.exact_heads import SIDE, exact_truth, judge, maps_of
 
-SIDE = 448
-CAMERA = Camera.at_origin(torch.tensor(1000.0), (SIDE, SIDE))
-WHOLE = torch.eye(3)[:2]
 FACTS = {"person": "ann", "kind": "expression", "yaw_deg": 5.0}
-judge = cache(lambda: judge_of(plain_set.model().assets))
-
-
-@cache
-def truth(index: int) -> RealTruth:
-    """Of a face whose laid head is exact, with the smooth normals that maps have."""
-    model, params = plain_set.model(), plain_set.params(index)
-    verts, _ = plain_set.meshes(index)
-    samples = skin_samples(model.assets, 3000)
-    normals = samples.positions(vertex_normals(verts, model.faces), model.faces).float()
-    face = TrueFace(samples.positions(verts, model.faces).float(), normals, now_landmarks(verts, model.assets))
-    return real_truth(model, params, face, CAMERA)
-
-
-def maps_of(verts_m: torch.Tensor, crop: Crop | None = None) -> PredictedMaps:
-    """What a head shows, in the whole picture or in a crop, and all its vertices."""
-    assets = plain_set.model().assets
-    camera = CAMERA if crop is None else CAMERA.warped(crop.affine, crop.size)
-    maps = render_maps(verts_m, assets.faces, camera, assets.uv, assets.uv_faces)
-    affine = WHOLE if crop is None else crop.affine
-    points = CAMERA.project(verts_m)
-    return PredictedMaps(affine, maps.normal, maps.uv, maps.mask, points, torch.arange(len(points)))
 
 
 def figures(predicted: dict[int, PredictedMaps]) -> dict[str, RealFigure]:
     rows = [
-        RealRow(f"{index}/0_0", {**FACTS, "person": str(index)}, True, judge().score(truth(index), maps))
+        RealRow(f"{index}/0_0", {**FACTS, "person": str(index)}, True, judge().score(exact_truth(index), maps))
         for index, maps in predicted.items()
     ]
     return summarise(rows)[0].errors
@@ -99,7 +70,7 @@ def test_the_mean_head_gains_nothing_and_deviates_nowhere(name: str) -> None:
 
 
 def test_normals_that_are_all_turned_by_an_angle() -> None:
-    exact, turn = truth(0), torch.deg2rad(torch.tensor(12.0))
+    exact, turn = exact_truth(0), torch.deg2rad(torch.tensor(12.0))
     side = unit(across(torch.tensor([0.0, 1.0, 0.2]).expand_as(exact.normal), exact.normal))
     turned = exact.normal * turn.cos() + side * turn.sin()
     score = judge().laid_head(replace(exact, fit_normal=turned)).errors["normal_deg"]
@@ -111,32 +82,32 @@ def test_a_shift_in_the_picture_in_millimetres_at_the_depth_of_the_face() -> Non
     assert exact.points_px is not None
     points = exact.points_px + torch.tensor([3.0, 4.0])
     moved = replace(exact, points_px=points)
-    error = judge().score(truth(0), moved).errors["points_mm"].error
+    error = judge().score(exact_truth(0), moved).errors["points_mm"].error
     torch.testing.assert_close(error, torch.full_like(error, 5e3 * 0.42 / 1000), rtol=0.15, atol=0)
     some = torch.tensor([5, 700, 90])
     fewer = replace(moved, points_px=points[some], vertices=some)
-    assert len(judge().score(truth(0), fewer).errors["points_mm"].error) <= 3
+    assert len(judge().score(exact_truth(0), fewer).errors["points_mm"].error) <= 3
 
 
 def test_places_outside_the_maps_are_not_judged() -> None:
     exact = maps_of(plain_set.meshes(0)[0])
     assert exact.mask is not None
     left = exact.mask & (torch.arange(SIDE) < SIDE / 2)
-    both, half = (judge().score(truth(0), replace(exact, mask=mask)).errors for mask in (exact.mask, left))
+    both, half = (judge().score(exact_truth(0), replace(exact, mask=mask)).errors for mask in (exact.mask, left))
     assert 0.2 * len(both["uv_mm"].error) < len(half["uv_mm"].error) < 0.8 * len(both["uv_mm"].error)
-    none = judge().score(truth(0), replace(exact, mask=torch.zeros_like(left)))
+    none = judge().score(exact_truth(0), replace(exact, mask=torch.zeros_like(left)))
     assert len(none.errors["normal_deg"].error) == 0
     assert "normal_deg" not in summarise([RealRow("a/0_0", FACTS, True, none)])[0].errors
 
 
 def test_only_what_is_predicted_is_judged() -> None:
     exact = maps_of(plain_set.meshes(0)[0])
-    assert set(judge().score(truth(0), replace(exact, uv=None, points_px=None)).errors) == {"normal_deg"}
-    assert set(judge().score(truth(0), replace(exact, normal=None, vertices=None)).errors) == {"uv_mm"}
+    assert set(judge().score(exact_truth(0), replace(exact, uv=None, points_px=None)).errors) == {"normal_deg"}
+    assert set(judge().score(exact_truth(0), replace(exact, normal=None, vertices=None)).errors) == {"uv_mm"}
 
 
 def test_groups_by_region_and_yaw() -> None:
-    score = judge().score(truth(0), maps_of(plain_set.meshes(0)[0]))
+    score = judge().score(exact_truth(0), maps_of(plain_set.meshes(0)[0]))
     groups = summarise([RealRow("a/0_0", FACTS, True, score)])
     labels = [(group.dimension, group.label) for group in groups]
     regions = [label for dimension, label in labels if dimension == "region"]
