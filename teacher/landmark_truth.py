@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import stack
 from shared.synthetic.shards import StoredPortraits
 from teacher.landmark_measurement import LandmarkErrors, compare
-from teacher.registration import Scan, landmark_offsets, register_scans
+from teacher.true_heads import person_and_state, register_people
 
 logger = logging.getLogger(__name__)
 
@@ -32,34 +31,20 @@ def real_people(
     The head is registered to the scans of each person, with the face at rest where the scan is.
     """
     pictures = real_heads(root, part)
-    people: dict[str, list[int]] = defaultdict(list)
-    for index, id in enumerate(pictures.ids):
-        people[id.split("/")[0]].append(index)
-    scans: dict[str, dict[int, Scan]] = {}
-    for person, rows in people.items():
-        scans[person] = {}
-        for index in rows:
-            state = _state(pictures.ids[index])
-            if state not in scans[person]:
-                face = pictures.item(index).truth.posed
-                assert face.ibug68_m is not None
-                scans[person][state] = Scan(face.points_m.float(), face.normals.float(), face.ibug68_m.float())
-    offset_m = landmark_offsets(model, [known[0] for known in scans.values()])
+    heads = register_people(model, pictures)
+    people = list(dict.fromkeys(person_and_state(id)[0] for id in pictures.ids))
     errors, params, blendshapes = [], [], []
-    for number, (person, rows) in enumerate(tqdm(people.items(), desc="measuring", unit="person", dynamic_ncols=True)):
-        states = sorted(scans[person])
-        heads = register_scans(model, [scans[person][state] for state in states], [states.index(0)], offset_m)
-        for index in rows:
-            item = pictures.item(index)
-            found = detector.detect(item.image)
-            if not found or item.camera is None:
-                logger.warning("%s: no face was found", pictures.ids[index])
-                continue
-            head = heads[states.index(_state(pictures.ids[index]))]
-            landmarks = torch.from_numpy(np.asarray(found[0].landmarks_px, np.float32))
-            errors.append(compare(model, head, item.camera, landmarks, number))
-            params.append(head)
-            blendshapes.append(_coefficients(found[0].blendshapes))
+    for index, id in enumerate(tqdm(pictures.ids, desc="measuring", unit="picture", dynamic_ncols=True)):
+        item = pictures.item(index)
+        found = detector.detect(item.image)
+        if not found or item.camera is None:
+            logger.warning("%s: no face was found", id)
+            continue
+        landmarks = torch.from_numpy(np.asarray(found[0].landmarks_px, np.float32))
+        number = people.index(person_and_state(id)[0])
+        errors.append(compare(model, heads.of(id), item.camera, landmarks, number))
+        params.append(heads.of(id))
+        blendshapes.append(_coefficients(found[0].blendshapes))
     return stack(errors), stack(params), torch.stack(blendshapes)
 
 
@@ -81,11 +66,6 @@ def portraits(
         params.append(truth.params)
         blendshapes.append(_coefficients(found[0].blendshapes))
     return stack(errors), stack(params), torch.stack(blendshapes)
-
-
-def _state(id: str) -> int:
-    """Of "PERSON/STATE_VIEW"."""
-    return int(id.split("/")[1].split("_")[0])
 
 
 def _another_face(landmarks_px: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""How good a network of the priors is: degrees and millimetres on the synthetic benchmark, and on photos."""
+"""How good a network of the priors is: degrees and millimetres on rendered faces, photos, and heads of real people."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ EXAMPLE = """
 python teacher/prior_evaluate.py out=runs/prior_evaluation
 python teacher/prior_evaluate.py weights=runs/prior/weights.safetensors out=runs/prior_evaluation photos=DIR
 python teacher/prior_evaluate.py out=runs/try first=20
+python teacher/prior_evaluate.py set=real_heads path=runs/ict_heads flame=open_head_2 out=runs/prior_on_ict
 """
 
 
 def main(argv: list[str]) -> int:
     """Parse, judge, tell."""
     config = load_config(PriorEvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.prior.evaluation.run import run_evaluation  # after the options, as these take seconds to import
+    from teacher.prior.evaluation.real_run import (
+        run_on_real_heads,
+    )  # after the options, as these take seconds to import
+    from teacher.prior.evaluation.run import run_evaluation
     from teacher.prior.networks.weights import load_prior
 
     device = choose_device(config.device)
-    done = run_evaluation(load_prior(config.weights, device), config, device)
+    run = run_on_real_heads if config.set == "real_heads" else run_evaluation
+    done = run(load_prior(config.weights, device), config, device)
     print("\n".join(done.lines()))
     print("files: " + "  ".join(str(path) for path in done.files))
     return 0

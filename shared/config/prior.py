@@ -125,13 +125,27 @@ class PriorEvaluateConfig:
     out: str = option("???", "folder for tables and contact sheets")
     weights: str = option("default", "default (the shipped network), or the path of a .safetensors file of ours")
     photos: str | None = option(None, "folder of photos to judge by MediaPipe's landmarks too")
-    first: int | None = option(None, "only the first pictures of the benchmark, for a try")
+    set: Literal["benchmark", "real_heads"] = option("benchmark", "rendered portraits, or heads of real people")
+    path: str | None = option(None, "set=real_heads: the folder that holds people/, docs/benchmark.md")
+    part: Literal["calibrate", "judge", "all"] = option("judge", "set=real_heads: which of its people")
+    flame: str | None = option(None, "set=real_heads: the head whose UV it speaks of, if not the open head")
+    truth: str | None = option(None, "set=real_heads: folder that keeps the truth between runs; default: in out")
+    first: int | None = option(None, "only so many pictures, spread over people and views, for a try")
     flip: bool = option(False, "average with the prediction of the mirrored crop")
     batch_size: int = option(16, "crops a batch")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
 
     def __post_init__(self) -> None:
         require_positive(self, "batch_size")
+        if self.first is not None:
+            require_positive(self, "first")
+        real = self.set == "real_heads"
+        if real != (self.path is not None):
+            raise ValueError("set=real_heads and path=FOLDER go together")
+        if not real and (self.flame is not None or self.truth is not None):
+            raise ValueError("flame and truth are for set=real_heads: the benchmark shows the open head")
+        if real and self.photos is not None:
+            raise ValueError("photos are judged beside the benchmark, not with set=real_heads")
 
 
 @dataclass(frozen=True)
