@@ -43,7 +43,7 @@ class LandmarkFits:
 
 def landmark_fits(folder: Path, portraits: StoredPortraits, model: FlameModel) -> LandmarkFits:
     """Those kept in the portraits' folder, if they are of these portraits and this head; else made now and kept."""
-    made = {"head_id": model.assets.head_id, "count": len(portraits)}
+    made = {"schema": SCHEMA, "head_id": model.assets.head_id, "count": len(portraits)}
     try:
         tensors, header = read_tensors(folder / FILE, SCHEMA)
     except TensorFileError:
