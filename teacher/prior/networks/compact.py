@@ -42,6 +42,8 @@ class CompactPrior(PriorNetwork):
         last = config.widths[-1]
         self.refine = _conv(last + LANDMARK_CHANNELS + 2, last)
         self.maps = nn.Conv2d(last, 4 * sum(_MAPS.values()), 1) if config.maps else None
+        if self.maps is not None and config.start == "fit":
+            nn.init.normal_(self.maps.weight, std=0.01)  # what is refined is close already
         fine = (config.widths[-2], last)
         coarse = backbone.feature_info.channels()[-1]  # type: ignore[union-attr, operator]
         self.points = None if layout is None else PointsHead(layout, coarse, fine, config.size)
@@ -92,7 +94,10 @@ class CompactPrior(PriorNetwork):
     def _maps(self, raw: Tensor, hints: Tensor) -> PriorMaps:
         channels = functional.pixel_shuffle(raw.float(), 2)
         out = dict(zip(_MAPS, channels.split(list(_MAPS.values()), 1), strict=True))
-        coarse = torch.cat([coarse_uv(hints), hints[:, 2:5]], 1)
+        normal = hints[:, 2:5]
+        if self.config.start == "fit":  # where it shows nothing, surfaces face the camera
+            normal = torch.cat([normal[:, :2], torch.where(hints[:, 5:6] > 0, normal[:, 2:], -1.0)], 1)
+        coarse = torch.cat([coarse_uv(hints), normal], 1)
         uv, normal = functional.interpolate(coarse, scale_factor=2, mode="bilinear").split([2, 3], 1)
         return PriorMaps(
             frame=self.frame,
