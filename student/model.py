@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from shared.config import StudentNetworkConfig
 from shared.flame.code_basis import CodeBasis
+from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
@@ -22,6 +23,7 @@ from student.records import StudentInput, StudentOutput
 
 _LOG_STD = (-3.5, 1.0)
 _CM = 0.01
+_MOVING = ("left_eye", "right_eye", "left_brow", "right_brow", "mouth")  # each weighs as much as the whole face
 # What an output of 1 means: a typical deviation of each quantity.
 _UNITS = {"eyelids": 0.3, "neck": 0.2, "jaw": 0.1, "eyes": 0.2, "rotation": 0.3, "anchor": 1.0, "scale": 0.1}
 
@@ -36,9 +38,13 @@ class HeadLayout:
     @staticmethod
     def of(model: FlameModel, tolerance_m: float) -> HeadLayout:
         """Of a head with a region "face" and MediaPipe's landmarks. KeyError or ValueError if it lacks one."""
-        points = FlamePoints.from_vertices(model, model.assets.region("face").nonzero()[:, 0])
-        basis = CodeBasis.of(points.displacements(), points.sizes, tolerance_m)
         known, embedding = mediapipe_embedding(model.assets)
+        vertices = model.assets.region("face").nonzero()[:, 0]
+        part = face_parts(model.assets, known, embedding.positions(model.v_template, model.faces))[vertices]
+        moving = [(part == FACE_PARTS.index(name)).nonzero()[:, 0] for name in _MOVING]
+        points = FlamePoints.from_vertices(model, vertices)
+        parts = [rows for rows in [*moving, torch.arange(len(vertices))] if len(rows)]
+        basis = CodeBasis.of_parts(points.displacements(), points.sizes, parts, tolerance_m, tolerance_m)
         return HeadLayout(basis, LandmarkView.of(known, embedding, model.v_template, model.faces))
 
     @staticmethod
