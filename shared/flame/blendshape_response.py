@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,7 +30,10 @@ class BlendshapeResponse(TensorRecord):
 def load_blendshape_response(assets: FlameAssets) -> BlendshapeResponse | None:
     """As measured on a head; None if it was not."""
     tensors = stored_noise(assets)
-    if tensors is None or "blendshape_base" not in tensors:
-        return None
+    return None if tensors is None or "blendshape_base" not in tensors else response_of(tensors)
+
+
+def response_of(tensors: Mapping[str, Tensor]) -> BlendshapeResponse:
+    """From what a measurement stores."""
     base, slope, std = (tensors[f"blendshape_{name}"].float() for name in ("base", "slope", "std"))
     return BlendshapeResponse(tensors["blendshape_unit"], base, slope, torch.where(slope == 0, torch.inf, std))

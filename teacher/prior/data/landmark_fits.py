@@ -11,18 +11,26 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.config import FitConfig
+from shared.flame.blendshape_response import response_of
+from shared.flame.landmark_noise import LandmarkNoise, both_sides
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.records import concatenate, stack
+from shared.synthetic.own_face import is_own_face
 from shared.synthetic.shards import StoredPortraits
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from teacher.blendshape_evidence import BlendshapeEvidence
+from teacher.blendshape_measurement import measure_response
 from teacher.evidence import FaceEvidence
 from teacher.fitter import HeadFitter
+from teacher.landmark_measurement import compare, measure
 
-SCHEMA = "pixel3dmm-distill/landmark-fits/1"
+SCHEMA = "pixel3dmm-distill/landmark-fits/2"
 FILE = "landmark_fits.safetensors"
 _BATCH = 64
+_MEASURED = 800  # portraits on which the landmarker is measured
 _FOCAL_SPREAD = 0.2  # standard deviation of the log focal length that is given to a fit: of photos it is a guess
 
 
@@ -58,8 +66,13 @@ def landmark_fits(folder: Path, portraits: StoredPortraits, model: FlameModel) -
 
 
 def fit_landmarks(portraits: StoredPortraits, model: FlameModel) -> LandmarkFits:
-    """Fit all portraits, each with a focal length that is some way off."""
-    fitter = HeadFitter(model, FitConfig())
+    """Fit all portraits, each with a focal length that is some way off.
+
+    The landmarker does not err on portraits as it does on people. Each is fitted with the noise of its own kind, so that
+    the network is not taught to mend errors that only fits to portraits have.
+    """
+    noise, units = _noise_on(portraits, model)
+    fitter = HeadFitter(model, FitConfig(), landmark_noise=noise, units=units)
     rows: list[FlameParams] = []
     focal_px, found = [], []
     generator = torch.Generator().manual_seed(0)
@@ -89,3 +102,25 @@ def fit_landmarks(portraits: StoredPortraits, model: FlameModel) -> LandmarkFits
         else:
             rows.append(model.neutral_params(len(found) - start))
     return LandmarkFits(concatenate(rows), torch.stack(focal_px), torch.tensor(found))
+
+
+def _noise_on(portraits: StoredPortraits, model: FlameModel) -> tuple[LandmarkNoise, BlendshapeEvidence]:
+    """Of the landmarks that the head knows, and of the blendshapes, on some of the portraits."""
+    errors, params, blendshapes = [], [], []
+    number = 0
+    for shard in portraits.shards:
+        for row in range(len(shard)):
+            detection, camera, number = shard.detection(row), shard.cameras[row], number + 1
+            if detection is None or not bool(is_own_face(detection.landmarks_px, shard.tensors["landmarks_px"][row])):
+                continue
+            errors.append(compare(model, shard.params[row], camera, detection.landmarks_px, number))
+            params.append(shard.params[row])
+            blendshapes.append(detection.blendshapes)
+        if len(errors) >= _MEASURED:
+            break
+    measured = stack(errors)
+    tensors = measure(measured)
+    tensors |= measure_response(model, stack(params), torch.stack(blendshapes), measured.yaw_rad())
+    noise = both_sides({name: value.float() for name, value in tensors.items()})
+    known, _ = mediapipe_embedding(model.assets)
+    return noise.points(known), BlendshapeEvidence.measured(model, response_of(tensors))
