@@ -75,6 +75,7 @@ class PriorLossConfig:
     part: float = option(1.0, "cross entropy of the parts")
     points: float = option(0.15, "distance of the points, a pixel")
     hidden: float = option(0.25, "weight of points and pixels behind something against those that are seen")
+    beyond: float = option(0.25, "weight of scalp, ears and neck against the face")
     visible: float = option(0.3, "cross entropy of the points' visibility")
     log_var: float = option(0.1, "likelihood of the uncertainties, given the errors")
 

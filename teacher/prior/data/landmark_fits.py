@@ -68,8 +68,8 @@ def landmark_fits(folder: Path, portraits: StoredPortraits, model: FlameModel) -
 def fit_landmarks(portraits: StoredPortraits, model: FlameModel) -> LandmarkFits:
     """Fit all portraits, each with a focal length that is some way off.
 
-    The landmarker does not err on portraits as it does on people. Each is fitted with the noise of its own kind, so that
-    the network is not taught to mend errors that only fits to portraits have.
+    The landmarker does not err on portraits as it does on people. These are fitted with the noise that it has here, so
+    that the network is not taught to mend errors that only fits to portraits have.
     """
     noise, units = _noise_on(portraits, model)
     fitter = HeadFitter(model, FitConfig(), landmark_noise=noise, units=units)

@@ -69,7 +69,7 @@ def overfit(config: OverfitConfig) -> OverfitFigures:
     network_config = training.compact if config.family == "compact" else training.vit
     network = build_network(config.family, network_config, training.data.normals, assets)
     samples = draw_views(config, assets, network)
-    trainer = Trainer(training, prior_task(training, network, HeldSamples(samples), assets.head_id), Ranks())
+    trainer = Trainer(training, prior_task(training, network, HeldSamples(samples), assets), Ranks())
     trainer.run()
     predictions = predict(trainer.average.network, samples, trainer.device)
     figures = judge(predictions, samples)

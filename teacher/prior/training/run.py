@@ -27,7 +27,7 @@ from teacher.prior.evaluation.validation import validation
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import save_prior, start_from
 from teacher.prior.records import PriorPrediction, PriorTarget
-from teacher.prior.training.losses import prior_loss
+from teacher.prior.training.losses import FaceRegion, prior_loss
 from teacher.prior.training.picture import sample_picture
 from teacher.prior_net import build_network
 
@@ -45,7 +45,7 @@ def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     network = build_network(config.family, network_config, config.data.normals, assets)
     if config.initial:
         start_from(network, Path(config.initial))
-    task = prior_task(config, network, build_source(config, network.vertices, assets), assets.head_id)
+    task = prior_task(config, network, build_source(config, network.vertices, assets), assets)
     if config.validation and ranks.rank == 0:
         device = choose_device(config.device, ranks.local_rank)
         task = replace(task, validate=validation(assets, network, config.validation, device))
@@ -58,10 +58,11 @@ def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
 
 
 def prior_task(
-    config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], head_id: str
+    config: PriorTrainConfig, network: PriorNetwork, source: Dataset[Any], assets: FlameAssets
 ) -> Task[PriorNetwork]:
     """What a run with these options trains, towards the losses of the priors, without validation."""
-    loss, save = partial(_loss, config), partial(_save_weights, config, head_id)
+    loss = partial(_loss, config, FaceRegion.of(assets, network.vertices))
+    save = partial(_save_weights, config, assets.head_id)
     return Task(network, source, collate, loss, sample_picture, save, shown=_SHOWN)
 
 
@@ -73,8 +74,10 @@ def load_head(flame: str | None) -> FlameAssets:
         raise UserError(str(error)) from error
 
 
-def _loss(config: PriorTrainConfig, prediction: PriorPrediction, target: PriorTarget) -> tuple[Any, dict[str, Any]]:
-    return prior_loss(prediction, target, config.loss)
+def _loss(
+    config: PriorTrainConfig, face: FaceRegion, prediction: PriorPrediction, target: PriorTarget
+) -> tuple[Any, dict[str, Any]]:
+    return prior_loss(prediction, target, config.loss, face.to(target.normal.device))
 
 
 def _save_weights(

@@ -12,8 +12,9 @@ from shared.flame.assets import load_flame
 from teacher.prior.networks.compact import CompactPrior, coarse_uv
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.records import PriorInput, PriorTarget
-from teacher.prior.training.losses import prior_loss
+from teacher.prior.training.losses import FaceRegion, prior_loss
 
+ALL = FaceRegion.everywhere(60)
 SMALL = CompactConfig(backbone="mobilenetv4_conv_small_050", size=64, widths=(32, 24, 16, 16, 16), points=60)
 
 
@@ -112,7 +113,7 @@ def test_learns_one_batch() -> None:
     optimiser = torch.optim.AdamW(learner.parameters(), lr=5e-3)
     logs = []
     for _ in range(60):
-        total, log = prior_loss(learner(inputs().without_landmarks()), target(), PriorLossConfig())
+        total, log = prior_loss(learner(inputs().without_landmarks()), target(), PriorLossConfig(), ALL)
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
@@ -133,7 +134,7 @@ def test_maps_or_points_alone() -> None:
     only_points = CompactPrior.build(dataclasses.replace(SMALL, maps=False), "crop", load_flame())
     assert only_maps(inputs()).points is None
     assert only_points(inputs()).maps.uv is None
-    total, log = prior_loss(only_points(inputs()), target(), PriorLossConfig())
+    total, log = prior_loss(only_points(inputs()), target(), PriorLossConfig(), ALL)
     total.backward()
     assert set(log) >= {"points", "visible", "log_var", "points_px"}
     assert "uv_mm" not in log

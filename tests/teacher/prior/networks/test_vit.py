@@ -15,9 +15,10 @@ from shared.runtime import UserError
 from teacher.prior.networks.vit import VitPrior
 from teacher.prior.networks.vit_backbone import create_vit, pretrained_vit
 from teacher.prior.records import PriorInput, PriorTarget
-from teacher.prior.training.losses import prior_loss
+from teacher.prior.training.losses import FaceRegion, prior_loss
 from teacher.prior_net import build_network
 
+ALL = FaceRegion.everywhere(0)
 TINY = VitConfig(backbone="vit_tiny_patch16_224", pretrained="none", size=64, width=32, layers=1, heads=2)
 
 
@@ -136,7 +137,7 @@ def test_the_loss_of_a_single_map(output: Literal["uv", "normal"]) -> None:
     inputs = crops(2, 64)
     losses = []
     for _ in range(60):
-        loss, _ = prior_loss(network(inputs), target, PriorLossConfig())
+        loss, _ = prior_loss(network(inputs), target, PriorLossConfig(), ALL)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

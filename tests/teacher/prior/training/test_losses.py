@@ -11,10 +11,11 @@ from torch import Tensor
 
 from shared.config import PriorLossConfig
 from teacher.prior.records import UNKNOWN_PART, PriorMaps, PriorPoints, PriorPrediction, PriorTarget
-from teacher.prior.training.losses import UV_MM, prior_loss
+from teacher.prior.training.losses import UV_MM, FaceRegion, prior_loss
 from tests.teacher.prior.networks.test_compact import target
 
 WEIGHTS = PriorLossConfig()
+ALL = FaceRegion.everywhere(60)
 
 
 def truth(wanted: PriorTarget) -> PriorPrediction:
@@ -33,7 +34,7 @@ def truth(wanted: PriorTarget) -> PriorPrediction:
 
 
 def test_the_truth_costs_nothing() -> None:
-    _, log = prior_loss(truth(target()), target(), WEIGHTS)
+    _, log = prior_loss(truth(target()), target(), WEIGHTS, ALL)
     for name in ("normal", "uv", "part", "points", "visible"):
         assert log[name] < 1e-3, name
 
@@ -41,7 +42,9 @@ def test_the_truth_costs_nothing() -> None:
 def test_an_offset_of_uv_counts_in_millimetres() -> None:
     right = truth(target())
     off = right.maps.uv + torch.tensor([0.003, 0.004])[:, None, None]
-    _, log = prior_loss(dataclasses.replace(right, maps=dataclasses.replace(right.maps, uv=off)), target(), WEIGHTS)
+    _, log = prior_loss(
+        dataclasses.replace(right, maps=dataclasses.replace(right.maps, uv=off)), target(), WEIGHTS, ALL
+    )
     assert float(log["uv_mm"]) == pytest.approx(0.005 * UV_MM, rel=1e-3)
 
 
@@ -56,7 +59,7 @@ def test_what_the_masks_hide_has_no_gradient() -> None:
     wanted = dataclasses.replace(wanted, uv_mask=mask, normal_mask=mask, part=part, points_known=known)
     maps = PriorMaps("crop", *(torch.randn(shape, requires_grad=True) for shape in _shapes(wanted)))
     points = PriorPoints(*(torch.randn(2, 60, *rest, requires_grad=True) for rest in ((2,), (), ())))
-    total, _ = prior_loss(PriorPrediction(maps, points), wanted, WEIGHTS)
+    total, _ = prior_loss(PriorPrediction(maps, points), wanted, WEIGHTS, ALL)
     total.backward()
     for name in ("normal", "normal_log_var", "uv", "uv_log_var", "part_logits"):
         gradient: Tensor = getattr(maps, name).grad
@@ -78,7 +81,7 @@ def test_what_is_hidden_counts_less() -> None:
     right = truth(wanted)
     off = dataclasses.replace(right.maps, uv=right.maps.uv + (~half)[:, None] * 0.003)
     hidden = dataclasses.replace(wanted, uv_mask=half, hidden=~half)
-    _, log = prior_loss(dataclasses.replace(right, maps=off), hidden, WEIGHTS)
+    _, log = prior_loss(dataclasses.replace(right, maps=off), hidden, WEIGHTS, ALL)
     share = WEIGHTS.hidden / (1 + WEIGHTS.hidden)
     assert float(log["uv_mm"]) == pytest.approx(share * 0.003 * math.sqrt(2) * UV_MM, rel=1e-2)
 
@@ -90,14 +93,14 @@ def test_uncertainty_is_best_at_the_size_of_the_error_and_does_not_move_the_pred
 
     def cost(log_var: float) -> float:
         maps = dataclasses.replace(right.maps, uv=off, uv_log_var=torch.full(wanted.part.shape, log_var))
-        return float(prior_loss(dataclasses.replace(right, maps=maps), wanted, WEIGHTS)[1]["log_var"])
+        return float(prior_loss(dataclasses.replace(right, maps=maps), wanted, WEIGHTS, ALL)[1]["log_var"])
 
     best = math.log(2 * 0.01**2)  # of a Laplace distribution with mean absolute error 0.01
     assert cost(best) < min(cost(best - 0.2), cost(best + 0.2))
 
     uv = off.clone().requires_grad_()
     only = PriorLossConfig(normal=0, uv=0, part=0, points=0, visible=0, log_var=1)
-    total, _ = prior_loss(dataclasses.replace(right, maps=dataclasses.replace(right.maps, uv=uv)), wanted, only)
+    total, _ = prior_loss(dataclasses.replace(right, maps=dataclasses.replace(right.maps, uv=uv)), wanted, only, ALL)
     (gradient,) = torch.autograd.grad(total, uv, allow_unused=True)
     assert gradient is None or (gradient == 0).all()
 
@@ -106,7 +109,7 @@ def test_points_count_the_same_at_every_crop_size() -> None:
     wanted = target()
     right = truth(wanted)
     moved = dataclasses.replace(right.points, pixel_px=right.points.pixel_px + torch.tensor([3.0, 4.0]))
-    _, log = prior_loss(dataclasses.replace(right, points=moved), wanted, WEIGHTS)
+    _, log = prior_loss(dataclasses.replace(right, points=moved), wanted, WEIGHTS, ALL)
     assert float(log["points_px"]) == pytest.approx(5 * 256 / 64, rel=1e-4)
 
 
@@ -115,9 +118,30 @@ def test_a_weight_of_each_term_counts() -> None:
     points = PriorPoints(torch.randn(2, 60, 2), torch.randn(2, 60), torch.randn(2, 60))
     said = PriorPrediction(maps, points)
     torch.manual_seed(0)  # which pixels are looked at
-    total, log = prior_loss(said, target(), WEIGHTS)
+    total, log = prior_loss(said, target(), WEIGHTS, ALL)
     for name in ("normal", "uv", "part", "points", "visible", "log_var"):
         doubled = dataclasses.replace(WEIGHTS, **{name: 2 * getattr(WEIGHTS, name)})
         torch.manual_seed(0)
-        more = prior_loss(said, target(), doubled)[0] - total
+        more = prior_loss(said, target(), doubled, ALL)[0] - total
         assert float(more) == pytest.approx(float(getattr(WEIGHTS, name) * log[name]), rel=1e-3, abs=1e-4), name
+
+
+def test_what_is_beyond_the_face_counts_less() -> None:
+    """Half of the points and of the pixels are off by as much as the others, beyond the face."""
+    wanted = target()
+    face = FaceRegion(torch.tensor([[True, False]]), torch.arange(60) < 30)
+    uv = torch.where(wanted.uv[:, :1] < 0.5, wanted.uv, wanted.uv + 0.01)  # off where the texture's right half begins
+    right = truth(wanted)
+    wrong = dataclasses.replace(right, maps=dataclasses.replace(right.maps, uv=uv))
+
+    def uv_term(beyond: float) -> float:
+        return float(prior_loss(wrong, wanted, dataclasses.replace(WEIGHTS, beyond=beyond), face)[1]["uv"])
+
+    assert 0 < uv_term(0.1) < 0.5 * uv_term(1.0)
+    moved = torch.where(face.points[:, None], right.points.pixel_px, right.points.pixel_px + 5)
+    wrong = dataclasses.replace(right, points=dataclasses.replace(right.points, pixel_px=moved))
+
+    def points_term(beyond: float) -> float:
+        return float(prior_loss(wrong, wanted, dataclasses.replace(WEIGHTS, beyond=beyond), face)[1]["points"])
+
+    assert 0 < points_term(0.1) < 0.5 * points_term(1.0)
