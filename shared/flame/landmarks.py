@@ -40,7 +40,7 @@ IBUG68 = (
 def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Tensor:
     """Unit directions out of the face (..., P, 3), from a point 6 cm behind and 2 cm below the eyes.
 
-    They tell which side of the head a landmark is on. Surface normals would not do: those of lips and lids point into
+    They give the side of the head a landmark is on. Surface normals would not do: those of lips and lids point into
     the mouth or up.
 
     Args:

@@ -33,7 +33,7 @@ class FaceReader:
         self._mirror = mediapipe_mirror().numpy()
 
     def read(self, image: np.ndarray, candidates: Sequence[Candidate], passes: Passes) -> list[DetectedFace | None]:
-        """The face at each of these places; None where the landmark network sees none, or another one.
+        """The face at each of these places; None where the landmark network finds none, or another one.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -48,7 +48,7 @@ class FaceReader:
         if passes != "one_pass":
             again = [upright_square(_to_picture(square, one)) for square, one in zip(squares, seen.points, strict=True)]
             better = self._see(image, again, mirrored=passes == "mirror")
-            # Of a face that it hardly sees, the network may lose what it had.
+            # Of a face of low presence, the network may lose what it had.
             kept = (better.presence >= MIN_PRESENCE) | (better.presence >= seen.presence)
             squares = [new if keep else old for new, old, keep in zip(again, squares, kept, strict=True)]
             seen = better.where(kept, seen)
