@@ -52,6 +52,21 @@ def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Ten
     return torch.nn.functional.normalize(places_m - centre, dim=-1)
 
 
+def facing(
+    places_m: Tensor, R_cam_head: Tensor, at_camera_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS
+) -> Tensor:
+    """(..., P) cosine between each landmark's side of the head and the direction to the camera.
+
+    Args:
+        places_m: (..., P, 3) landmarks of the unposed head.
+        R_cam_head: (..., 3, 3) its rotation to camera axes.
+        at_camera_m: (..., P, 3) the posed landmarks in the camera's frame.
+        corners: rows of the outer eye corners in ``places_m``.
+    """
+    sides = outward(places_m, corners) @ R_cam_head.mT
+    return -(sides * torch.nn.functional.normalize(at_camera_m, dim=-1)).sum(-1)
+
+
 def mirror_partners(places_m: Tensor) -> Tensor:
     """(P,) the landmark across the symmetry plane of each, by places (P, 3) on a symmetric head.
 
