@@ -71,7 +71,8 @@ class FaceReader:
         return faces
 
     def _see(self, image: np.ndarray, squares: Sequence[RotatedSquare], mirrored: bool) -> CropLandmarks:
-        crops = np.stack([square.sample(image, LANDMARK_SIZE) for square in squares])
+        samples = [square.sample(image, LANDMARK_SIZE) for square in squares]
+        crops = samples[0][None] if len(samples) == 1 else np.stack(samples)  # one alone needs no copy
         if not mirrored:
             return self._landmarks(crops)
         both = self._landmarks(np.concatenate([crops, crops[:, :, ::-1]]))
