@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.landmark_noise import LandmarkNoise, load_landmark_noise
-from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, outward
+from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, facing
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
@@ -87,11 +87,10 @@ class LandmarkEvidence:
         position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
         at_camera = camera.world_to_cam(position)
         R_cam_head = camera.T_cam_world[:, :3, :3] @ rotation
-        sides = outward(self.rest_m, list(self.corners)) @ R_cam_head.transpose(1, 2)
         depth_m = at_camera[:, list(self.corners), 2].mean(1).clamp(min=1e-3)
         return FirstView(
             R_cam_head=R_cam_head,
-            facing=-(sides * torch.nn.functional.normalize(at_camera, dim=-1)).sum(-1),
+            facing=facing(self.rest_m, R_cam_head, at_camera, self.corners),
             scale_px=self.corner_distance_m * camera.focal_px[:, 0] / depth_m,
         )
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.landmark_noise import leading_modes
-from shared.flame.landmarks import OUTER_EYE_CORNERS, outward
+from shared.flame.landmarks import OUTER_EYE_CORNERS, facing
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -61,11 +61,10 @@ def compare(
     at_camera = camera.world_to_cam(posed)
     corners = at_camera[list(OUTER_EYE_CORNERS)]
     rotation = camera.T_cam_world[:3, :3] @ axis_angle_to_matrix(params.global_rot) @ axis_angle_to_matrix(params.neck)
-    sides = outward(rest) @ rotation.T
     return LandmarkErrors(
         error_m=(landmarks_px - camera.project(posed)) / camera.focal_px * corners[:, 2].mean(),
         unit_m=(corners[0] - corners[1]).norm(),
-        facing=-(sides * torch.nn.functional.normalize(at_camera, dim=-1)).sum(-1),
+        facing=facing(rest, rotation, at_camera),
         R_cam_head=rotation,
         person=torch.tensor(person),
     )

@@ -22,6 +22,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
         ("student_live.py", "checkpoints=nano out={tmp} frames=4 loops=2 size=240x320 memory_loops=2", "memory after"),
         ("live_jitter.py", "checkpoints=nano out={tmp} frames=8 still=10 size=240x320", "MediaPipe"),
         ("student_export.py", "checkpoint=nano pictures=4 calibrated=4 threads=1 rounds=1 calls=2", "to the truth, mm"),
+        ("landmark_tracker.py", "out={tmp} frames=2 rounds=1 size=240x320", "blendshape network"),
         ("clip_fit.py", "out={tmp} frames=6 size=256", "as one clip"),
         ("views_fit.py", "persons=2 size=256", "three, cameras known"),
         ("landmark_accuracy.py", "heads=2 pictures=true", "MediaPipe on 2 renders"),

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 import shared.config
-from shared.config import FitDatasetConfig, FitInputConfig
+from shared.config import FitDatasetConfig, FitInputConfig, HeadCalibrationConfig
 from shared.config.option import option
 from shared.options import REQUIRED, ConfigError, UsageError, config_hash, load_config, options, to_yaml
 
@@ -138,3 +138,6 @@ def test_impossible_values_are_refused() -> None:
     for argument in ("shard_size=0", "fov_deg=0", "focal_px=-3", "quality.inside=1", "quality.eye_distance_mm=[80,50]"):
         with pytest.raises(ConfigError):
             load_config(FitDatasetConfig, ["inputs=a", "out=b", argument])
+    for argument in ("people=1", "seed=-1"):
+        with pytest.raises(ConfigError):
+            load_config(HeadCalibrationConfig, ["ict=a", argument])

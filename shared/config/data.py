@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.config.option import option, require_positive
+from shared.config.option import option, require_not_negative, require_positive
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class SyntheticConfig:
         require_positive(self, "count", "per_person", "shard_size", "processes")
         if self.size < 32:
             raise ValueError(f"size must be at least 32 pixels, got {self.size}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
+        require_not_negative(self, "seed")
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality must lie in 1 to 100, got {self.quality}")
 
@@ -87,5 +86,4 @@ class RenderIctConfig:
         require_positive(self, "people", "judge")
         if self.judge >= self.people:
             raise ValueError(f"judge must be less than people, got {self.judge} of {self.people}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
+        require_not_negative(self, "seed")

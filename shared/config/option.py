@@ -16,3 +16,10 @@ def require_positive(config: object, *names: str) -> None:
     for name in names:
         if getattr(config, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")
+
+
+def require_not_negative(config: object, *names: str) -> None:
+    """ValueError unless all of these fields are at least 0."""
+    for name in names:
+        if getattr(config, name) < 0:
+            raise ValueError(f"{name} must not be negative, got {getattr(config, name)}")

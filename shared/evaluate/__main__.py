@@ -15,7 +15,7 @@ python -m shared.evaluate.compare runs/landmarks_known runs/landmarks_guessed
 
 
 def main(argv: list[str]) -> int:
-    """Parse, judge, tell."""
+    """Parse, judge, print."""
     config = load_config(EvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
     if config.submission != "none":
         from shared.evaluate.submit import submit  # after the options, as these take seconds to import

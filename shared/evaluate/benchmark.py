@@ -1,4 +1,4 @@
-"""The synthetic benchmark: 40 people whom no training sees, 10 pictures each, always the same ones."""
+"""The synthetic benchmark: 40 people who are in no training data, 10 pictures each, always the same ones."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from shared.runtime import UserError, run_entry
 
 
 def main(argv: list[str]) -> int:
-    """Parse, compare, tell."""
+    """Parse, compare, print."""
     if not argv or any(argument in ("help", "-h", "--help") for argument in argv):
         raise UsageError(__doc__ or "", 0)
     if len(argv) < 2:

@@ -50,7 +50,7 @@ def find_method(name: str, flame: str | None = None, options: Sequence[str] = ()
 
 
 def mean_head(flame: str | None = None) -> Method:
-    """The template of a head for every picture: what a method must beat to have seen anything."""
+    """The template of a head for every picture: what a method must beat to be of use."""
     head = template_head(flame)
     return lambda picture: head
 

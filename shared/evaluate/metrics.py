@@ -47,7 +47,7 @@ class FaceScore:
     """One face under each alignment."""
 
     by_landmarks: FaceError  # rigid, from the seven NoW landmarks: the benchmark's figure
-    scaled: FaceError  # the same with the size solved for: what is left when nobody can tell how large the head is
+    scaled: FaceError  # the same with the size solved for: what is left when the size of the head is unknown
     by_icp: FaceError  # rigid, refined by ICP: what is left when landmarks do not matter
 
 

@@ -29,7 +29,7 @@ WORTH = (
 
 
 def picture_of(frame: Frame, know_camera: bool) -> Picture:
-    """A photo as a method sees it: with the camera only where it may know it and EXIF tells the focal length."""
+    """A photo as a method gets it: with the camera only where it may know it and EXIF holds the focal length."""
     focal_px = frame.focal_px if know_camera else None
     camera = None if focal_px is None else Camera.at_origin(torch.tensor(focal_px), frame.size)
     return Picture(frame.id, frame.image, camera)

@@ -41,7 +41,7 @@ _LONGEST = 300  # characters of a reason
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What a method may see."""
+    """What a method is given."""
 
     id: str
     image: np.ndarray  # (H, W, 3) uint8 RGB

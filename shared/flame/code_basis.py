@@ -1,4 +1,4 @@
-"""Code vectors of a head, and shorter ones that hold what some points can see of them."""
+"""Code vectors of a head, and shorter ones that hold what moves some points."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CodeBasis:
 
     @staticmethod
     def of(displacements: Tensor, sizes: CodeSizes, tolerance_m: float) -> CodeBasis:
-        """Directions that some points can see, which move by ``displacements`` (P, 3, K) with the codes.
+        """Directions that move some points; those move by ``displacements`` (P, 3, K) with the codes.
 
         The principal directions are kept until the rest, at one standard deviation each, moves the points by less than
         ``tolerance_m`` in root mean square.

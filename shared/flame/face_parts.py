@@ -1,6 +1,6 @@
 """Eleven parts that any head of FLAME's kind can be cut into, by where its landmarks are.
 
-Region masks differ from file to file, and no file has brows; what is told part by part needs names that all heads have.
+Region masks differ from file to file, and no file has brows; figures by part need names that all heads have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a landmarker sees its points on a head, and how its errors go together.
+"""Where a landmarker marks its points on a head, and how its errors go together.
 
 Measured on heads whose truth is known (`teacher/landmark_noise.py`). The error of a point is the sum of
 
@@ -36,7 +36,7 @@ ASSUMED_STD, ASSUMED_SHARED_STD, ASSUMED_LENGTH, ASSUMED_MODES = 0.03, 0.03, 0.2
 class LandmarkNoise(TensorRecord):
     """Of P landmarks, with K modes a person and k a picture, at B values of the yaw."""
 
-    offset_m: Tensor  # (P, 3) metres, from the embedded point to where it is seen, unposed head
+    offset_m: Tensor  # (P, 3) metres, from the embedded point to where it is marked, unposed head
     person: Tensor  # (P, 3, K) head frame
     yaw_rad: Tensor  # (B,) rising, as of `shared.synthetic`: positive where the face turns to the subject's left
     mean: Tensor  # (B, P, 2)

@@ -40,7 +40,7 @@ IBUG68 = (
 def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Tensor:
     """Unit directions out of the face (..., P, 3), from a point 6 cm behind and 2 cm below the eyes.
 
-    They tell which side of the head a landmark is on. Surface normals would not do: those of lips and lids point into
+    They give the side of the head a landmark is on. Surface normals would not do: those of lips and lids point into
     the mouth or up.
 
     Args:
@@ -50,6 +50,21 @@ def outward(places_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS) -> Ten
     middle = places_m[..., list(corners), :].mean(-2, keepdim=True)
     centre = middle + places_m.new_tensor([0.0, -0.02, -0.06])
     return torch.nn.functional.normalize(places_m - centre, dim=-1)
+
+
+def facing(
+    places_m: Tensor, R_cam_head: Tensor, at_camera_m: Tensor, corners: Sequence[int] = OUTER_EYE_CORNERS
+) -> Tensor:
+    """(..., P) cosine between each landmark's side of the head and the direction to the camera.
+
+    Args:
+        places_m: (..., P, 3) landmarks of the unposed head.
+        R_cam_head: (..., 3, 3) its rotation to camera axes.
+        at_camera_m: (..., P, 3) the posed landmarks in the camera's frame.
+        corners: rows of the outer eye corners in ``places_m``.
+    """
+    sides = outward(places_m, corners) @ R_cam_head.mT
+    return -(sides * torch.nn.functional.normalize(at_camera_m, dim=-1)).sum(-1)
 
 
 def mirror_partners(places_m: Tensor) -> Tensor:

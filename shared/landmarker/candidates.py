@@ -44,7 +44,7 @@ def whole(image: np.ndarray) -> RotatedSquare:
 
 
 def look(detector: BlazeFace, image: np.ndarray, windows: Sequence[RotatedSquare]) -> list[list[Candidate]]:
-    """What a detector sees in each window of a picture (H, W, 3) uint8 RGB; all in one run of the network."""
+    """What a detector finds in each window of a picture (H, W, 3) uint8 RGB; all in one run of the network."""
     crops = np.stack([window.sample(image, detector.size) for window in windows])
     return [
         [Candidate(square, score) for square, score in _squares(found, window, CROP_MARGIN)]
@@ -53,7 +53,7 @@ def look(detector: BlazeFace, image: np.ndarray, windows: Sequence[RotatedSquare
 
 
 def look_closely(detector: CenterFace, image: np.ndarray, side_px: int, quarter: int = 0) -> list[Candidate]:
-    """What CenterFace sees in a picture turned by quarters. It is right also where the landmark network sees no face.
+    """What CenterFace finds in a picture turned by quarters. It is right also where the landmark network finds no face.
 
     Args:
         detector: the network.

@@ -22,7 +22,7 @@ class CenterFace:
         """Faces of a picture (H, W, 3) uint8 RGB, looked at with its longer side ``side_px`` or as large as it is.
 
         Boxes and axes are in pixels of the picture. The axis is square to the line from the mouth to the eyes, which
-        tells the roll of a profile too, and where up is.
+        gives the roll of a profile too, and where up is.
         """
         picture = _resized(image, min(1.0, side_px / max(image.shape[:2])))
         names = ["heat", "log_size", "offset", "points"]

@@ -1,4 +1,4 @@
-"""The networks that see landmarks and blendshapes in upright crops of faces."""
+"""The networks that predict landmarks and blendshapes from upright crops of faces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.landmarker.sizes import LANDMARK_SIZE
 
 @dataclass(frozen=True, eq=False)
 class CropLandmarks:
-    """What the landmark network sees in N crops."""
+    """Output of the landmark network for N crops."""
 
     points: np.ndarray  # (N, 478, 3) float64, x y z in widths of the crop
     presence: np.ndarray  # (N,) float64, probability of a face, 0 to 1

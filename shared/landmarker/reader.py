@@ -33,7 +33,7 @@ class FaceReader:
         self._mirror = mediapipe_mirror().numpy()
 
     def read(self, image: np.ndarray, candidates: Sequence[Candidate], passes: Passes) -> list[DetectedFace | None]:
-        """The face at each of these places; None where the landmark network sees none, or another one.
+        """The face at each of these places; None where the landmark network finds none, or another one.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -48,7 +48,7 @@ class FaceReader:
         if passes != "one_pass":
             again = [upright_square(_to_picture(square, one)) for square, one in zip(squares, seen.points, strict=True)]
             better = self._see(image, again, mirrored=passes == "mirror")
-            # Of a face that it hardly sees, the network may lose what it had.
+            # Of a face of low presence, the network may lose what it had.
             kept = (better.presence >= MIN_PRESENCE) | (better.presence >= seen.presence)
             squares = [new if keep else old for new, old, keep in zip(again, squares, kept, strict=True)]
             seen = better.where(kept, seen)
@@ -71,7 +71,8 @@ class FaceReader:
         return faces
 
     def _see(self, image: np.ndarray, squares: Sequence[RotatedSquare], mirrored: bool) -> CropLandmarks:
-        crops = np.stack([square.sample(image, LANDMARK_SIZE) for square in squares])
+        samples = [square.sample(image, LANDMARK_SIZE) for square in squares]
+        crops = samples[0][None] if len(samples) == 1 else np.stack(samples)  # one alone needs no copy
         if not mirrored:
             return self._landmarks(crops)
         both = self._landmarks(np.concatenate([crops, crops[:, :, ::-1]]))

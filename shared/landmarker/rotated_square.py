@@ -53,7 +53,10 @@ class RotatedSquare:
         # ... but OpenCV puts the centres there.
         inverse[:, 2] += inverse[:, :2].sum(1) * 0.5 - 0.5
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(window, inverse, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+        # With four channels OpenCV takes half the time, both conversions included, and gives the same bits.
+        four = cv2.cvtColor(window, cv2.COLOR_RGB2RGBA)
+        four = cv2.warpAffine(four, inverse, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+        return cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
 
     def _shrunk_window(self, image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The part of the picture that is needed, halved to about the result's scale; its corner and its scale."""

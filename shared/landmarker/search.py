@@ -114,7 +114,7 @@ class FaceLandmarker(Guarded):
         return [one for one in found if one.score >= PLAIN_SCORE or self._is_upright(image, one)]
 
     def _is_upright(self, image: np.ndarray, candidate: Candidate) -> bool:
-        """Whether the short-range detector sees it better so than upside down, where it may see a face too."""
+        """Whether the short-range detector scores it higher so than upside down, where it may find a face too."""
         square = candidate.square
         windows = [
             RotatedSquare(square.center_px, square.side_px * SECOND_LOOK, square.angle_rad + turn)
@@ -135,7 +135,7 @@ class FaceLandmarker(Guarded):
         return kept + self._second_look(image, kept)
 
     def _second_look(self, image: np.ndarray, first: list[Candidate]) -> list[Candidate]:
-        """The short-range detector on doubtful faces at its best size; nothing where it sees none."""
+        """The short-range detector on doubtful faces at its best size; nothing where it finds none."""
         if not first:
             return []
         squares = [one.square for one in first]

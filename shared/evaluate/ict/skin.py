@@ -1,4 +1,4 @@
-"""Which part of the model is seen from outside, and the points of facial skin that are judged."""
+"""Which part of the model is visible from outside, and the points of facial skin that are judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.render.rasterizer import rasterize
 POINTS = 4000  # of each face
 _SIDE, _FAR_M, _WIDE_M = 384, 4.0, 0.36  # pixels; so far away that the view is nearly parallel; width of the view
 _VIEWS_DEG = [(yaw, pitch) for pitch in (-50, -20, 10, 40) for yaw in range(-80, 81, 20)]
-# From these no inside of a nostril, a lid or a lip is seen, and nothing below the chin; pitch: from above.
+# From these no inside of a nostril, a lid or a lip is visible, and nothing below the chin; pitch: from above.
 _SKIN_VIEWS_DEG = [(yaw, pitch) for pitch in (0, 15) for yaw in (-50, -25, 0, 25, 50)]
 
 

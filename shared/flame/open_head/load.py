@@ -36,7 +36,8 @@ def load_open_head(source: Path | str | None = None) -> FlameAssets:
 
 def _read(path: Path) -> FlameAssets:
     if not path.is_file():
-        raise FileNotFoundError(f"no open head at {path}; build one: python -m shared.flame.open_head out={path}")
+        command = f"python -m shared.flame.open_head head=open_head out={path}"
+        raise FileNotFoundError(f"no open head at {path}; build one: {command}")
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -10,7 +10,12 @@ import numpy as np
 from safetensors.numpy import save
 
 from shared.files import write_bytes
-from shared.flame.open_head.load import OVERLAY
+from shared.flame.open_head.base_mesh import ASSET as BASE_MESH
+from shared.flame.open_head.base_mesh import write_base_mesh
+from shared.flame.open_head.build import SculptedHead, build_head
+from shared.flame.open_head.calibration.record import Calibration
+from shared.flame.open_head.expression_calibration.record import read_calibration
+from shared.flame.open_head.load import OPEN_HEADS, OVERLAY, load_open_head
 from shared.flame.open_head.makehuman import Array
 
 FORMAT_VERSION = 1
@@ -56,6 +61,25 @@ OWN = (
     "arkit_to_jaw",
     "expression_prior",  # (E + 5, E + 5) of expression, jaw and eyelids
 )
+
+
+def packaged_path(name: str) -> Path:
+    """Where the package keeps one of OPEN_HEADS."""
+    return Path(__file__).parents[2] / "assets" / OPEN_HEADS[name]
+
+
+def write_head(name: str, sculpted: SculptedHead, path: Path) -> list[Path]:
+    """Build one of OPEN_HEADS and write it; the files. ``open_head_2`` is calibrated on the packaged ``open_head``."""
+    if name == "open_head":
+        head = build_head(sculpted)
+        write_asset(path, head.tensors, head.metadata)
+        base_mesh = path.with_name(BASE_MESH)  # holds for the heads calibrated on this one too
+        write_base_mesh(base_mesh, head.base_mesh, load_open_head(path).head_id)
+        return [path, base_mesh]
+    base = load_open_head()
+    head = build_head(sculpted, base, Calibration.read(), read_calibration())
+    write_overlay(path, head.tensors, head.metadata, base.head_id, name.replace("_", "-"))
+    return [path]
 
 
 def write_asset(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:

@@ -1,43 +1,39 @@
-"""Calibrate the open head: `python -m shared.flame.open_head.calibration ict=FILE [people=300] [out=FILE]`."""
+"""Measure where the identities of scanned people lie in the open head's coefficients."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from shared.flame.errors import FlameFileError
-from shared.flame.open_head.calibration.people import ScanModel
-from shared.flame.open_head.calibration.record import ASSET
-from shared.flame.open_head.calibration.run import calibrate_people
-from shared.flame.open_head.load import load_open_head
+from shared.config import HeadCalibrationConfig
+from shared.options import load_config
+from shared.runtime import UserError, run_entry
 
-DEFAULT = Path(__file__).parents[1] / "data" / ASSET
-USAGE = "usage: python -m shared.flame.open_head.calibration ict=FILE.npz [people=300] [seed=20] [out=FILE]"
+DATA = Path(__file__).parents[1] / "data"
+EXAMPLE = """
+python -m shared.flame.open_head.calibration ict=ict.npz people=300 seed=20
+"""
 
 
-def main(arguments: list[str]) -> int:
-    """Parse ``key=value`` arguments, fit, write the calibration. Returns the exit status."""
-    options = {"ict": "", "people": "300", "seed": "20", "out": str(DEFAULT)}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or key not in options:
-            print(f"unknown argument {argument!r}; {USAGE}", file=sys.stderr)
-            return 2
-        options[key] = value
-    numbers = [options[key] for key in ("people", "seed")]
-    if not options["ict"] or not all(number.isdecimal() for number in numbers) or int(numbers[0]) < 2:
-        print(f"needs ict=FILE, and people (2 or more) and seed as whole numbers; {USAGE}", file=sys.stderr)
-        return 2
+def main(argv: list[str]) -> int:
+    """Parse, fit, write the calibration."""
+    config = load_config(HeadCalibrationConfig, argv, about=__doc__ or "", example=EXAMPLE)
+    # After the options, as they take seconds to import.
+    from shared.flame.errors import FlameFileError
+    from shared.flame.open_head.calibration.people import ScanModel
+    from shared.flame.open_head.calibration.record import ASSET
+    from shared.flame.open_head.calibration.run import calibrate_people
+    from shared.flame.open_head.load import load_open_head
+
     try:
-        model = ScanModel.read(Path(options["ict"]).expanduser())
+        model = ScanModel.read(Path(config.ict))
     except FlameFileError as error:
-        print(error, file=sys.stderr)
-        return 1
-    calibration = calibrate_people(load_open_head(), model, *map(int, numbers))
-    path = calibration.write(Path(options["out"]))
+        raise UserError(str(error)) from error
+    calibration = calibrate_people(load_open_head(), model, config.people, config.seed)
+    path = calibration.write(Path(config.out or DATA / ASSET))
     print(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB): {calibration.made}", file=sys.stderr)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    run_entry(main)

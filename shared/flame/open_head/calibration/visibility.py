@@ -1,4 +1,4 @@
-"""Which vertices of a head one sees from in front: not those in nostrils, behind lids or between lips."""
+"""Which vertices of a head are visible from in front: not those in nostrils, behind lids or between lips."""
 
 from __future__ import annotations
 

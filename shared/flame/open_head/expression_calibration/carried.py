@@ -89,7 +89,7 @@ def carry(parts: HeadParts, units: ScanUnits, fit: Fit, verts_m: Array, scan_m: 
 def _align_margins(parts: HeadParts, units: ScanUnits, verts: Array, scan: Array) -> Array:
     """(V, 3) the head with its lid rims and lip seam on the scan's, by arc length from corner to corner."""
     sources, targets = [], []
-    # Shut lips lie on one line, so the jaw tells which is which.
+    # Shut lips lie on one line, so the jaw decides which is which.
     lid_heights, lip_heights = (verts[:, 1], scan[:, 1]), (-parts.jaw_weight, -units.lower_share())
     for mine, theirs, heights in (
         (parts.left_rim, units.lids[0], lid_heights),
