@@ -12,7 +12,7 @@ class SolverConfig:
     """Levenberg-Marquardt."""
 
     max_steps: int = option(30, "steps at most, accepted or not")
-    damping: float = option(1e-3, "initial lambda, relative to the diagonal of J^T J")
+    damping: float = option(1e-6, "initial lambda, relative to the diagonal of J^T J")
     tolerance: float = option(1e-4, "stop when a step lowers the energy by less than this share")
 
 

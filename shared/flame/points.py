@@ -1,18 +1,19 @@
 """Chosen surface points of a head, posed together with their analytic Jacobian.
 
 A surface point is a fixed mix of vertices, barycentric where they are the corners of a triangle, and linear blend
-skinning is linear in the vertices once the joints' transforms are known. So a point is a sum over joints of "rotate the
-share that follows this joint":
+skinning is linear in the vertices. So a point is a sum over joints of "turn the share that follows this joint":
 
-    x_p = sum_j R_j y_pj + w_pj t_j,     y_pj = share_pj (template + dirs codes + posedirs feature)
+    x_p = t + J_0 + sum_j R_j y_pj
+    y_pj = share_pj (template + dirs codes + posedirs feature) - w_pj J_j + sum_c W_pc (J_c - J_j)
 
-with ``t_j = T_j - R_j J_j`` from the rest joints ``J`` and posed joints ``T``. The shares are precomputed; a joint that
-does not move a point costs nothing. This is exact, not an approximation of the full forward pass.
+with rest joints ``J``, which are linear in the codes too, over the children ``c`` of j; ``W_pc`` is the weight of the
+point that follows c or what hangs on it, so the last sum are the bones that j turns. All that is linear is precomputed;
+a joint that does not move a point costs nothing. This is exact, not an approximation of the full forward pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +24,8 @@ from shared.flame.code_basis import CodeBasis, CodeSizes
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import JOINTS, PARENTS, LandmarkEmbedding
 from shared.geometry.rotation import axis_angle_to_matrix, skew
+
+_FIXED = -1  # a joint that nothing turns
 
 ROTATIONS = ("global_rot", "neck", "jaw", "left_eye", "right_eye")  # variables, one a joint
 
@@ -37,14 +40,19 @@ def _descendants(joint: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _JointShare:
-    """The part of the points that follows one joint."""
+class _Share:
+    """The part of the points that one joint turns."""
 
+    joint: int  # _FIXED: none turns it
     points: Tensor  # (Q,) int64, which points
-    weight: Tensor  # (Q,) share of the point
-    base: Tensor  # (Q, 3) share of the template
-    dirs: Tensor  # (Q, 3, K) share of the blendshapes
-    posedirs: Tensor | None  # (Q, 3, 36) share of the pose correctives, None where they are all zero
+    base: Tensor  # (Q, 3) of the mean head
+    dirs: Tensor  # (Q, 3, K) by the codes
+    posedirs: Tensor | None  # (Q, 3, 36) by the pose correctives, None where they are all zero
+
+    @staticmethod
+    def of_joints(joint: int, points: Tensor, moved: Tensor) -> _Share:
+        """What of the points (Q,) is a sum of rest joints (Q, 3, 1 + K): of the mean head, and by codes."""
+        return _Share(joint, points, moved[..., 0], moved[..., 1:], None)
 
     @cached_property
     def place(self) -> slice | Tensor:
@@ -75,12 +83,8 @@ class FlamePoints:
     in the shorter one given to `with_basis`.
     """
 
-    def __init__(
-        self, shares: Mapping[int, _JointShare], joints: Tensor, joint_dirs: Tensor, weight: Tensor, sizes: CodeSizes
-    ) -> None:
-        self._shares = dict(shares)
-        self._joints = joints  # (5, 3) rest joints of the template
-        self._joint_dirs = joint_dirs  # (5, 3, K)
+    def __init__(self, shares: Sequence[_Share], weight: Tensor, sizes: CodeSizes) -> None:
+        self.shares = tuple(shares)
         self._weight = weight  # (P,) 1 for points, 0 for differences
         self.n_points = len(weight)
         self.sizes = sizes
@@ -112,46 +116,49 @@ class FlamePoints:
         rest = model.v_template[corners]  # (P, C, 3)
         if offset_m is not None:
             rest = rest + offset_m.to(rest)[:, None]
-        shares: dict[int, _JointShare] = {}
+        joints = torch.cat([model.joints_template[..., None], model.joint_blendshapes], -1)  # (5, 3, 1 + K)
+        below = torch.stack([weights[..., _descendants(joint)].sum((1, 2)) for joint in range(len(JOINTS))], 1)
+        everywhere = torch.arange(len(corners), device=corners.device)
+        shares = [_Share.of_joints(_FIXED, everywhere, below[:, 0, None, None] * joints[0])]
         for joint in range(len(JOINTS)):
-            share = weights[..., joint]  # (P, C)
-            points = (share.abs().sum(-1) > 0).nonzero().squeeze(-1)
+            points = (weights[..., _descendants(joint)].abs().sum((1, 2)) > 0).nonzero().squeeze(-1)
             if not len(points):
                 continue
-            index, share = corners[points], share[points]
+            index, share = corners[points], weights[points][..., joint]
+            bones = -share.sum(1)[:, None, None] * joints[joint]
+            for child in (c for c, parent in enumerate(PARENTS) if parent == joint):
+                bones = bones + below[points, child, None, None] * (joints[child] - joints[joint])
             posedirs = torch.einsum("qc,qckf->qkf", share, model.posedirs[index])
-            shares[joint] = _JointShare(
-                points,
-                share.sum(-1),
-                torch.einsum("qc,qck->qk", share, rest[points]),
-                torch.einsum("qc,qckd->qkd", share, model.blendshapes[index]),
-                posedirs if bool(posedirs.any()) else None,
+            carried = _Share.of_joints(joint, points, bones)
+            shares.append(
+                replace(
+                    carried,
+                    base=carried.base + torch.einsum("qc,qck->qk", share, rest[points]),
+                    dirs=carried.dirs + torch.einsum("qc,qckd->qkd", share, model.blendshapes[index]),
+                    posedirs=posedirs if bool(posedirs.any()) else None,
+                )
             )
         sizes = CodeSizes(model.n_shape, model.n_expression)
         total = barycentric.sum(1)
         total = torch.where((total - total.round()).abs() < 1e-4, total.round(), total)  # 1 is 1
-        return FlamePoints(shares, model.joints_template, model.joint_blendshapes, total, sizes)
+        return FlamePoints(shares, total, sizes)
 
     def with_basis(self, basis: CodeBasis) -> FlamePoints:
         """The same points as functions of reduced codes, ``codes = basis @ reduced codes``."""
         matrix = basis.matrix()
-        shares = {
-            joint: _JointShare(s.points, s.weight, s.base, s.dirs @ matrix, s.posedirs)
-            for joint, s in self._shares.items()
-        }
-        return FlamePoints(shares, self._joints, self._joint_dirs @ matrix, self._weight, basis.sizes)
+        return FlamePoints([replace(s, dirs=s.dirs @ matrix) for s in self.shares], self._weight, basis.sizes)
 
     def displacements(self) -> Tensor:
         """(P, 3, K) how the unposed points move with each code."""
-        total = self._joints.new_zeros(self.n_points, 3, self._joint_dirs.shape[2])
-        for share in self._shares.values():
+        total = self._weight.new_zeros(self.n_points, 3, self.sizes.total)
+        for share in self.shares:
             total.index_add_(0, share.points, share.dirs)
         return total
 
     def rest_positions(self) -> Tensor:
         """(P, 3) the points of the mean head, metres, head frame."""
-        total = self._joints.new_zeros(self.n_points, 3)
-        for share in self._shares.values():
+        total = self._weight.new_zeros(self.n_points, 3)
+        for share in self.shares:
             total.index_add_(0, share.points, share.base)
         return total
 
@@ -163,21 +170,35 @@ class FlamePoints:
             rotations: (B, 5, 3, 3) of each joint relative to its parent.
             translation: (B, 3) metres.
         """
-        joints = self._joints + torch.einsum("jkc,bc->bjk", self._joint_dirs, codes)
-        world_rotations, world_joints = forward_kinematics(rotations, joints)
-        offsets = world_joints - (world_rotations @ joints[..., None]).squeeze(-1)
+        world_rotations, _ = forward_kinematics(rotations, torch.zeros_like(rotations[..., 0]))
         eye = torch.eye(3, dtype=codes.dtype, device=codes.device)
         feature = (rotations[:, 1:] - eye).flatten(1)  # (B, 36)
         moved: dict[int, Tensor] = {}
         position = self._weight[:, None] * translation[:, None]
-        for joint, share in self._shares.items():
-            rest = share.base + torch.einsum("qkc,bc->bqk", share.dirs, codes)
+        for share in self.shares:
+            world = share.base + (codes @ share.dirs.flatten(0, 1).T).unflatten(1, (-1, 3))
             if share.posedirs is not None:
-                rest = rest + torch.einsum("qkf,bf->bqk", share.posedirs, feature)
-            world = rest @ world_rotations[:, joint].transpose(1, 2) + share.weight[:, None] * offsets[:, None, joint]
-            moved[joint] = world
+                world = world + (feature @ share.posedirs.flatten(0, 1).T).unflatten(1, (-1, 3))
+            if share.joint != _FIXED:
+                world = moved[share.joint] = world @ world_rotations[:, share.joint].transpose(1, 2)
             share.add_to(position, world)
-        return PosedPoints(self, position, moved, rotations, world_rotations, world_joints)
+        return PosedPoints(self, position, moved, rotations, world_rotations)
+
+    @cached_property
+    def wide(self) -> tuple[_Share, ...]:
+        """Shares of half of the points and more."""
+        return tuple(share for share in self.shares if 2 * len(share.points) >= self.n_points)
+
+    @cached_property
+    def narrow(self) -> tuple[_Share, ...]:
+        """The others."""
+        return tuple(share for share in self.shares if 2 * len(share.points) < self.n_points)
+
+    @cached_property
+    def wide_dirs(self) -> Tensor:
+        """(P, 3 W, K) of the W wide shares, side by side."""
+        whole = [self._weight.new_zeros(self.n_points, 3, self.sizes.total) for _ in self.wide]
+        return torch.cat([all_.index_copy_(0, s.points, s.dirs) for all_, s in zip(whole, self.wide, strict=True)], 1)
 
 
 @dataclass(frozen=True)
@@ -189,7 +210,6 @@ class PosedPoints:
     _moved: Mapping[int, Tensor]  # joint -> (B, Q, 3) its term of the sum
     _rotations: Tensor  # (B, 5, 3, 3) local
     _world_rotations: Tensor  # (B, 5, 3, 3)
-    _world_joints: Tensor  # (B, 5, 3)
 
     def in_basis(self, points: FlamePoints) -> PosedPoints:
         """The same posed points, with derivatives by the codes of ``points``: these in another basis."""
@@ -213,44 +233,32 @@ class PosedPoints:
         return jacobian
 
     def _by_codes(self, rows: Tensor) -> Tensor:
-        batch, _, n_rows, _ = rows.shape
         points = self._points
-        total = self._offsets_by_codes(rows)
-        for joint, share in points._shares.items():
-            rotated = _times(rows[:, share.place], self._world_rotations[:, joint])
-            # One small matrix product a point, batched over the points: (Q, B R, 3) (Q, 3, K).
-            left = rotated.transpose(0, 1).reshape(len(share.points), batch * n_rows, 3)
-            added = (left @ share.dirs).unflatten(1, (batch, n_rows)).transpose(0, 1)
-            share.add_to(total, added)
+        wide = torch.cat([self._turned(rows, share.joint) for share in points.wide], -1)  # (B, P, R, 3 W)
+        total = rows.new_zeros(*rows.shape[:3], points.sizes.total)
+        for r in range(rows.shape[2]):  # small matrix products, batched over the points: (P, B, 3 W) (P, 3 W, K)
+            total[:, :, r].transpose(0, 1).baddbmm_(wide[:, :, r].transpose(0, 1), points.wide_dirs)
+        for share in points.narrow:
+            share.add_to(total, self._turned(rows[:, share.place], share.joint) @ share.dirs)
         return total
 
-    def _offsets_by_codes(self, rows: Tensor) -> Tensor:
-        """The part through the joints: points follow their joints when these move with the codes."""
-        points = self._points
-        dirs = points._joint_dirs  # (5, 3, K)
-        posed = [dirs[0].expand(rows.shape[0], -1, -1)]  # how each posed joint moves, (B, 3, K)
-        for joint in range(1, len(PARENTS)):
-            parent = PARENTS[joint]
-            posed.append(posed[parent] + self._world_rotations[:, parent] @ (dirs[joint] - dirs[parent]))
-        offsets = [posed[joint] - self._world_rotations[:, joint] @ dirs[joint] for joint in points._shares]
-        weights = [_spread(share.weight, share.points, points.n_points) for share in points._shares.values()]
-        weighted = rows[:, :, :, None, :] * torch.stack(weights, -1)[:, None, :, None]  # (B, P, R, J, 3)
-        product = weighted.flatten(3).flatten(1, 2) @ torch.cat(offsets, 1)
-        return product.unflatten(1, rows.shape[1:3])
+    def _turned(self, rows: Tensor, joint: int) -> Tensor:
+        """Derivatives (B, Q, R, 3) by what the joint turns, before it does."""
+        return rows if joint == _FIXED else _times(rows, self._world_rotations[:, joint])
 
     def _by_rotation(self, rows: Tensor, joint: int) -> Tensor:
-        points = self._points
         parent = PARENTS[joint]
-        lever = torch.zeros_like(self.position)  # what turns, seen from the joint
-        for below in _descendants(joint):
-            share = points._shares.get(below)
-            if share is not None:
-                pivot = share.weight[:, None] * self._world_joints[:, None, joint]
-                share.add_to(lever, self._moved[below] - pivot)
-        turned = torch.linalg.cross(lever[:, :, None].expand_as(rows), rows)  # row . (w x lever) = (lever x row) . w
-        if parent < 0:
-            return turned
-        return _times(turned, self._world_rotations[:, parent]) + self._correctives(rows, joint)
+        total = torch.zeros_like(rows) if parent < 0 else self._correctives(rows, joint)
+        carried = [share for share in self._points.shares if share.joint in _descendants(joint)]
+        if carried:
+            lever = torch.zeros_like(self.position)  # what turns, seen from the joint
+            for share in carried:
+                share.add_to(lever, self._moved[share.joint])
+            mine = rows[:, carried[0].place]  # the joint's own share is of all points that it carries
+            # row . (w x lever) = (lever x row) . w
+            turned = torch.linalg.cross(lever[:, carried[0].place, None].expand_as(mine), mine)
+            carried[0].add_to(total, turned if parent < 0 else _times(turned, self._world_rotations[:, parent]))
+        return total
 
     def _correctives(self, rows: Tensor, joint: int) -> Tensor:
         """The part through the pose blendshapes: feature = R - I of this joint."""
@@ -258,12 +266,12 @@ class PosedPoints:
         generators = skew(torch.eye(3).to(rows))  # (3, 3, 3), one a direction
         by_feature = (generators @ self._rotations[:, None, joint]).flatten(2)  # (B, 3, 9)
         columns = slice(9 * (joint - 1), 9 * joint)
-        for owner, share in self._points._shares.items():
+        for share in self._points.shares:
             if share.posedirs is None or not share.moves[joint]:
                 continue
             # Contract with the row first: 9 feature derivatives a row, then their 3 rotation derivatives.
-            rotated = _times(rows[:, share.place], self._world_rotations[:, owner])
-            by_entry = torch.einsum("bqri,qif->bqrf", rotated, share.posedirs[..., columns])
+            turned = self._turned(rows[:, share.place], share.joint)
+            by_entry = torch.einsum("bqri,qif->bqrf", turned, share.posedirs[..., columns])
             share.add_to(total, _times(by_entry, by_feature.transpose(1, 2)))
         return total
 
@@ -271,11 +279,6 @@ class PosedPoints:
 def _times(rows: Tensor, matrix: Tensor) -> Tensor:
     """(B, P, R, N) times (B, N, M): one product a problem; a broadcast matmul would make one a point."""
     return (rows.flatten(1, 2) @ matrix).unflatten(1, rows.shape[1:3])
-
-
-def _spread(values: Tensor, index: Tensor, size: int) -> Tensor:
-    """(Q,) to their places among (size,) zeros."""
-    return values.new_zeros(size).index_copy_(0, index, values)
 
 
 def axis_angle_jacobian(by_perturbation: Tensor, left_jacobian: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ class ErrorFields(TensorRecord):
 
     def offset_px(self, values: Values) -> Tensor:
         """(N, P, 2)"""
-        return (self.fields_px @ values[self.coefficients][:, None, :, None])[..., 0]
+        offset = self.fields_px.flatten(1, 2) @ values[self.coefficients][..., None]  # one product a picture
+        return offset[..., 0].unflatten(1, (-1, 2))
 
 
 @dataclass(frozen=True)

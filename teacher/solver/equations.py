@@ -60,31 +60,22 @@ class NormalEquations:
     def add(self, level: int, rows: slice, term: Linearisation) -> None:
         """Add a term's rows ``rows`` of a level."""
         names = [name for name in term.jacobian if name in self.layout.columns]
-        owners = {above: self.structure.owner(level, above)[rows] for above in LEVELS if above >= level}
+        owners = {above: self._owner(level, rows, above) for above in LEVELS if above >= level}
         for name in names:
             block = term.jacobian[name]
             if block.ndim == 2:
                 above, columns = self.layout.level[name], self.layout.columns[name]
                 diagonal = torch.diagonal(self.hessian[above, above], dim1=1, dim2=2)[:, columns]
-                diagonal.index_add_(0, owners[above], block**2)
-                self.gradient[above][:, columns].index_add_(0, owners[above], block * term.residual)
+                _add(diagonal, owners[above], block**2)
+                _add(self.gradient[above][:, columns], owners[above], block * term.residual)
         runs = self.layout.runs([name for name in names if term.jacobian[name].ndim == 3])
-        if not runs:
-            return
-        stacked = torch.cat([term.jacobian[name] for *_, members in runs for name in members], -1)  # (R, M, d)
-        product = stacked.transpose(1, 2) @ stacked
-        slope = (term.residual[:, None] @ stacked)[:, 0]
-        places, start = [], 0
-        for above, columns, _ in runs:
-            places.append((above, columns, slice(start, start + columns.stop - columns.start)))
-            start = places[-1][2].stop
-        for i, (a, into_a, of_a) in enumerate(places):
-            self.gradient[a][:, into_a].index_add_(0, owners[a], slope[:, of_a])
-            for b, into_b, of_b in places[i:]:
-                values = product[:, of_a, of_b]
-                self.hessian[a, b][:, into_a, into_b].index_add_(0, owners[a], values)
+        blocks = [(*run[:2], _beside([term.jacobian[name] for name in run[2]])) for run in runs]  # (R, M, d) each
+        for i, (a, into_a, of_a) in enumerate(blocks):
+            _add_product(self.gradient[a][:, into_a, None], owners[a], of_a, term.residual[..., None])
+            for b, into_b, of_b in blocks[i:]:
+                _add_product(self.hessian[a, b][:, into_a, into_b], owners[a], of_a, of_b)
                 if a == b and into_a != into_b:
-                    self.hessian[a, b][:, into_b, into_a].index_add_(0, owners[a], values.transpose(1, 2))
+                    _add_product(self.hessian[a, b][:, into_b, into_a], owners[a], of_b, of_a)
 
     def add_chain(self, term: ChainLinearisation) -> None:
         """Add a term between successive moments."""
@@ -101,6 +92,11 @@ class NormalEquations:
             self.gradient[MOMENT][k : k + triples] += (term.residual[:, None] @ side)[:, 0]
             for further, other in enumerate(sides[k + 1 :]):
                 self.bands[further][k : k + triples] += side.transpose(1, 2) @ other
+
+    def _owner(self, level: int, rows: slice, above: int) -> slice | Tensor:
+        """Which rows of ``above`` the rows of a level belong to."""
+        same = self.structure.count(level) == self.structure.count(above)
+        return rows if same else self.structure.owner(level, above)[rows]
 
     def diagonal(self, level: int) -> Tensor:
         """(rows, d) of ``J^T J``."""
@@ -160,9 +156,36 @@ class NormalEquations:
         return torch.cat([solve_bands(bands.part(rows), right[rows]) for rows in parts])
 
 
+def _add(total: Tensor, owner: slice | Tensor, values: Tensor) -> None:
+    """Add rows (R, ...) to those of their owners."""
+    if isinstance(owner, slice):
+        total[owner] += values
+    else:
+        total.index_add_(0, owner, values)
+
+
+def _add_product(total: Tensor, owner: slice | Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left^T right`` of rows (R, M, d), (R, M, n) to those of their owners."""
+    if isinstance(owner, slice):
+        total[owner].baddbmm_(left.transpose(1, 2), right)
+    else:
+        total.index_add_(0, owner, left.transpose(1, 2) @ right)
+
+
+def _beside(blocks: Sequence[Tensor]) -> Tensor:
+    """Without a copy where there is one block only."""
+    return blocks[0] if len(blocks) == 1 else torch.cat(list(blocks), -1)
+
+
 def _cholesky(matrix: Tensor, right: Tensor) -> Tensor:
     """(R, d, d), (R, d, n) -> (R, d, n); NaN where the matrix is not positive definite."""
     if not right.numel():
         return right
     factor, info = torch.linalg.cholesky_ex(matrix)
-    return torch.where((info == 0)[:, None, None], torch.cholesky_solve(right, factor), torch.nan)
+    if right.shape[-1] < matrix.shape[-1]:
+        solved = torch.cholesky_solve(right, factor)
+    else:  # products are faster than substitutions
+        eye = torch.eye(factor.shape[-1]).to(factor).expand_as(factor)
+        inverse = torch.linalg.solve_triangular(factor, eye, upper=False)
+        solved = inverse.transpose(1, 2) @ (inverse @ right)
+    return torch.where((info == 0)[:, None, None], solved, torch.nan)

@@ -17,7 +17,7 @@ from teacher.solver.equations import Layout, NormalEquations
 from teacher.solver.structure import LEVELS, MOMENT, PERSON, Structure
 from teacher.solver.terms import ChainTerm, Term, Values, Variable
 
-_ROWS = 64  # linearised at a time, which bounds the memory of the Jacobians
+_ROWS = 16  # linearised at a time, so that the Jacobians stay in the cache
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ fire together are one moment. What a term or an unknown belongs to is its level.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -43,7 +44,11 @@ class Structure:
 
     def count(self, level: int) -> int:
         """Rows of a level."""
-        return (len(self.moment), len(self.person), int(self.person[-1]) + 1)[level]
+        return self._counts[level]
+
+    @cached_property
+    def _counts(self) -> tuple[int, int, int]:
+        return len(self.moment), len(self.person), int(self.person[-1]) + 1
 
     def owner(self, level: int, above: int) -> Tensor:
         """Which row of ``above`` each row of ``level`` belongs to."""
