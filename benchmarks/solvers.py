@@ -100,7 +100,7 @@ def compare_recipe(subjects: Subjects, seen: list, fitter: HeadFitter, recipe: R
     spent, errors, lower = [], [], []
     for one in seen:
         face = one.face.evidence()
-        crop, prediction = subjects.prior.look(one.face.crop_image, face.landmarks_px)
+        crop, prediction = subjects.prior.look(one.face.crop_image, face)
         given = ReferenceEvidence.of(prediction.maps, subjects.vertices, uv, crop, face.camera, recipe.gate_uv)
         start = fitter.first_guess(stack([face]))
         found, ms = timed(lambda given=given, start=start: fit_reference(model, stack([given]), start, recipe))

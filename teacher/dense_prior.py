@@ -18,7 +18,7 @@ from shared.geometry.face_crop import face_crop
 from shared.records import stack
 from shared.runtime import UserError
 from teacher.correspond import at_points, in_uv_map, nearest_in_uv_map
-from teacher.evidence import DenseEvidence, MapCheck
+from teacher.evidence import DenseEvidence, FaceEvidence, MapCheck
 from teacher.first_view import FirstView, MeanHead
 from teacher.map_check import check_maps
 from teacher.prior.geometry.charts import Charts
@@ -30,6 +30,7 @@ from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorInput, PriorPrediction
 from teacher.silhouette import silhouette
+from teacher.start_heads import StartHeads
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class DensePrior:
     """One or several networks, and how vertices are found in what they say."""
 
     predictor: Predictor
-    mapper: LandmarkMapper | None  # None: the network sees the picture alone
+    mapper: LandmarkMapper | None  # None: the network sees the picture alone, or refines
+    starts: StartHeads | None  # what the network refines; None: it does not
     charts: Charts
     vertices: Tensor  # (N,) int64 vertices of the head that the evidence is of
     head: MeanHead
@@ -77,10 +79,11 @@ class DensePrior:
             points = network.vertices
             vertices = spread_vertices(assets, min(N_VERTICES, assets.n_vertices)) if points is None else points.cpu()
             charts = Charts.of(assets, vertices)
-            mapper = LandmarkMapper.of(assets) if network.sees_landmarks else None
+            mapper = LandmarkMapper.of(assets) if network.sees_landmarks and not network.refines_fit else None
             return DensePrior(
                 predictor=Predictor(prior, config.batch_size, False, device, assets),
                 mapper=mapper,
+                starts=StartHeads.of(model, vertices) if network.refines_fit else None,
                 charts=charts,
                 vertices=vertices,
                 head=MeanHead.of(model, vertices),
@@ -89,33 +92,38 @@ class DensePrior:
         except ValueError as error:
             raise UserError(f"prior={config.prior} cannot be used: {error}") from error
 
-    def look(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorPrediction]:
-        """The prediction for one face of a picture (H, W, 3), and where its crop is."""
-        crop, given = self._input(image, landmarks_px)
+    def look(self, image: np.ndarray, face: FaceEvidence) -> tuple[Crop, PriorPrediction]:
+        """The prediction for one face (no leading dimension) of a picture (H, W, 3), and where its crop is."""
+        ((crop, given),) = self._inputs([image], [face])
         return crop, next(iter(self.predictor.predict([given])))
 
-    def evidence(
-        self, pictures: Sequence[tuple[np.ndarray, Tensor, Camera]]
-    ) -> tuple[DenseEvidence, tuple[MapCheck, ...]]:
-        """What it sees of faces, one a row, in the pixels of the pictures, and how far that can be believed.
+    def evidence(self, images: Sequence[np.ndarray], faces: FaceEvidence) -> tuple[DenseEvidence, tuple[MapCheck, ...]]:
+        """Evidence of faces, one a row, in the pixels of the pictures, and how far it can be believed.
 
         Args:
-            pictures: image (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in its pixels, its camera.
+            images: (H, W, 3) uint8 RGB.
+            faces: a row an image: landmarks in its pixels, its camera, and blendshapes if known.
         """
-        seen = [self._input(image, landmarks) for image, landmarks, _ in pictures]
+        each = [faces[row] for row in range(len(images))]
+        inputs = self._inputs(images, each)
         rows, checks = [], []
-        predictions = self.predictor.predict(given for _, given in seen)
-        for prediction, (crop, given), (_, landmarks, camera) in zip(predictions, seen, pictures, strict=True):
-            view = self.head.view(landmarks, camera, crop)
-            found = self.correspond(prediction, crop, view, camera)
+        predictions = self.predictor.predict(given for _, given in inputs)
+        for prediction, (crop, given), face in zip(predictions, inputs, each, strict=True):
+            view = self.head.view(face.landmarks_px, face.camera, crop)
+            found = self.correspond(prediction, crop, view, face.camera)
             found = replace(found, contour=silhouette(prediction.maps, view, crop))
             rows.append(found)
             checks.append(check_maps(prediction, given, found, self.charts, crop))
         return stack(rows), tuple(checks)
 
-    def _input(self, image: np.ndarray, landmarks_px: Tensor) -> tuple[Crop, PriorInput]:
-        crop = face_crop(landmarks_px, self.predictor.network.size)
-        return crop, prior_input(image, crop, landmarks_px, self.mapper)
+    def _inputs(self, images: Sequence[np.ndarray], faces: Sequence[FaceEvidence]) -> list[tuple[Crop, PriorInput]]:
+        crops = [face_crop(face.landmarks_px, self.predictor.network.size) for face in faces]
+        if self.starts is not None:
+            return list(zip(crops, self.starts.inputs(faces, crops, images), strict=True))
+        return [
+            (crop, prior_input(image, crop, face.landmarks_px, self.mapper))
+            for crop, image, face in zip(crops, images, faces, strict=True)
+        ]
 
 
 def _way(prior: Prior, config: FitRunConfig, charts: Charts) -> Correspond:

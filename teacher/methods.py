@@ -67,7 +67,7 @@ def reference() -> Method:
             return None
         face = _with_camera(faces[0], picture.camera)
         seen = face.evidence()
-        crop, prediction = prior.look(face.crop_image, seen.landmarks_px)
+        crop, prediction = prior.look(face.crop_image, seen)
         evidence = ReferenceEvidence.of(prediction.maps, prior.vertices, uv, crop, seen.camera, recipe.gate_uv)
         found = fit_reference(model, stack([evidence]), fitter.first_guess(stack([seen])), recipe)
         with torch.no_grad():

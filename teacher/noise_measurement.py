@@ -17,7 +17,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records import TensorRecord, stack
 from shared.synthetic.shards import StoredPortraits
 from teacher.dense_prior import DensePrior
-from teacher.evidence import DenseEvidence
+from teacher.evidence import DenseEvidence, FaceEvidence
 from teacher.triangulate import triangulate_offsets
 from teacher.vertex_noise import VertexNoise
 
@@ -41,12 +41,13 @@ def measure_noise(prior: DensePrior, model: FlameModel, portraits: StoredPortrai
     tangents = surface_tangents(model, prior.vertices)
     rows = []
     for index in tqdm(range(len(portraits)), desc="looking", unit="portrait", dynamic_ncols=True):
-        landmarks = portraits.detected_px(index)
-        if landmarks is None:
+        detection = portraits.detection(index)
+        if detection is None:
             continue
         portrait = portraits[index]
         params, camera = portrait.truth.params, portrait.truth.camera
-        dense, _ = prior.evidence([(portrait.image, landmarks, camera)])
+        face = FaceEvidence(detection.landmarks_px, camera, blendshapes=detection.blendshapes)
+        dense, _ = prior.evidence([portrait.image], stack([face]))
         rows.append(compare(dense[0], posed(points, params), posed(tangents, params), params, camera))
     errors = stack(rows)
     offset_m = triangulate_offsets(errors.pixel_m, errors.seen, errors.R_cam_head, PRIOR_VIEWS)

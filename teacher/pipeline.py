@@ -166,7 +166,7 @@ def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
     pictures = [(face.crop_image, evidence.landmarks_px[row], evidence.camera[row]) for row, face in enumerate(faces)]
     try:
         if tools.prior is not None:
-            dense, checks = tools.prior.evidence(pictures)
+            dense, checks = tools.prior.evidence([face.crop_image for face in faces], evidence)
             evidence = replace(evidence, dense=dense)
         if tools.identity is not None:
             person, moment = tools.identity.tell(pictures, evidence)

@@ -74,14 +74,14 @@ class Subjects:
         return [one for one in made if one is not None]
 
     def _subject(self, index: int, covered: float) -> Subject | None:
-        portrait, landmarks = self.portraits[index]
+        portrait, detection = self.portraits[index]
         if covered:
             skin = face_skin((portrait.truth.depth_m > 0).numpy(), portrait.truth.landmarks_px)
             if portrait.facts.kind == "occluded" or not skin.any():
                 return None
             image, _ = cover_face(portrait.image, skin, covered, portrait.facts.index)
-            portrait, landmarks = replace(portrait, image=image), self.portraits.detect(image)
-        if landmarks is None:
+            portrait, detection = replace(portrait, image=image), self.portraits.detect(image)
+        if detection is None:
             return None
         truth = portrait.truth
         camera = replace(
@@ -89,8 +89,8 @@ class Subjects:
             focal_px=truth.camera.focal_px,
             center_px=truth.camera.center_px,
         )
-        face = observed_face(Frame(portrait.image, str(index), path=""), landmarks, self.config)
-        face = replace(face, camera=camera)
+        face = observed_face(Frame(portrait.image, str(index), path=""), detection.landmarks_px, self.config)
+        face = replace(face, camera=camera, blendshapes=detection.blendshapes)
         item = BenchmarkItem.of(portrait, self.model, self.samples)
         dense = self._look(face, portrait)
         told = stack([replace(face.evidence(), dense=dense["points"])])
@@ -100,7 +100,7 @@ class Subjects:
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()
-        crop, prediction = self.prior.look(face.crop_image, seen.landmarks_px)
+        crop, prediction = self.prior.look(face.crop_image, seen)
         view = self.prior.head.view(seen.landmarks_px, seen.camera, crop)
         looked_up = prediction.maps, self.prior.charts, crop, seen.camera, LookupConfig(), view
         contour = silhouette(prediction.maps, view, crop)

@@ -75,7 +75,7 @@ def look(
     maps = rendered(model, params, camera, crop, frame)
     joined = JoinedPrior(networks(maps, frame, 0.5 + clutter * (2 * noise - 1) if clutter else None))
     prior = DensePrior.of(Prior(joined, model.assets.head_id, {}), config, model, torch.device("cpu"))
-    dense, checks = prior.evidence([(PICTURE, landmarks, camera)])
+    dense, checks = prior.evidence([PICTURE], FaceEvidence(landmarks[None], cameras))
     verts = model(params).verts_m[0]
     normals, ours = vertex_normals(verts, model.faces)[prior.vertices], verts[prior.vertices]
     facing = -(normals * torch.nn.functional.normalize(ours, dim=1)).sum(1)
@@ -125,7 +125,7 @@ def test_what_looks_like_the_face_elsewhere_is_not_believed(model: FlameModel) -
     wrong = scene.found & (scene.error_px > 25)
     assert wrong.float().mean() < 0.01
     prior = scene.prior
-    _, prediction = prior.look(PICTURE, scene.landmarks_px)
+    _, prediction = prior.look(PICTURE, FaceEvidence(scene.landmarks_px, scene.camera))
     unchecked = prior.charts.look_up(prediction.maps.uv, torch.ones(SIZE, SIZE), 0.02, 1)  # type: ignore[arg-type]
     behind = unchecked.valid & (scene.facing < -0.3)
     assert behind.sum() > 5 * (scene.found & (scene.facing < -0.3)).sum()
@@ -136,7 +136,7 @@ def test_the_far_side_of_a_profile_is_not_seen(model: FlameModel) -> None:
     """The map of a near cheek, mirrored in the texture: what it says is hidden by the head."""
     scene = look(model, yaw=1.2)
     prior = scene.prior
-    crop, prediction = prior.look(PICTURE, scene.landmarks_px)
+    crop, prediction = prior.look(PICTURE, FaceEvidence(scene.landmarks_px, scene.camera))
     maps = prediction.maps
     assert maps.uv is not None
     swapped = torch.stack([1 - maps.uv[0], maps.uv[1]])
@@ -189,9 +189,8 @@ def test_two_networks_are_one(model: FlameModel, tmp_path: Path) -> None:
     assert maps.frame == "head"
     dense = DensePrior.load(FitRunConfig(prior=f"{uv},{normals}"), model, torch.device("cpu"))
     assert dense is not None
-    evidence, _ = dense.evidence(
-        [(PICTURE, look(model).landmarks_px, Camera.at_origin(torch.tensor(900.0), (512, 512)))]
-    )
+    camera = Camera.at_origin(torch.tensor([900.0]), (512, 512))
+    evidence, _ = dense.evidence([PICTURE], FaceEvidence(look(model).landmarks_px[None], camera))
     assert evidence.normal_frame == "head"
     assert evidence.pixel_px.isfinite().all()
 

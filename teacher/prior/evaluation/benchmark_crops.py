@@ -11,14 +11,18 @@ from torch import Tensor
 
 from shared.config import PriorDataConfig
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
+from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.synthetic.portrait import PortraitFacts
+from shared.synthetic.detection import Detection
+from shared.synthetic.portrait import Portrait, PortraitFacts
 from shared.synthetic.scene import Part
+from teacher.evidence import FaceEvidence
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import PriorInput, PriorTarget
+from teacher.start_heads import StartHeads
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class BenchmarkCrops(Sequence[BenchmarkCrop]):
 
     portraits: BenchmarkPortraits
     maker: SampleMaker
+    starts: StartHeads | None  # what the network refines; None: it does not
     indices: tuple[int, ...]  # of the pictures
 
     @staticmethod
@@ -55,15 +60,16 @@ class BenchmarkCrops(Sequence[BenchmarkCrop]):
             count: so many pictures, spread over people and views; None: all.
         """
         config = PriorDataConfig(landmark_share=1.0, normals=network.frame)
-        maker = SampleMaker.of(assets, config, None, network.size, vertices)
-        return BenchmarkCrops(BenchmarkPortraits.of(assets), maker, tuple(spread_pictures(count)))
+        maker = SampleMaker.of(assets, config, None, network.size, vertices, network.refines_fit)
+        starts = StartHeads.of(FlameModel(assets), maker.views.vertices) if network.refines_fit else None
+        return BenchmarkCrops(BenchmarkPortraits.of(assets), maker, starts, tuple(spread_pictures(count)))
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, place: int) -> BenchmarkCrop:  # type: ignore[override]
         portrait, detection = self.portraits[self.indices[place]]
-        return self._cut(portrait.facts, self.maker.views.view(portrait, detection))
+        return self._cut(portrait.facts, self._view(portrait, detection))
 
     def covered(self, place: int, share: float) -> BenchmarkCrop | None:
         """The same picture with a patch over ``share`` of the face's visible skin, and detected anew.
@@ -76,12 +82,19 @@ class BenchmarkCrops(Sequence[BenchmarkCrop]):
         if portrait.facts.kind == "occluded" or not skin.any():
             return None
         image, patch = cover_face(portrait.image, skin, share, portrait.facts.index)
-        view = self.maker.views.view(replace(portrait, image=image), self.portraits.detect(image))
+        view = self._view(replace(portrait, image=image), self.portraits.detect(image))
         crop = self._cut(portrait.facts, view)
         as_part = replace(view, part=patch.astype(np.uint8))  # cut as parts are
         covered = self._cut(portrait.facts, as_part).target.part == 1
         part = torch.where(covered, int(Part.OCCLUDER), crop.target.part)
         return replace(crop, target=replace(crop.target, part=part), covered=covered)
+
+    def _view(self, portrait: Portrait, detection: Detection | None) -> FaceView:
+        view = self.maker.views.view(portrait, detection)
+        if self.starts is None or detection is None or view.detected_px is None:
+            return view
+        face = FaceEvidence(view.detected_px, view.camera, blendshapes=detection.blendshapes)
+        return replace(view, fitted=self.starts.fit([face])[0])
 
     def _cut(self, facts: PortraitFacts, view: FaceView) -> BenchmarkCrop:
         sample = self.maker.cut(view, np.random.default_rng(0), facts.index)  # without augmentation, no chance

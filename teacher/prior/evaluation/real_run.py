@@ -12,6 +12,7 @@ from tqdm import tqdm
 from shared.config import PriorEvaluateConfig
 from shared.files import write_json, write_text
 from shared.flame.assets import load_flame
+from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import R_crop_camera, face_crop
@@ -20,18 +21,21 @@ from shared.landmarker.search import FaceLandmarker
 from shared.provenance import git_sha
 from shared.runtime import UserError
 from shared.synthetic.own_face import is_own_face
+from teacher.evidence import FaceEvidence
 from teacher.prior.evaluation.judge import Predict, batches
 from teacher.prior.evaluation.real_figures import RealGroup, RealRow, summarise
 from teacher.prior.evaluation.real_score import PredictedMaps
 from teacher.prior.evaluation.real_set import RealPicture, RealPictures
 from teacher.prior.evaluation.real_table import lines
-from teacher.prior.geometry.crops import prior_input
+from teacher.prior.geometry.crops import fitted_input, prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.pictures import photo
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.prediction.sheets import sheet_row, write_sheet
 from teacher.prior.records import PriorInput, PriorPrediction
+from teacher.start_heads import StartHeads
 
 SCHEMA = "pixel3dmm-distill/prior-on-real-heads/1"
 _WAYS = {"with landmarks": False, "without landmarks": True}  # whether they are hidden
@@ -68,13 +72,15 @@ def run_on_real_heads(prior: Prior, config: PriorEvaluateConfig, device: torch.d
     kept = out / "truth" if config.truth is None else Path(config.truth)
     pictures = RealPictures.of(assets, Path(config.path or ""), config.part, kept, config.first)
     predict = Predictor(prior, config.batch_size, config.flip, device, own).predict
-    detector, mapper = FaceLandmarker(), LandmarkMapper.of(own)
+    detector, network = FaceLandmarker(), prior.network
+    starts = StartHeads.of(FlameModel(own), _vertices(network)) if network.refines_fit else None
+    mapper = LandmarkMapper.of(own)
     rows: dict[str, list[RealRow]] = {name: [] for name in _WAYS}
     laid, sheet = [], []
     shown = max(1, len(pictures) // _SHEET)
     with tqdm(total=len(pictures), unit="picture", dynamic_ncols=True) as bar:
         for places in batches(range(len(pictures)), config.batch_size):
-            crops = [cut(pictures[place], detector, mapper, prior.network.size) for place in places]
+            crops = [cut(pictures[place], detector, starts or mapper, network.size) for place in places]
             for name, hide in _WAYS.items():
                 found = predict_crops(predict, crops, hide)
                 for crop, one in zip(crops, found, strict=True):
@@ -112,14 +118,23 @@ def run_on_real_heads(prior: Prior, config: PriorEvaluateConfig, device: torch.d
     return RealEvaluation(done.judged, done.laid, files)
 
 
-def cut(picture: RealPicture, detector: FaceDetector, mapper: LandmarkMapper, size: int) -> RealCrop:
-    """The crop of a prediction, around the detected landmarks."""
+def cut(picture: RealPicture, detector: FaceDetector, start: LandmarkMapper | StartHeads, size: int) -> RealCrop:
+    """The crop of a prediction, around the detected landmarks, with what the network starts from."""
     faces = select(detector.detect(picture.image), "largest")
     landmarks = torch.from_numpy(faces[0].landmarks_px) if faces else None
     if landmarks is not None and not is_own_face(landmarks, picture.outline_px):
         landmarks = None
     crop = face_crop(picture.outline_px if landmarks is None else landmarks, size)
-    return RealCrop(picture, crop, prior_input(picture.image, crop, landmarks, mapper), landmarks is not None)
+    if isinstance(start, LandmarkMapper):
+        given = prior_input(picture.image, crop, landmarks, start)
+    elif landmarks is None:
+        given = fitted_input(crop.sample(picture.image), None, None, torch.zeros(len(start.vertices), 2))
+    else:
+        blendshapes = faces[0].blendshapes
+        known = None if blendshapes is None else torch.from_numpy(blendshapes)
+        face = FaceEvidence(landmarks, picture.camera, blendshapes=known)
+        (given,) = start.inputs([face], [crop], [picture.image])
+    return RealCrop(picture, crop, given, landmarks is not None)
 
 
 def predict_crops(predict: Predict, crops: Sequence[RealCrop], hide_landmarks: bool) -> list[PriorPrediction]:
@@ -146,6 +161,10 @@ def predicted_maps(prediction: PriorPrediction, crop: RealCrop, vertices: torch.
         points_px=None if points is None else crop.crop.invert(points.pixel_px),
         vertices=None if points is None or vertices is None else vertices.cpu(),
     )
+
+
+def _vertices(network: PriorNetwork) -> torch.Tensor:
+    return torch.zeros(0, dtype=torch.int64) if network.vertices is None else network.vertices
 
 
 def _head_of(prior: Prior, assets: FlameAssets) -> FlameAssets:

@@ -37,12 +37,13 @@ class CompactPrior(PriorNetwork):
         if config.size % 32:
             raise ValueError(f"the compact network takes sizes that 32 divides, got {config.size}")
         self.config, self.frame, self.size = config, frame, config.size
+        self.refines_fit = config.start == "fit"
         self.backbone = backbone
         self.decoder = Decoder(backbone.feature_info, config.widths)  # type: ignore[arg-type]
         last = config.widths[-1]
         self.refine = _conv(last + LANDMARK_CHANNELS + 2, last)
         self.maps = nn.Conv2d(last, 4 * sum(_MAPS.values()), 1) if config.maps else None
-        if self.maps is not None and config.start == "fit":
+        if self.maps is not None and self.refines_fit:
             nn.init.normal_(self.maps.weight, std=0.01)  # what is refined is close already
         fine = (config.widths[-2], last)
         coarse = backbone.feature_info.channels()[-1]  # type: ignore[union-attr, operator]
@@ -95,7 +96,7 @@ class CompactPrior(PriorNetwork):
         channels = functional.pixel_shuffle(raw.float(), 2)
         out = dict(zip(_MAPS, channels.split(list(_MAPS.values()), 1), strict=True))
         normal = hints[:, 2:5]
-        if self.config.start == "fit":  # where it shows nothing, surfaces face the camera
+        if self.refines_fit:  # where it shows nothing, surfaces face the camera
             normal = torch.cat([normal[:, :2], torch.where(hints[:, 5:6] > 0, normal[:, 2:], -1.0)], 1)
         coarse = torch.cat([coarse_uv(hints), normal], 1)
         uv, normal = functional.interpolate(coarse, scale_factor=2, mode="bilinear").split([2, 3], 1)

@@ -17,6 +17,7 @@ class PriorNetwork(nn.Module):
     frame: Frame  # of its normals
     backbone: nn.Module  # its parameters learn at a rate of their own
     sees_landmarks: bool  # whether it looks at what the landmarks tell
+    refines_fit: bool = False  # whether that is a head fitted to them, instead of an interpolation of them
 
     @property
     def vertices(self) -> Tensor | None:

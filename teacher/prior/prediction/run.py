@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from shared.config import ObserveConfig, PriorPredictConfig
 from shared.files import write_json
+from shared.geometry.crop import Crop
 from shared.geometry.face_crop import MARGIN
 from shared.images.decode import InputError
 from shared.images.source import InputRef, find_inputs
@@ -87,11 +88,18 @@ def _predicted(
     """Observations in their order, with the predictions for their faces, which are made a batch at a time."""
     for group in _groups(stream, config.batch_size):
         faces = [face for seen in group for face in seen.faces]
-        inputs = [crop_input(face.crop_image, face.crop.apply(face.landmarks_px), tools.mapper) for face in faces]
+        inputs = _network_inputs(faces, tools)
         given = inputs if config.landmarks else [one.without_landmarks() for one in inputs]
         done = map(_Predicted, faces, inputs, tools.predictor.predict(given))
         for seen in group:
             yield seen, [next(done) for _ in seen.faces]
+
+
+def _network_inputs(faces: Sequence[ObservedFace], tools: PredictTools) -> list[PriorInput]:
+    if tools.starts is None:
+        return [crop_input(face.crop_image, face.crop.apply(face.landmarks_px), tools.mapper) for face in faces]
+    whole = [Crop.whole(face.crop.size, face.landmarks_px[0]) for face in faces]
+    return tools.starts.inputs([face.evidence() for face in faces], whole, [face.crop_image for face in faces])
 
 
 def _groups(stream: Iterable[Observation], batch_size: int) -> Iterator[list[Observation]]:

@@ -12,6 +12,7 @@ import torch
 from shared.config import PriorPredictConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
+from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.images.faces import FaceDetector
 from shared.runtime import UserError
@@ -19,6 +20,7 @@ from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior, load_prior
 from teacher.prior.prediction.predictor import Predictor
+from teacher.start_heads import StartHeads
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,8 @@ class PredictTools:
     """What turns pictures into maps."""
 
     predictor: Predictor
-    mapper: LandmarkMapper | None  # None where the network cannot use landmarks
+    mapper: LandmarkMapper | None  # None where the network cannot use landmarks, or refines fits to them
+    starts: StartHeads | None  # what the network refines; None: it does not
     detector: Callable[[], FaceDetector]
     weights_id: str  # tells one network from another
 
@@ -37,9 +40,11 @@ def build_tools(config: PriorPredictConfig, device: torch.device) -> PredictTool
 
     prior = load_prior(config.weights, device)
     assets = _head(prior, config)
+    needed = prior.network.sees_landmarks and config.landmarks
     return PredictTools(
         predictor=Predictor(prior, config.batch_size, config.flip, device, assets),
-        mapper=_mapper(assets, needed=prior.network.sees_landmarks and config.landmarks),
+        mapper=None if prior.network.refines_fit else _mapper(assets, needed),
+        starts=_starts(prior.network, assets) if prior.network.refines_fit and needed else None,
         detector=partial(FaceLandmarker, stills=config.stills, thorough=config.faces == "all"),
         weights_id=network_id(prior.network),
     )
@@ -68,6 +73,12 @@ def _head(prior: Prior, config: PriorPredictConfig) -> FlameAssets | None:
             "that head's file as flame=, or go without it by flip=false landmarks=false"
         )
     return None
+
+
+def _starts(network: PriorNetwork, assets: FlameAssets | None) -> StartHeads | None:
+    if assets is None or network.vertices is None:
+        return None
+    return StartHeads.of(FlameModel(assets), network.vertices)
 
 
 def _mapper(assets: FlameAssets | None, needed: bool) -> LandmarkMapper | None:
