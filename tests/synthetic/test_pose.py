@@ -131,8 +131,9 @@ def test_skull_turns_as_stated_and_the_neck_within_its_limit(everything: list[Ta
         stated = sight * turn(shot.yaw_rad, shot.pitch_rad, shot.roll_rad)
         assert torch.allclose(taken.skull, torch.tensor(stated.as_matrix(), dtype=torch.float32), atol=5e-3)
         assert shot.params.neck.norm() <= MAX_NECK + 1e-5
-        assert abs(shot.pitch_rad) <= MAX_PITCH + 0.1
-        assert abs(shot.roll_rad) <= MAX_ROLL + 0.1
+        if abs(shot.yaw_rad) < 1.45:  # from the very side pitch and roll are one turn
+            assert abs(shot.pitch_rad) <= MAX_PITCH + 0.1
+            assert abs(shot.roll_rad) <= MAX_ROLL + 0.1
 
 
 @pytest.mark.parametrize("place", [(0.0, 0, -1), (0.4, 0.3, -0.7), (-0.5, 0.2, -0.4)])
