@@ -143,7 +143,7 @@ def _gain_ratio(lowered_by: Tensor, equations: NormalEquations, step: Mapping[st
     predicted = torch.zeros_like(lowered_by)
     for name, level in layout.level.items():
         columns = layout.columns[name]
-        diagonal, slope = equations.diagonal(level)[:, columns], equations.gradient[level][:, columns]
+        diagonal, slope = equations.diagonal(level)[:, columns], equations.slope(level)[:, columns]
         own = damping[structure.owner(level, PERSON)][:, None]
         share = 0.5 * (step[name] * (own * diagonal * step[name] - slope)).sum(1)
         predicted += structure.sum_by_person(share, level)
