@@ -13,7 +13,7 @@ class SolverConfig:
 
     max_steps: int = option(30, "steps at most, accepted or not")
     damping: float = option(1e-6, "initial lambda, relative to the diagonal of J^T J")
-    tolerance: float = option(1e-4, "stop when a step lowers the energy by less than this share")
+    tolerance: float = option(1e-4, "stop when less than this share of the energy is left to gain")
 
 
 @dataclass(frozen=True)

@@ -235,9 +235,9 @@ class PosedPoints:
     def _by_codes(self, rows: Tensor) -> Tensor:
         points = self._points
         wide = torch.cat([self._turned(rows, share.joint) for share in points.wide], -1)  # (B, P, R, 3 W)
-        total = rows.new_zeros(*rows.shape[:3], points.sizes.total)
-        for r in range(rows.shape[2]):  # small matrix products, batched over the points: (P, B, 3 W) (P, 3 W, K)
-            total[:, :, r].transpose(0, 1).baddbmm_(wide[:, :, r].transpose(0, 1), points.wide_dirs)
+        # One small matrix product a point, batched over the points: (P, B R, 3 W) (P, 3 W, K).
+        product = wide.transpose(0, 1).flatten(1, 2) @ points.wide_dirs
+        total = product.unflatten(1, (rows.shape[0], rows.shape[2])).transpose(0, 1).contiguous()
         for share in points.narrow:
             share.add_to(total, self._turned(rows[:, share.place], share.joint) @ share.dirs)
         return total

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch import Tensor
 from teacher.solver.banded import Bands, solve_bands
 from teacher.solver.structure import LEVELS, MOMENT, PERSON, PICTURE, Structure
 from teacher.solver.terms import ChainLinearisation, Linearisation, Variable
+
+_Block: TypeAlias = tuple[int, slice, Tensor]  # level, columns there, and a Jacobian (rows, M, d) by them
 
 
 class Layout:
@@ -45,14 +48,17 @@ class Layout:
 
 
 class NormalEquations:
-    """``J^T J`` and ``J^T r`` over the free variables, by blocks of levels, summed over terms."""
+    """``J^T J`` and ``J^T r`` over the free variables, by blocks of levels, summed over terms.
+
+    The slope ``J^T r`` is one more column of the blocks that meet PERSON: it takes the same products.
+    """
 
     def __init__(self, layout: Layout, structure: Structure, like: Tensor, chained: bool) -> None:
         self.layout, self.structure = layout, structure
         rows = [structure.count(level) for level in LEVELS]
         width = layout.width
-        self.hessian = {(a, b): like.new_zeros(rows[a], width[a], width[b]) for a in LEVELS for b in LEVELS if b >= a}
-        self.gradient = [like.new_zeros(rows[a], width[a]) for a in LEVELS]
+        right = [width[PICTURE], width[MOMENT], width[PERSON] + 1]
+        self.hessian = {(a, b): like.new_zeros(rows[a], width[a], right[b]) for a in LEVELS for b in LEVELS if b >= a}
         self.bands = None
         if chained:
             self.bands = [like.new_zeros(rows[MOMENT], width[MOMENT], width[MOMENT]) for _ in range(2)]
@@ -65,17 +71,28 @@ class NormalEquations:
             block = term.jacobian[name]
             if block.ndim == 2:
                 above, columns = self.layout.level[name], self.layout.columns[name]
-                diagonal = torch.diagonal(self.hessian[above, above], dim1=1, dim2=2)[:, columns]
-                _add(diagonal, owners[above], block**2)
-                _add(self.gradient[above][:, columns], owners[above], block * term.residual)
-        runs = self.layout.runs([name for name in names if term.jacobian[name].ndim == 3])
-        blocks = [(*run[:2], _beside([term.jacobian[name] for name in run[2]])) for run in runs]  # (R, M, d) each
-        for i, (a, into_a, of_a) in enumerate(blocks):
-            _add_product(self.gradient[a][:, into_a, None], owners[a], of_a, term.residual[..., None])
-            for b, into_b, of_b in blocks[i:]:
+                _add(self.diagonal(above)[:, columns], owners[above], block**2)
+                _add(self.slope(above)[:, columns], owners[above], block * term.residual)
+        left, right = self._sides(term, [name for name in names if term.jacobian[name].ndim == 3])
+        for i, (a, into_a, of_a) in enumerate(left):
+            for b, into_b, of_b in right[i:]:
                 _add_product(self.hessian[a, b][:, into_a, into_b], owners[a], of_a, of_b)
-                if a == b and into_a != into_b:
-                    _add_product(self.hessian[a, b][:, into_b, into_a], owners[a], of_b, of_a)
+            for b, into_b, of_b in left[i + 1 :]:
+                if b == a:
+                    _add_product(self.hessian[a, a][:, into_b, into_a], owners[a], of_b, of_a)
+
+    def _sides(self, term: Linearisation, names: Sequence[str]) -> tuple[list[_Block], list[_Block]]:
+        """The dense Jacobian by runs of columns, (R, M, d) each; and the same with the residual as the last column."""
+        residual, end = term.residual[..., None], self.layout.width[PERSON]
+        left: list[_Block] = []
+        for level, columns, members in self.layout.runs(names):
+            parts = [term.jacobian[name] for name in members]
+            if level == PERSON and columns.stop == end:
+                whole = torch.cat([*parts, residual], -1)
+                left.append((level, columns, whole[..., :-1]))
+                return left, [*left[:-1], (level, slice(columns.start, end + 1), whole)]
+            left.append((level, columns, parts[0] if len(parts) == 1 else torch.cat(parts, -1)))
+        return left, [*left, (PERSON, slice(end, end + 1), residual)]
 
     def add_chain(self, term: ChainLinearisation) -> None:
         """Add a term between successive moments."""
@@ -89,7 +106,7 @@ class NormalEquations:
         sides = [c * whole[k : k + triples] * term.weight[..., None] for k, c in enumerate((1.0, -2.0, 1.0))]
         for k, side in enumerate(sides):
             self.hessian[MOMENT, MOMENT][k : k + triples] += side.transpose(1, 2) @ side
-            self.gradient[MOMENT][k : k + triples] += (term.residual[:, None] @ side)[:, 0]
+            self.slope(MOMENT)[k : k + triples] += (term.residual[:, None] @ side)[:, 0]
             for further, other in enumerate(sides[k + 1 :]):
                 self.bands[further][k : k + triples] += side.transpose(1, 2) @ other
 
@@ -99,29 +116,31 @@ class NormalEquations:
         return rows if same else self.structure.owner(level, above)[rows]
 
     def diagonal(self, level: int) -> Tensor:
-        """(rows, d) of ``J^T J``."""
+        """(rows, d) of ``J^T J``; a view."""
         return torch.diagonal(self.hessian[level, level], dim1=1, dim2=2)
 
+    def slope(self, level: int) -> Tensor:
+        """(rows, d) of ``J^T r``; a view."""
+        return self.hessian[level, PERSON][..., -1]
+
     def solve(self, damping: Tensor) -> dict[str, Tensor]:
-        """The step of ``(H + damping diag(H)) step = -gradient`` by name, (rows, D); NaN where H is not positive.
+        """The step of ``(H + damping diag(H)) step = -slope`` by name, (rows, D); NaN where H is not positive.
 
         Args:
             damping: (persons,).
         """
         h = {place: block.clone() for place, block in self.hessian.items()}
-        g = [slope.clone() for slope in self.gradient]
         for level in LEVELS:
             own = damping[self.structure.owner(level, PERSON)][:, None]
             diagonal = torch.diagonal(h[level, level], dim1=1, dim2=2)
             diagonal += own * diagonal + torch.finfo(diagonal.dtype).tiny
-        solved_picture = _cholesky(
-            h[PICTURE, PICTURE], torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON], g[PICTURE][..., None]], -1)
-        )
-        self._reduce(h, g, PICTURE, solved_picture)
-        right = torch.cat([h[MOMENT, PERSON], g[MOMENT][..., None]], -1)
+        right = torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON]], -1)
+        solved_picture = _cholesky(h[PICTURE, PICTURE], right)
+        self._reduce(h, PICTURE, right, solved_picture)
+        right = h[MOMENT, PERSON]
         solved_moment = self._solve_moments(h[MOMENT, MOMENT], right)
-        self._reduce(h, g, MOMENT, solved_moment)
-        person = -_cholesky(h[PERSON, PERSON], g[PERSON][..., None])[..., 0]
+        self._reduce(h, MOMENT, right, solved_moment)
+        person = -_cholesky(h[PERSON, PERSON][..., :-1], h[PERSON, PERSON][..., -1:])[..., 0]
 
         above = person[self.structure.person]
         moment = -(solved_moment[..., :-1] @ above[..., None])[..., 0] - solved_moment[..., -1]
@@ -130,22 +149,17 @@ class NormalEquations:
         steps = (picture, moment, person)
         return {name: steps[level][:, self.layout.columns[name]] for name, level in self.layout.level.items()}
 
-    def _reduce(self, h: dict[tuple[int, int], Tensor], g: list[Tensor], level: int, solved: Tensor) -> None:
-        """Take from the levels above what the unknowns of ``level`` explain."""
-        higher = [above for above in LEVELS if above > level]
-        cross = torch.cat([h[level, above] for above in higher], -1)  # (rows, d, all above)
-        if not cross.numel():
+    def _reduce(self, h: dict[tuple[int, int], Tensor], level: int, cross: Tensor, solved: Tensor) -> None:
+        """Take from the levels above what the unknowns of ``level`` explain; ``cross`` and ``solved`` (rows, d, D)."""
+        if not solved.shape[1]:
             return
-        explained = cross.transpose(1, 2) @ solved  # (rows, all above, all above + 1)
-        starts = [0]
-        for above in higher:
-            starts.append(starts[-1] + self.layout.width[above])
-        parts = [slice(a, b) for a, b in pairwise(starts)]
-        for i, (a, of_a) in enumerate(zip(higher, parts, strict=True)):
-            owner = self.structure.owner(level, a)
-            g[a].index_add_(0, owner, explained[:, of_a, -1], alpha=-1)
-            for b, of_b in list(zip(higher, parts, strict=True))[i:]:
-                h[a, b].index_add_(0, owner, explained[:, of_a, of_b], alpha=-1)
+        higher, start = [above for above in LEVELS if above > level], 0
+        for i, a in enumerate(higher):
+            of_a = cross[..., start : start + self.layout.width[a]].transpose(1, 2)
+            explained = (of_a @ solved[..., start:]).split([h[a, b].shape[2] for b in higher[i:]], -1)
+            for b, block in zip(higher[i:], explained, strict=True):
+                _add(h[a, b], self._owner(level, slice(None), a), -block)
+            start += self.layout.width[a]
 
     def _solve_moments(self, matrix: Tensor, right: Tensor) -> Tensor:
         if self.bands is None:
@@ -166,15 +180,12 @@ def _add(total: Tensor, owner: slice | Tensor, values: Tensor) -> None:
 
 def _add_product(total: Tensor, owner: slice | Tensor, left: Tensor, right: Tensor) -> None:
     """Add ``left^T right`` of rows (R, M, d), (R, M, n) to those of their owners."""
-    if isinstance(owner, slice):
+    if right.shape[-1] == 1:  # a matrix times a vector is faster the other way round
+        _add(total, owner, (right.transpose(1, 2) @ left).transpose(1, 2))
+    elif isinstance(owner, slice):
         total[owner].baddbmm_(left.transpose(1, 2), right)
     else:
         total.index_add_(0, owner, left.transpose(1, 2) @ right)
-
-
-def _beside(blocks: Sequence[Tensor]) -> Tensor:
-    """Without a copy where there is one block only."""
-    return blocks[0] if len(blocks) == 1 else torch.cat(list(blocks), -1)
 
 
 def _cholesky(matrix: Tensor, right: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ from teacher.solver.terms import ChainTerm, Term, Values, Variable
 
 _ROWS = 16  # linearised at a time, so that the Jacobians stay in the cache
 
+_AS_PREDICTED = 0.25  # a gain that is off by no more than this share is what the quadratic model predicted
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -91,13 +93,15 @@ def solve(problem: Problem, config: SolverConfig) -> Solution:
     """Minimise the energy over the free variables.
 
     A step that does not lower the energy is undone and retried with more damping (Nielsen's rule). A person has
-    converged when an accepted step lowers the energy by a share of less than ``config.tolerance``, or when no damping
-    lowers it any more. Persons that are done leave the batch.
+    converged when the steps to come would lower the energy by a share of less than ``config.tolerance``, if they gained
+    less and less by the same factor as the last two, or when no damping lowers it any more. Persons that are done leave
+    the batch.
     """
     state = {name: value.clone() for name, value in problem.values().items()}
     energy = problem.energy(state)
     damping = torch.full_like(energy, config.damping)
     growth = torch.full_like(energy, 2.0)
+    gained = torch.zeros_like(energy)  # by the last accepted step; 0 before there is one
     steps = torch.zeros(len(energy), dtype=torch.int64, device=energy.device)
     converged = torch.zeros(len(energy), dtype=torch.bool, device=energy.device)
     trace = [energy.clone()]
@@ -124,7 +128,9 @@ def solve(problem: Problem, config: SolverConfig) -> Solution:
         shrink = (1 - (2 * gain - 1) ** 3).clamp(0.1, 2.0)
         damping[active] *= torch.where(lowered, shrink, growth[active])
         growth[active] = torch.where(lowered, 2.0, growth[active] * 2)
-        settled = lowered & (old_energy - new_energy < config.tolerance * old_energy)
+        to_gain = _still_to_gain(old_energy - new_energy, gained[active], gain)
+        settled = lowered & (to_gain < config.tolerance * old_energy)
+        gained[active] = torch.where(lowered, old_energy - new_energy, gained[active])
         stuck = ~lowered & (damping[active] > 1e8)
         converged[active] = settled | stuck
         trace.append(energy.clone())
@@ -137,13 +143,22 @@ def solve(problem: Problem, config: SolverConfig) -> Solution:
     return Solution(state, energy, steps, converged, torch.stack(trace))
 
 
+def _still_to_gain(last: Tensor, before: Tensor, gain: Tensor) -> Tensor:
+    """The rest of a geometric series by its last two members.
+
+    The last member itself where there is none before, they do not shrink by half, or the last was not as predicted.
+    """
+    ratio = torch.where((before > 0) & ((gain - 1).abs() < _AS_PREDICTED), last / before, 1.0)
+    return torch.where(ratio < 0.5, last * ratio / (1 - ratio), last)
+
+
 def _gain_ratio(lowered_by: Tensor, equations: NormalEquations, step: Mapping[str, Tensor], damping: Tensor) -> Tensor:
     """(persons,) real over predicted decrease; the prediction is the quadratic model's at the damped step."""
     layout, structure = equations.layout, equations.structure
     predicted = torch.zeros_like(lowered_by)
     for name, level in layout.level.items():
         columns = layout.columns[name]
-        diagonal, slope = equations.diagonal(level)[:, columns], equations.gradient[level][:, columns]
+        diagonal, slope = equations.diagonal(level)[:, columns], equations.slope(level)[:, columns]
         own = damping[structure.owner(level, PERSON)][:, None]
         share = 0.5 * (step[name] * (own * diagonal * step[name] - slope)).sum(1)
         predicted += structure.sum_by_person(share, level)
