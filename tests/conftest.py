@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores; the commands that tests start do too
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+
 import numpy as np
 import pytest
 import torch

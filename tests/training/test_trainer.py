@@ -182,7 +182,8 @@ def test_a_run_of_minutes_ends_with_its_time(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     names = ("steps", "batch_size", "workers", "precision", "save_steps", "device")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", SCRIPT, f"out={tmp_path}"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*launcher, SCRIPT, f"out={tmp_path}"]  # standalone: at a free port, as other tests run beside this one
     run = subprocess.run(
         [*command, *words(options(tmp_path, steps=12), *names)], capture_output=True, text=True, check=False
     )
