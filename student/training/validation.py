@@ -90,10 +90,10 @@ def _pictures(model: FlameModel, count: int) -> list[_Picture]:
     portraits.prepare(chosen)
     found = []
     for index in chosen:
-        portrait, landmarks_px = portraits[index]
-        if landmarks_px is not None:
+        portrait, detection = portraits[index]
+        if detection is not None:
             item = BenchmarkItem.of(portrait, model, samples)
-            found.append(_Picture(item, portrait.truth.camera, landmarks_px))
+            found.append(_Picture(item, portrait.truth.camera, detection.landmarks_px))
     return found
 
 

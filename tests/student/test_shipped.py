@@ -45,9 +45,10 @@ def test_it_is_nearer_to_the_truth_than_the_mean_head(name: str, portraits: Stor
     student, model = Student.from_pretrained(name), FlameModel(load_flame())
     face, errors, means = model.assets.region("face"), [], []
     for index in range(len(portraits)):
-        portrait, found = portraits[index], portraits.detected_px(index)
-        if found is None:
+        portrait, detection = portraits[index], portraits.detection(index)
+        if detection is None:
             continue
+        found = detection.landmarks_px
         camera: Camera = stack([portrait.truth.camera])
         heads = student.predictor.predict([portrait.image], found[None], found[None], camera)
         with torch.inference_mode():

@@ -12,6 +12,7 @@ import torch
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
+from shared.synthetic.detection import Detection
 from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
 from shared.synthetic.shards import ShardWriter, StoredPortraits, shard_path
 from shared.synthetic.storage import PortraitError
@@ -78,17 +79,18 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_detections_are_of_the_stored_picture_and_may_be_missing(tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def detect(image: np.ndarray) -> torch.Tensor | None:
+    def detect(image: np.ndarray) -> Detection | None:
         seen.append(int(image.sum()))
-        return None if len(seen) == 1 else torch.full((478, 2), float(len(seen)))
+        return None if len(seen) == 1 else Detection(torch.full((478, 2), float(len(seen))), torch.full((52,), 0.5))
 
     replace(writer(tmp_path), quality=5, detect=detect).write(0, [portrait(0), portrait(1)])
     stored = StoredPortraits(tmp_path)
     assert seen == [int(stored[0].image.sum()), int(stored[1].image.sum())]
-    assert stored.detected_px(0) is None
-    found = stored.detected_px(1)
+    assert stored.detection(0) is None
+    found = stored.detection(1)
     assert found is not None
-    assert found[0, 0] == 2
+    assert found.landmarks_px[0, 0] == 2
+    assert (found.blendshapes == 0.5).all()
 
 
 def test_a_shard_that_stops_in_the_middle_does_not_count(tmp_path: Path) -> None:

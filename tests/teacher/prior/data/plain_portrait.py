@@ -14,7 +14,9 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.render.maps import RenderedMaps, render_maps
+from shared.synthetic.detection import Detection
 from shared.synthetic.face.parts import part_of_face, split_faces
 from shared.synthetic.heads import HeadRanges, random_scene
 from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
@@ -98,10 +100,15 @@ def found_landmarks(one: Portrait) -> Tensor:
     return one.truth.landmarks_px + 0.8
 
 
+def detection(one: Portrait) -> Detection:
+    """What a landmarker might find."""
+    return Detection(found_landmarks(one), torch.linspace(0, 1, N_BLENDSHAPES))
+
+
 def write_portraits(root: Path, indices: range, head_id: str | None = None, shard: int = 0) -> list[Portrait]:
     """A shard without losses in the pictures worth speaking of; the second portrait's landmarks are not found."""
     portraits = [portrait(index) for index in indices]
-    found = iter([None if number == 1 else found_landmarks(one) for number, one in enumerate(portraits)])
+    found = iter([None if number == 1 else detection(one) for number, one in enumerate(portraits)])
     provenance = {"head_id": head_id or head().assets.head_id}
     ShardWriter(root, "jpg", 100, provenance, lambda _image: next(found)).write(shard, portraits)
     return portraits

@@ -176,7 +176,7 @@ def test_folders_that_cannot_be_used_end_the_run_before_it_begins(broken: Path, 
 
 
 def test_portraits_without_landmarks_are_told_of(broken: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert Shard.read(shard_path(broken, 0)).detected_px(0) is not None
+    assert Shard.read(shard_path(broken, 0)).detection(0) is not None
     with caplog.at_level(logging.WARNING):
         source(broken)
     assert not caplog.records

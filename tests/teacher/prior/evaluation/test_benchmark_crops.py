@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from shared.config import PriorDataConfig
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits
+from shared.synthetic.detection import Detection
 from shared.synthetic.portrait import Portrait
 from shared.synthetic.scene import Part
 from shared.synthetic.shards import shard_path
@@ -34,10 +34,12 @@ class Studio:
         self.drawn.append(index)
         return self.portraits[index]
 
-    def detect(self, image: np.ndarray) -> Tensor | None:
+    def detect(self, image: np.ndarray) -> Detection | None:
         """By the picture."""
         index = max(range(3), key=lambda one: float((image == self.portraits[one].image).mean()))
-        return self.portraits[index].truth.landmarks_px + 1 if index < 2 else None
+        if index == 2:
+            return None
+        return Detection(self.portraits[index].truth.landmarks_px + 1, torch.full((52,), torch.nan))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def studio() -> Studio:
 def crops_of(studio: Studio, folder: Path) -> BenchmarkCrops:
     config = PriorDataConfig(landmark_share=1.0)
     maker = SampleMaker.of(head().assets, config, None, SIZE, vertices())
-    return BenchmarkCrops(BenchmarkPortraits(studio.draw, studio.detect, folder), maker, (0, 1, 2))
+    return BenchmarkCrops(BenchmarkPortraits(studio.draw, studio.detect, folder), maker, None, (0, 1, 2))
 
 
 def test_a_picture_is_drawn_once_and_kept_without_loss(studio: Studio, tmp_path: Path) -> None:
@@ -56,11 +58,11 @@ def test_a_picture_is_drawn_once_and_kept_without_loss(studio: Studio, tmp_path:
     portraits = BenchmarkPortraits(studio.draw, studio.detect, tmp_path)
     portraits.prepare([0, 2], quiet=True)
     portraits.prepare([0, 2], quiet=True)
-    portrait, detected_px = portraits[0]
+    portrait, detection = portraits[0]
     assert studio.drawn == [0, 2]
     assert np.array_equal(portrait.image, studio.portraits[0].image)
-    assert detected_px is not None
-    assert torch.allclose(detected_px, studio.portraits[0].truth.landmarks_px + 1)
+    assert detection is not None
+    assert torch.allclose(detection.landmarks_px, studio.portraits[0].truth.landmarks_px + 1)
     assert portraits[2][1] is None
     shard_path(tmp_path, 0).write_bytes(b"damaged")
     assert np.array_equal(portraits[0][0].image, portrait.image)
@@ -69,9 +71,9 @@ def test_a_picture_is_drawn_once_and_kept_without_loss(studio: Studio, tmp_path:
 
 def test_a_folder_that_cannot_be_written_is_done_without(studio: Studio, tmp_path: Path, caplog) -> None:
     (tmp_path / "file").write_text("")
-    portrait, detected_px = BenchmarkPortraits(studio.draw, studio.detect, tmp_path / "file")[1]
+    portrait, detection = BenchmarkPortraits(studio.draw, studio.detect, tmp_path / "file")[1]
     assert portrait is studio.portraits[1]
-    assert detected_px is not None
+    assert detection is not None
     assert "PIXEL3DMM_CACHE" in caplog.text
 
 
