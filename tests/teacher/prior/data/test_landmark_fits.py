@@ -1,4 +1,4 @@
-"""Heads fitted to the landmarks of portraits: kept, made anew for others, and shown alike in training and prediction."""
+"""Heads fitted to portraits' landmarks: kept, made anew for others, shown alike in training and prediction."""
 
 from __future__ import annotations
 
