@@ -85,8 +85,8 @@ def test_known_people_are_recovered(small: FlameAssets) -> None:
     share = people / (people + PRIOR_PEOPLE)
     np.testing.assert_allclose(found.covariance, share * sample + (1 - share) * np.eye(KEPT), atol=0.06)
     assert np.abs(found.eye_shift_m).max() < 0.3 * MM  # the scans' eyes are where ours are
-    again = calibrate_people(small, model, people, seed=3)
-    np.testing.assert_array_equal(again.covariance, found.covariance)
+    few = [calibrate_people(small, model, 4, seed=3).covariance for _ in range(2)]
+    np.testing.assert_array_equal(*few)
 
 
 def test_weak_evidence_does_not_shrink_the_covariance() -> None:

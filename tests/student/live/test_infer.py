@@ -16,6 +16,8 @@ from skimage.data import astronaut
 from shared.config import StudentNetworkConfig
 from shared.landmarker.search import FaceLandmarker
 from shared.landmarker.tracker import LandmarkTracker
+from shared.runtime import UserError
+from student.infer import main
 from student.model import HeadLayout, StudentNetwork
 from student.weights import save_student
 from tests.student.heads import open_head
@@ -81,16 +83,18 @@ def test_a_folder_with_good_and_bad_inputs_twice(tmp_path: Path, checkpoint: Pat
 @pytest.mark.slow
 def test_errors_are_one_clear_line(tmp_path: Path, checkpoint: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
+    out = f"out={tmp_path / 'out'}"
+    done = infer(f"input={tmp_path / 'black.png'}", f"checkpoint={checkpoint}", out)
+    assert done.returncode == 1
+    assert "no face was found" in done.stderr
+    assert "Traceback" not in done.stderr
     for arguments, words in (
-        ((f"input={tmp_path / 'black.png'}", f"checkpoint={checkpoint}"), "no face was found"),
         ((f"input={tmp_path / 'gone.mp4'}", f"checkpoint={checkpoint}"), "no such photo"),
         (("input=99", f"checkpoint={checkpoint}"), "camera 99 cannot be opened"),
         ((f"input={tmp_path / 'black.png'}", "checkpoint=gone"), "checkpoint=gone is not there"),
     ):
-        done = infer(*arguments, f"out={tmp_path / 'out'}")
-        assert done.returncode == 1
-        assert words in done.stderr
-        assert "Traceback" not in done.stderr
+        with pytest.raises(UserError, match=words):
+            main([*arguments, out])
 
 
 def test_the_usage_appears_without_arguments() -> None:
@@ -114,7 +118,6 @@ def test_landmarks_follow_a_face_as_the_detector_finds_it() -> None:
 
 
 def test_no_window_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from shared.runtime import UserError
     from student.live.window import Window
 
     monkeypatch.delenv("DISPLAY", raising=False)
