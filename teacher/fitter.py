@@ -240,8 +240,8 @@ class HeadFitter:
         config, rows, like = self.config, case.structure.count(MOMENT), evidence.landmarks_px
         told = evidence.expression
         if told is None:
-            covariance = self._expression_covariance.to(like).expand(rows, -1, -1)
-            return ExpressionPrior.around(self._size, like.new_zeros(rows, covariance.shape[1]), covariance)
+            covariance = self._expression_covariance.to(like)
+            return ExpressionPrior.around(self._size, like.new_zeros(rows, len(covariance)), covariance[None])
         owner, factor, shared = case.structure.moment, config.expression_factor, config.shared_error
         codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
         jaw = merge(IdentityEvidence(told.jaw_mean, told.jaw_std), owner, rows, factor, shared)
@@ -286,12 +286,12 @@ class HeadFitter:
 def _along(
     told: IdentityEvidence | None, directions: Tensor | None, basis: Tensor, like: Tensor, rows: int
 ) -> tuple[Tensor, Tensor]:
-    """Mean (rows, s) and covariance (rows, s, s) of codes in a reduced basis (S, s).
+    """Mean (rows, s) and covariance (rows, s, s), or one of all, of codes in a reduced basis (S, s).
 
     They are N(0, 1), but along ``directions`` (S, D) as told. ValueError if something is told along no directions.
     """
     size = basis.shape[1]
-    mean, covariance = like.new_zeros(rows, size), torch.eye(size).to(like).expand(rows, -1, -1)
+    mean, covariance = like.new_zeros(rows, size), torch.eye(size).to(like)[None]
     if told is not None:
         if directions is None:
             raise ValueError("there is evidence of codes, but this fitter was built without their directions")

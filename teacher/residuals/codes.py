@@ -34,8 +34,8 @@ class ShapePrior(TensorRecord):
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ShapePrior:
-        """Codes are N(mean, std^2 covariance): (G, s), (G, s, s)."""
-        return ShapePrior(size, mean, whitening(covariance) / std)
+        """Codes are N(mean, std^2 covariance): (G, s), and (G, s, s) or one of all."""
+        return ShapePrior(size, mean, (whitening(covariance) / std).expand(len(mean), -1, -1))
 
     def residual(self, values: Values) -> Tensor:
         """(G, s) in standard deviations."""
@@ -75,8 +75,8 @@ class ExpressionPrior(TensorRecord):
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor) -> ExpressionPrior:
-        """Values are N(mean, covariance): (T, e + 5), (T, e + 5, e + 5)."""
-        return ExpressionPrior(size, mean, whitening(covariance))
+        """Values are N(mean, covariance): (T, e + 5), and (T, e + 5, e + 5) or one of all."""
+        return ExpressionPrior(size, mean, whitening(covariance).expand(len(mean), -1, -1))
 
     def residual(self, values: Values) -> Tensor:
         """(T, e + 5) in standard deviations."""
