@@ -29,9 +29,9 @@ class PredictTools:
 
     predictor: Predictor
     mapper: LandmarkMapper | None  # None where the network cannot use landmarks, or refines fits to them
-    starts: StartHeads | None  # what the network refines; None: it does not
     detector: Callable[[], FaceDetector]
     weights_id: str  # tells one network from another
+    starts: StartHeads | None = None  # what the network refines; None: it does not
 
 
 def build_tools(config: PriorPredictConfig, device: torch.device) -> PredictTools:

@@ -16,6 +16,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.face_crop import R_crop_camera, face_crop
 from shared.records import stack
+from shared.synthetic.detection import Detection
 from shared.synthetic.scene import Part
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
@@ -24,6 +25,7 @@ from teacher.prior.geometry.crops import prior_input
 from teacher.prior.records import Frame, PriorSample
 from tests.teacher.prior.data.plain_portrait import (
     SIZE,
+    detection,
     found_landmarks,
     head,
     maps_of,
@@ -50,7 +52,7 @@ def maker(augment: PriorAugmentConfig | None = None, frame: Frame = "crop", land
 
 def drawn(augment: PriorAugmentConfig, index: int, frame: Frame = "crop") -> PriorSample:
     one = portrait(index)
-    return maker(augment, frame).sample(one, found_landmarks(one), np.random.default_rng(index), index)
+    return maker(augment, frame).sample(one, detection(one), np.random.default_rng(index), index)
 
 
 def angles_deg(a: Tensor, b: Tensor) -> Tensor:
@@ -128,7 +130,9 @@ def test_a_mirrored_picture_is_the_picture_of_the_mirrored_head(frame: Frame) ->
         )
         one = plain_portrait(params, Camera.at_origin(torch.tensor(230.0), (SIZE, SIZE)))
         augment = replace(STRAIGHT, mirror=float(mirrored))
-        return maker(augment, frame).sample(one, one.truth.landmarks_px, np.random.default_rng(0), 0)
+        return maker(augment, frame).sample(
+            one, Detection(one.truth.landmarks_px, torch.zeros(52)), np.random.default_rng(0), 0
+        )
 
     mirrored, direct = seen(1.0, True), seen(-1.0, False)
     both = mirrored.target.uv_mask & direct.target.uv_mask
@@ -144,8 +148,8 @@ def test_a_mirrored_picture_is_the_picture_of_the_mirrored_head(frame: Frame) ->
 def test_without_variation_the_input_is_that_of_a_prediction() -> None:
     one, making = portrait(0), maker()
     found = found_landmarks(one)
-    sample = making.sample(one, found, np.random.default_rng(0), 7)
-    wanted = prior_input(one.image, face_crop(found, CROP), found, making.mapper)
+    sample = making.sample(one, detection(one), np.random.default_rng(0), 7)
+    wanted = prior_input(one.image, face_crop(found, CROP), found, making.hints)
     assert torch.equal(sample.input.image, wanted.image)
     assert (sample.input.landmarks_px - wanted.landmarks_px).abs().max() < 1e-3
     assert (sample.input.landmark_maps - wanted.landmark_maps).abs().mean() < 1e-4
@@ -202,7 +206,7 @@ def test_a_patch_hides_what_is_under_it() -> None:
 def test_landmarks_are_shown_at_the_configured_share() -> None:
     one, making = portrait(0), replace(maker(landmark_share=0.7), size=32)
     rng = np.random.default_rng(0)
-    samples = stack([making.sample(one, found_landmarks(one), rng, 0) for _ in range(120)])
+    samples = stack([making.sample(one, detection(one), rng, 0) for _ in range(120)])
     shown = samples.input.has_landmarks
     assert 0.6 < shown.float().mean() < 0.8
     assert samples.input.landmarks_px[~shown].abs().max() == 0
@@ -212,7 +216,7 @@ def test_landmarks_are_shown_at_the_configured_share() -> None:
 def test_somebody_elses_landmarks_are_none() -> None:
     one, making = portrait(0), maker()
     other = 0.3 * one.truth.landmarks_px
-    sample = making.sample(one, other, np.random.default_rng(0), 0)
+    sample = making.sample(one, Detection(other, torch.zeros(52)), np.random.default_rng(0), 0)
     without = making.sample(one, None, np.random.default_rng(0), 0)
     assert not sample.input.has_landmarks
     assert torch.equal(sample.input.image, without.input.image)

@@ -24,7 +24,7 @@ from teacher.prior.data.sample import SampleMaker
 from teacher.prior.data.scans import ScannedFaces
 from teacher.prior.data.sources import build_source
 from teacher.prior.records import UNKNOWN_PART, PriorSample
-from tests.teacher.prior.data.plain_portrait import SIZE, found_landmarks, head, portrait, vertices
+from tests.teacher.prior.data.plain_portrait import SIZE, detection, found_landmarks, head, portrait, vertices
 
 
 @cache
@@ -76,7 +76,7 @@ def test_a_scan_is_the_sample_of_the_same_portrait(tmp_path: Path, normals: str)
     scans = opened(tmp_path)
     assert len(scans) == 1
     got = cut(scans)
-    wanted = exact_maker().sample(one, found_landmarks(one), np.random.default_rng(0), 0)
+    wanted = exact_maker().sample(one, detection(one), np.random.default_rng(0), 0)
     assert torch.equal(got.input.image, wanted.input.image)
     assert torch.allclose(got.input.landmarks_px, wanted.input.landmarks_px, atol=1e-3)
     assert torch.equal(got.target.uv_mask, wanted.target.uv_mask)
