@@ -68,8 +68,10 @@ def main(folder: Path) -> None:
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     maps = session.run(None, {"input.1": cut(192).transpose(0, 3, 1, 2).astype(np.float32)})
     for name, one in zip(("heat", "log_size", "offset", "points"), maps, strict=True):
-        found[f"center_{name}"] = np.asarray(one, np.float16)  # ours has weights of 8 bits
+        found[f"center_{name}"] = np.asarray(one)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(one, np.float32)) for name, one in found.items()}
+    # Our CenterFace has weights of 8 bits.
+    tensors = {name: one.half() if name.startswith("center_") else one for name, one in tensors.items()}
     write_tensors(RECORDED, tensors, {"schema": SCHEMA, "packages": "ai-edge-litert 2.3.0, onnxruntime 1.32.0"})
 
 
