@@ -85,7 +85,7 @@ def training(options: dict[str, str], folder: Path, assets: FlameAssets) -> None
     }
     config = load_config(PriorTrainConfig, [str(RECIPE), *(f"{name}={value}" for name, value in changes.items())])
     network = build_network("compact", config.compact, "crop", assets)
-    task = prior_task(config, network, build_source(config, network.vertices, assets), assets.head_id)
+    task = prior_task(config, network, build_source(config, network.vertices, assets), assets)
     trainer = TimedTrainer(config, task, Ranks())
     model = trainer.accelerator.prepare_model(trainer.network, device_placement=False)
     held = next(iter(trainer.batches)).to(trainer.device)

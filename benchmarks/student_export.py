@@ -73,9 +73,9 @@ def judged(student: Predictor, count: int) -> tuple[Crops, Tensor]:
     portraits = BenchmarkPortraits.of(model.assets)
     faces, params = [], []
     for index in spread_pictures(count):
-        portrait, marks = portraits[index]
-        if marks is not None:
-            faces.append(SeenFace(portrait.image, marks, portrait.truth.camera))
+        portrait, detection = portraits[index]
+        if detection is not None:
+            faces.append(SeenFace(portrait.image, detection.landmarks_px, portrait.truth.camera))
             params.append(portrait.truth.params)
     with torch.no_grad():
         return crops_of(faces, student), model(stack(params)).verts_m

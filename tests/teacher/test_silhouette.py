@@ -39,7 +39,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene() -> Scene:
     model = FlameModel(load_flame())
-    vertices = spread_vertices(model.assets, 600)
+    vertices = spread_vertices(model.assets, 1024)
     shape = 2 * torch.randn(1, model.n_shape, generator=torch.Generator().manual_seed(6))
     turn, place = torch.tensor([[0.1, 0.6, 0.05]]), torch.tensor([[0.01, 0.0, -0.7]])
     params = replace(model.neutral_params(1), shape=shape, global_rot=turn, translation=place)
