@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -38,6 +39,7 @@ from teacher.solver.terms import ChainTerm, Term, Variable
 from teacher.vertex_noise import VertexNoise
 
 _MOTION_STRIDE = 8
+_ROUGH_STRIDE, _ROUGH_DIRECTIONS = 6, 40  # landmarks, and codes of shape and of expression, of a first step
 _POSE = ("global_rot", "translation")  # variables
 
 
@@ -107,10 +109,14 @@ class HeadFitter:
         units = BlendshapeEvidence.of(model) if units is None else units
         self.units = None if units is None else units.with_basis(self.basis)
         self.dense = None if dense is None else dense.with_basis(self.basis)
-        self._size = SizeFunctional.of(self.landmarks.points)
-        self._symmetry = SymmetryPrior.of(model, self.basis, config.asymmetry_std_m)
-        self._expression_covariance = self._head_expression_covariance()
+        self._set_priors()
         self._skin = self._points_of_motion()
+        self._rough = self._with_few()
+
+    def _set_priors(self) -> None:
+        self._size = SizeFunctional.of(self.landmarks.points)
+        self._symmetry = SymmetryPrior.of(self.model, self.basis, self.config.asymmetry_std_m)
+        self._expression_covariance = self._head_expression_covariance()
 
     def fit(self, evidence: FaceEvidence) -> FitResult:
         """Fit every row of the evidence, each as another person. The result of a row does not depend on the others.
@@ -124,6 +130,8 @@ class HeadFitter:
         """Fit pictures that share persons and moments, a row each."""
         _check(evidence)
         problem = self.problem(evidence, case)
+        if evidence.start is None and case.motion is None:
+            problem = self._ahead(problem, evidence, case)
         return self.result(solve(problem, self.config.solver), problem, evidence)
 
     def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
@@ -224,6 +232,26 @@ class HeadFitter:
             for name, variable in problem.variables.items()
         }
         return solve(replace(problem, variables=variables), self.config.solver).energy
+
+    def _with_few(self) -> HeadFitter:
+        """The same head by a few landmarks and the directions that these see best."""
+        rough = copy(self)
+        rough.basis = self.basis.leading(_ROUGH_DIRECTIONS)
+        rough.landmarks = self.landmarks.sparse(self.model, _ROUGH_STRIDE).with_basis(rough.basis)
+        rough.units = None
+        rough._set_priors()
+        return rough
+
+    def _ahead(self, problem: Problem, evidence: FaceEvidence, case: Case) -> Problem:
+        """The problem after one step of the rough one, which is as good as a first step of its own and costs little."""
+        rough = self._rough.problem(replace(evidence, dense=None), case)
+        found = solve(rough, replace(self.config.solver, max_steps=1)).values
+        variables = dict(problem.variables)
+        for name, value in found.items():
+            more = variables[name].value.shape[1] - value.shape[1]
+            if variables[name].free:
+                variables[name] = replace(variables[name], value=torch.nn.functional.pad(value, (0, more)))
+        return replace(problem, variables=variables)
 
     def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
         """Around the mean head, or what the pictures tell of each person's identity."""

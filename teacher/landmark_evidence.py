@@ -14,6 +14,7 @@ from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, facing
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
+from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.face_axes import upright_axes, yaw_of
 from shared.records import TensorRecord
@@ -71,6 +72,25 @@ class LandmarkEvidence:
     def with_basis(self, basis: CodeBasis) -> LandmarkEvidence:
         """The same with points as functions of reduced codes."""
         return replace(self, points=self.points.with_basis(basis))
+
+    def sparse(self, model: FlameModel, stride: int) -> LandmarkEvidence:
+        """Every so many of the points, of the head's own codes; each stands for those left out."""
+        _, embedding = mediapipe_embedding(model.assets)
+        kept = torch.arange(len(self.known)) % stride == 0
+        kept[list(self.corners)] = True
+        rows = kept.nonzero()[:, 0]
+        some = LandmarkEmbedding(embedding.face_index[rows], embedding.barycentric[rows])
+        noise = self.noise.points(rows.to(self.rest_m.device))
+        right, left = (int((rows == corner).nonzero()) for corner in self.corners)
+        return replace(
+            self,
+            known=self.known[rows.to(self.known.device)],
+            points=FlamePoints.from_embedding(model, some, noise.offset_m),
+            rest_m=self.rest_m[rows.to(self.rest_m.device)],
+            noise=replace(noise, std=noise.std * stride**-0.5),
+            rigid=self.rigid[rows.to(self.rigid.device)],
+            corners=(right, left),
+        )
 
     @property
     def corner_distance_m(self) -> float:

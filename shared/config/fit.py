@@ -61,7 +61,7 @@ class FitConfig:
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
     acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")
     basis_tolerance_m: float = option(1.5e-4, "shapes that move what is seen by less than this (rms, metres) stay zero")
-    expression_tolerance_m: float = option(1e-4, "expressions, by the most that they move lids, lips or brows")
+    expression_tolerance_m: float = option(3e-5, "expressions, by the most that they move lids, lips or brows")
     dense: DenseConfig = field(default_factory=DenseConfig)
     solver: SolverConfig = field(default_factory=SolverConfig)
 

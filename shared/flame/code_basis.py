@@ -68,6 +68,10 @@ class CodeBasis:
         """Sizes of the reduced codes."""
         return CodeSizes(self.shape.shape[1], self.expression.shape[1])
 
+    def leading(self, count: int) -> CodeBasis:
+        """The first so many of each, which move the points most."""
+        return CodeBasis(self.shape[:, :count].contiguous(), self.expression[:, :count].contiguous())
+
     def matrix(self) -> Tensor:
         """(K, k) the block-diagonal map from reduced codes to codes."""
         return torch.block_diag(self.shape, self.expression, torch.eye(2).to(self.shape))

@@ -25,9 +25,8 @@ from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import JOINTS, PARENTS, LandmarkEmbedding
 from shared.geometry.rotation import axis_angle_to_matrix, skew
 
-_FIXED = -1  # a joint that nothing turns
-
 ROTATIONS = ("global_rot", "neck", "jaw", "left_eye", "right_eye")  # variables, one a joint
+_ALL = tuple(range(len(JOINTS)))
 
 
 def _descendants(joint: int) -> list[int]:
@@ -43,16 +42,10 @@ def _descendants(joint: int) -> list[int]:
 class _Share:
     """The part of the points that one joint turns."""
 
-    joint: int  # _FIXED: none turns it
+    joint: int
     points: Tensor  # (Q,) int64, which points
     base: Tensor  # (Q, 3) of the mean head
-    dirs: Tensor  # (Q, 3, K) by the codes
-    posedirs: Tensor | None  # (Q, 3, 36) by the pose correctives, None where they are all zero
-
-    @staticmethod
-    def of_joints(joint: int, points: Tensor, moved: Tensor) -> _Share:
-        """What of the points (Q,) is a sum of rest joints (Q, 3, 1 + K): of the mean head, and by codes."""
-        return _Share(joint, points, moved[..., 0], moved[..., 1:], None)
+    dirs: Tensor  # (Q, 3, K + F) by the codes, and by the features of pose correctives
 
     @cached_property
     def place(self) -> slice | Tensor:
@@ -67,13 +60,14 @@ class _Share:
         else:
             total.index_add_(1, self.place, values)
 
-    @cached_property
-    def moves(self) -> list[bool]:
-        """Which joints' rotations have correctives here."""
-        if self.posedirs is None:
-            return [False] * len(JOINTS)
-        by_joint = self.posedirs.unflatten(2, (len(JOINTS) - 1, 9)).abs().amax((0, 1, 3)) > 0
-        return [False, *by_joint.tolist()]
+
+@dataclass(frozen=True)
+class _Root:
+    """The root joint, which everything is carried by."""
+
+    weight: Tensor  # (P,) of all joints together: 1 for points, 0 for differences
+    base: Tensor  # (3,) of the mean head
+    dirs: Tensor  # (3, K + F)
 
 
 class FlamePoints:
@@ -83,8 +77,12 @@ class FlamePoints:
     in the shorter one given to `with_basis`.
     """
 
-    def __init__(self, shares: Sequence[_Share], weight: Tensor, sizes: CodeSizes) -> None:
+    def __init__(
+        self, root: _Root, shares: Sequence[_Share], corrected: Sequence[int], weight: Tensor, sizes: CodeSizes
+    ) -> None:
+        self._root = root
         self.shares = tuple(shares)
+        self.corrected = tuple(corrected)  # joints whose rotation has correctives: nine features each, F in all
         self._weight = weight  # (P,) 1 for points, 0 for differences
         self.n_points = len(weight)
         self.sizes = sizes
@@ -116,48 +114,52 @@ class FlamePoints:
         rest = model.v_template[corners]  # (P, C, 3)
         if offset_m is not None:
             rest = rest + offset_m.to(rest)[:, None]
-        joints = torch.cat([model.joints_template[..., None], model.joint_blendshapes], -1)  # (5, 3, 1 + K)
-        below = torch.stack([weights[..., _descendants(joint)].sum((1, 2)) for joint in range(len(JOINTS))], 1)
-        everywhere = torch.arange(len(corners), device=corners.device)
-        shares = [_Share.of_joints(_FIXED, everywhere, below[:, 0, None, None] * joints[0])]
-        for joint in range(len(JOINTS)):
-            points = (weights[..., _descendants(joint)].abs().sum((1, 2)) > 0).nonzero().squeeze(-1)
+        found = {joint: (weights[..., _descendants(joint)].abs().sum((1, 2)) > 0).nonzero()[:, 0] for joint in _ALL}
+        posedirs = {
+            joint: torch.einsum("qc,qckf->qkf", weights[points][..., joint], model.posedirs[corners[points]])
+            for joint, points in found.items()
+        }
+        moving = torch.cat([block.unflatten(2, (len(JOINTS) - 1, 9)).any(1).any(2) for block in posedirs.values()]).any(0)
+        corrected = [joint for joint in _ALL[1:] if moving[joint - 1]]
+        columns = [9 * (joint - 1) + entry for joint in corrected for entry in range(9)]
+        # By the codes, joints move; the features leave them.
+        template, features = model.joints_template[..., None], model.joints_template.new_zeros(5, 3, len(columns))
+        joints = torch.cat([template, model.joint_blendshapes, features], -1)  # (5, 3, 1 + K + F)
+        below = torch.stack([weights[..., _descendants(joint)].sum((1, 2)) for joint in _ALL], 1)  # (P, 5)
+        shares: list[_Share] = []
+        for joint, points in found.items():
             if not len(points):
                 continue
             index, share = corners[points], weights[points][..., joint]
-            bones = -share.sum(1)[:, None, None] * joints[joint]
+            own = torch.cat([rest[points][..., None], model.blendshapes[index]], -1)
+            moved = torch.cat([torch.einsum("qc,qckd->qkd", share, own), posedirs[joint][..., columns]], -1)
+            moved = moved - share.sum(1)[:, None, None] * joints[joint]
             for child in (c for c, parent in enumerate(PARENTS) if parent == joint):
-                bones = bones + below[points, child, None, None] * (joints[child] - joints[joint])
-            posedirs = torch.einsum("qc,qckf->qkf", share, model.posedirs[index])
-            carried = _Share.of_joints(joint, points, bones)
-            shares.append(
-                replace(
-                    carried,
-                    base=carried.base + torch.einsum("qc,qck->qk", share, rest[points]),
-                    dirs=carried.dirs + torch.einsum("qc,qckd->qkd", share, model.blendshapes[index]),
-                    posedirs=posedirs if bool(posedirs.any()) else None,
-                )
-            )
+                moved = moved + below[points, child, None, None] * (joints[child] - joints[joint])
+            shares.append(_Share(joint, points, moved[..., 0].contiguous(), moved[..., 1:].contiguous()))
         sizes = CodeSizes(model.n_shape, model.n_expression)
         total = barycentric.sum(1)
         total = torch.where((total - total.round()).abs() < 1e-4, total.round(), total)  # 1 is 1
-        return FlamePoints(shares, total, sizes)
+        root = _Root(below[:, 0], joints[0, :, 0], joints[0, :, 1:])
+        return FlamePoints(root, shares, corrected, total, sizes)
 
     def with_basis(self, basis: CodeBasis) -> FlamePoints:
         """The same points as functions of reduced codes, ``codes = basis @ reduced codes``."""
-        matrix = basis.matrix()
-        return FlamePoints([replace(s, dirs=s.dirs @ matrix) for s in self.shares], self._weight, basis.sizes)
+        matrix = torch.block_diag(basis.matrix(), torch.eye(9 * len(self.corrected)).to(basis.shape))
+        shares = [replace(share, dirs=share.dirs @ matrix) for share in self.shares]
+        root = replace(self._root, dirs=self._root.dirs @ matrix)
+        return FlamePoints(root, shares, self.corrected, self._weight, basis.sizes)
 
     def displacements(self) -> Tensor:
         """(P, 3, K) how the unposed points move with each code."""
-        total = self._weight.new_zeros(self.n_points, 3, self.sizes.total)
+        total = self._root.weight[:, None, None] * self._root.dirs
         for share in self.shares:
             total.index_add_(0, share.points, share.dirs)
-        return total
+        return total[..., : self.sizes.total]
 
     def rest_positions(self) -> Tensor:
         """(P, 3) the points of the mean head, metres, head frame."""
-        total = self._weight.new_zeros(self.n_points, 3)
+        total = self._root.weight[:, None] * self._root.base
         for share in self.shares:
             total.index_add_(0, share.points, share.base)
         return total
@@ -172,16 +174,15 @@ class FlamePoints:
         """
         world_rotations, _ = forward_kinematics(rotations, torch.zeros_like(rotations[..., 0]))
         eye = torch.eye(3, dtype=codes.dtype, device=codes.device)
-        feature = (rotations[:, 1:] - eye).flatten(1)  # (B, 36)
+        features = (rotations[:, self.corrected] - eye).flatten(1)
+        inputs = torch.cat([codes, features], 1)  # (B, K + F)
         moved: dict[int, Tensor] = {}
-        position = self._weight[:, None] * translation[:, None]
+        root = self._root.base + inputs @ self._root.dirs.T
+        position = self._weight[:, None] * translation[:, None] + self._root.weight[:, None] * root[:, None]
         for share in self.shares:
-            world = share.base + (codes @ share.dirs.flatten(0, 1).T).unflatten(1, (-1, 3))
-            if share.posedirs is not None:
-                world = world + (feature @ share.posedirs.flatten(0, 1).T).unflatten(1, (-1, 3))
-            if share.joint != _FIXED:
-                world = moved[share.joint] = world @ world_rotations[:, share.joint].transpose(1, 2)
-            share.add_to(position, world)
+            world = share.base + (inputs @ share.dirs.flatten(0, 1).T).unflatten(1, (-1, 3))
+            moved[share.joint] = world @ world_rotations[:, share.joint].transpose(1, 2)
+            share.add_to(position, moved[share.joint])
         return PosedPoints(self, position, moved, rotations, world_rotations)
 
     @cached_property
@@ -196,9 +197,11 @@ class FlamePoints:
 
     @cached_property
     def wide_dirs(self) -> Tensor:
-        """(P, 3 W, K) of the W wide shares, side by side."""
-        whole = [self._weight.new_zeros(self.n_points, 3, self.sizes.total) for _ in self.wide]
-        return torch.cat([all_.index_copy_(0, s.points, s.dirs) for all_, s in zip(whole, self.wide, strict=True)], 1)
+        """(P, 3 + 3 W, K + F) of the root and the W wide shares, side by side."""
+        blocks = [self._root.weight[:, None, None] * self._root.dirs]
+        for share in self.wide:
+            blocks.append(torch.zeros_like(blocks[0]).index_copy_(0, share.points, share.dirs))
+        return torch.cat(blocks, 1)
 
 
 @dataclass(frozen=True)
@@ -227,28 +230,30 @@ class PosedPoints:
             ``R <- exp(delta) R`` of the joint's local rotation.
         """
         by_translation = rows * self._points._weight[:, None, None]
-        jacobian = {"codes": self._by_codes(rows), "translation": by_translation}
+        by_codes, by_features = self._by_inputs(rows).tensor_split([self._points.sizes.total], -1)
+        jacobian = {"codes": by_codes, "translation": by_translation}
         for joint, name in enumerate(ROTATIONS):
-            jacobian[name] = self._by_rotation(rows, joint)
+            jacobian[name] = self._by_rotation(rows, joint, by_features)
         return jacobian
 
-    def _by_codes(self, rows: Tensor) -> Tensor:
+    def _by_inputs(self, rows: Tensor) -> Tensor:
+        """(B, P, R, K + F) by the codes and by the features of pose correctives."""
         points = self._points
-        wide = torch.cat([self._turned(rows, share.joint) for share in points.wide], -1)  # (B, P, R, 3 W)
-        # One small matrix product a point, batched over the points: (P, B R, 3 W) (P, 3 W, K).
+        wide = torch.cat([rows, *(self._before(rows, share) for share in points.wide)], -1)  # (B, P, R, 3 + 3 W)
+        # One small matrix product a point, batched over the points: (P, B R, 3 + 3 W) (P, 3 + 3 W, K + F).
         product = wide.transpose(0, 1).flatten(1, 2) @ points.wide_dirs
         total = product.unflatten(1, (rows.shape[0], rows.shape[2])).transpose(0, 1).contiguous()
         for share in points.narrow:
-            share.add_to(total, self._turned(rows[:, share.place], share.joint) @ share.dirs)
+            share.add_to(total, self._before(rows[:, share.place], share) @ share.dirs)
         return total
 
-    def _turned(self, rows: Tensor, joint: int) -> Tensor:
-        """Derivatives (B, Q, R, 3) by what the joint turns, before it does."""
-        return rows if joint == _FIXED else _times(rows, self._world_rotations[:, joint])
+    def _before(self, rows: Tensor, share: _Share) -> Tensor:
+        """From derivatives by positions (B, Q, R, 3) to those by the share's positions before its joint turns them."""
+        return _times(rows, self._world_rotations[:, share.joint])
 
-    def _by_rotation(self, rows: Tensor, joint: int) -> Tensor:
+    def _by_rotation(self, rows: Tensor, joint: int, by_features: Tensor) -> Tensor:
         parent = PARENTS[joint]
-        total = torch.zeros_like(rows) if parent < 0 else self._correctives(rows, joint)
+        total = self._correctives(joint, by_features) if joint in self._points.corrected else torch.zeros_like(rows)
         carried = [share for share in self._points.shares if share.joint in _descendants(joint)]
         if carried:
             lever = torch.zeros_like(self.position)  # what turns, seen from the joint
@@ -260,20 +265,12 @@ class PosedPoints:
             carried[0].add_to(total, turned if parent < 0 else _times(turned, self._world_rotations[:, parent]))
         return total
 
-    def _correctives(self, rows: Tensor, joint: int) -> Tensor:
+    def _correctives(self, joint: int, by_features: Tensor) -> Tensor:
         """The part through the pose blendshapes: feature = R - I of this joint."""
-        total = torch.zeros_like(rows)
-        generators = skew(torch.eye(3).to(rows))  # (3, 3, 3), one a direction
+        generators = skew(torch.eye(3).to(by_features))  # (3, 3, 3), one a direction
         by_feature = (generators @ self._rotations[:, None, joint]).flatten(2)  # (B, 3, 9)
-        columns = slice(9 * (joint - 1), 9 * joint)
-        for share in self._points.shares:
-            if share.posedirs is None or not share.moves[joint]:
-                continue
-            # Contract with the row first: 9 feature derivatives a row, then their 3 rotation derivatives.
-            turned = self._turned(rows[:, share.place], share.joint)
-            by_entry = torch.einsum("bqri,qif->bqrf", turned, share.posedirs[..., columns])
-            share.add_to(total, _times(by_entry, by_feature.transpose(1, 2)))
-        return total
+        start = 9 * self._points.corrected.index(joint)
+        return _times(by_features[..., start : start + 9], by_feature.transpose(1, 2))
 
 
 def _times(rows: Tensor, matrix: Tensor) -> Tensor:
