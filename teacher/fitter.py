@@ -130,9 +130,12 @@ class HeadFitter:
         """Fit pictures that share persons and moments, a row each."""
         _check(evidence)
         problem = self.problem(evidence, case)
-        if evidence.start is None and case.motion is None:
-            problem = self._ahead(problem, evidence, case)
-        return self.result(solve(problem, self.config.solver), problem, evidence)
+        if evidence.start is not None or case.motion is not None:
+            return self.result(solve(problem, self.config.solver), problem, evidence)
+        first = self._rough.problem(replace(evidence, dense=None), case)
+        rough = solve(first, replace(self.config.solver, max_steps=1))
+        solution = solve(_started(problem, rough.values), self.config.solver)
+        return self.result(replace(solution, steps=solution.steps + rough.steps), problem, evidence)
 
     def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
         """The energy of the evidence (N rows), and its unknowns where the solver starts.
@@ -145,11 +148,15 @@ class HeadFitter:
         def const(value: float | tuple[float, ...], level: int, size: int) -> Tensor:
             return like.new_tensor(value).expand(structure.count(level), size)
 
+        landmarks = self.landmarks.term(evidence, first.view, PseudoHuber(config.robust_threshold))
+        both = (landmarks.picture, PICTURE), (landmarks.person, PERSON)
+        fields = [(errors, level) for errors, level in both if errors is not None]
+        # Shape comes last of what persons have: all points see it, and the solver joins neighbours.
         values = {
+            **{e.coefficients: (const(0.0, level, e.fields_px.shape[-1]), level) for e, level in fields},
             **_head_unknowns(from_params(self._guess(evidence, first), self.basis), case),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
         }
-        landmarks = self.landmarks.term(evidence, first.view, PseudoHuber(config.robust_threshold))
         terms: list[Term] = [
             landmarks,
             self._shape_prior(evidence, case),
@@ -164,11 +171,8 @@ class HeadFitter:
             "left_eye": config.eye_std,
             "right_eye": config.eye_std,
             PRINCIPAL: config.principal_std,
+            **{e.coefficients: 1.0 for e, _ in fields},
         }
-        for errors, level in ((landmarks.picture, PICTURE), (landmarks.person, PERSON)):
-            if errors is not None:
-                values[errors.coefficients] = (const(0.0, level, errors.fields_px.shape[-1]), level)
-                stds[errors.coefficients] = 1.0
         if evidence.dense is not None:
             if self.dense is None:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
@@ -234,24 +238,16 @@ class HeadFitter:
         return solve(replace(problem, variables=variables), self.config.solver).energy
 
     def _with_few(self) -> HeadFitter:
-        """The same head by a few landmarks and the directions that these see best."""
+        """The same head by a few landmarks and the directions that these see best.
+
+        One of its steps is as good as a first step of the whole, and costs little.
+        """
         rough = copy(self)
         rough.basis = self.basis.leading(_ROUGH_DIRECTIONS)
         rough.landmarks = self.landmarks.sparse(self.model, _ROUGH_STRIDE).with_basis(rough.basis)
         rough.units = None
         rough._set_priors()
         return rough
-
-    def _ahead(self, problem: Problem, evidence: FaceEvidence, case: Case) -> Problem:
-        """The problem after one step of the rough one, which is as good as a first step of its own and costs little."""
-        rough = self._rough.problem(replace(evidence, dense=None), case)
-        found = solve(rough, replace(self.config.solver, max_steps=1)).values
-        variables = dict(problem.variables)
-        for name, value in found.items():
-            more = variables[name].value.shape[1] - value.shape[1]
-            if variables[name].free:
-                variables[name] = replace(variables[name], value=torch.nn.functional.pad(value, (0, more)))
-        return replace(problem, variables=variables)
 
     def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
         """Around the mean head, or what the pictures tell of each person's identity."""
@@ -309,6 +305,17 @@ class HeadFitter:
         rigid = self.landmarks.rigid.nonzero()[::_MOTION_STRIDE, 0].cpu()
         some = LandmarkEmbedding(embedding.face_index[rigid], embedding.barycentric[rigid])
         return FlamePoints.from_embedding(self.model, some).with_basis(self.basis)
+
+
+def _started(problem: Problem, values: Mapping[str, Tensor]) -> Problem:
+    """The problem from other values of its free variables; columns that these lack stay zero."""
+    variables = dict(problem.variables)
+    for name, value in values.items():
+        variable = variables[name]
+        if variable.free:
+            more = variable.value.shape[1] - value.shape[1]
+            variables[name] = replace(variable, value=torch.nn.functional.pad(value, (0, more)))
+    return replace(problem, variables=variables)
 
 
 def _along(

@@ -151,8 +151,8 @@ class LandmarkEvidence:
         hidden = ((FULL_TRUST - view.facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
         std_px = self.noise_factor * scale_px * noise.std * (1 + (self.hidden_factor - 1) * hidden)
         mean_px = torch.einsum("nij,npj->npi", upright_to_picture, noise.mean) * scale_px[..., None]
-        fields = torch.einsum("nij,npjk->npik", upright_to_picture, noise.fields)
-        return std_px, mean_px, fields * (self.noise_factor * scale_px[..., None, None])
+        turned = upright_to_picture * (self.noise_factor * scale_px[..., None])
+        return std_px, mean_px, torch.einsum("nij,npjk->npik", turned, noise.fields)
 
     def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
         """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""

@@ -119,8 +119,8 @@ class FlamePoints:
             joint: torch.einsum("qc,qckf->qkf", weights[points][..., joint], model.posedirs[corners[points]])
             for joint, points in found.items()
         }
-        moving = torch.cat([block.unflatten(2, (len(JOINTS) - 1, 9)).any(1).any(2) for block in posedirs.values()]).any(0)
-        corrected = [joint for joint in _ALL[1:] if moving[joint - 1]]
+        moving = torch.cat(list(posedirs.values())).unflatten(2, (len(JOINTS) - 1, 9)) != 0
+        corrected = [joint for joint in _ALL[1:] if bool(moving[:, :, joint - 1].any())]
         columns = [9 * (joint - 1) + entry for joint in corrected for entry in range(9)]
         # By the codes, joints move; the features leave them.
         template, features = model.joints_template[..., None], model.joints_template.new_zeros(5, 3, len(columns))

@@ -199,4 +199,5 @@ def _cholesky(matrix: Tensor, right: Tensor) -> Tensor:
         eye = torch.eye(factor.shape[-1]).to(factor).expand_as(factor)
         inverse = torch.linalg.solve_triangular(factor, eye, upper=False)
         solved = inverse.transpose(1, 2) @ (inverse @ right)
-    return torch.where((info == 0)[:, None, None], solved, torch.nan)
+    broken = info != 0
+    return solved.masked_fill_(broken[:, None, None], torch.nan) if bool(broken.any()) else solved
