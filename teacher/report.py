@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from shared.files import write_json, write_text
+from shared.files import exclusive, remove_partial_files, write_json, write_text
 from teacher.entries import LABELLED, NO_FACE, REJECTED, STATES, UNREADABLE
 from teacher.run_folder import RunFolder
 
@@ -88,11 +88,14 @@ def summarise(folder: RunFolder, entries: Iterable[dict[str, Any]]) -> Summary:
 
 
 def write_report(folder: RunFolder) -> Summary:
-    """Write ``report.html`` and ``report.json`` of what is finished."""
+    """Write ``report.html`` and ``report.json`` of what is finished, unless another process is writing the same."""
     entries = read_entries(folder)
     summary = summarise(folder, entries)
-    write_json(folder.root / "report.json", asdict(summary))
-    write_text(folder.root / "report.html", render_html(summary, entries, folder.root.name))
+    with exclusive(folder.root / "locks" / "report.lock") as ours:
+        if ours:
+            remove_partial_files(folder.root, "report")
+            write_json(folder.root / "report.json", asdict(summary))
+            write_text(folder.root / "report.html", render_html(summary, entries, folder.root.name))
     return summary
 
 
