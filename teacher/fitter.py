@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
+from shared.flame.landmark_errors import RigidView
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import MOVING_PARTS, N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
@@ -26,7 +27,7 @@ from teacher.dense_evidence import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.evidence import FaceEvidence, FitResult, IdentityEvidence
 from teacher.head_variables import from_params, manifold_of, pose_points, to_params
 from teacher.identity.merge import merge
-from teacher.landmark_evidence import FirstView, LandmarkEvidence
+from teacher.landmark_evidence import LandmarkEvidence
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
 from teacher.residuals.principal import PRINCIPAL, shifted
@@ -69,7 +70,7 @@ class _FirstPose:
 
     global_rot: Tensor  # (N, 3)
     translation: Tensor  # (N, 3)
-    view: FirstView
+    view: RigidView
 
 
 class HeadFitter:

@@ -9,30 +9,20 @@ from torch import Tensor
 
 from shared.config import FitConfig
 from shared.flame.code_basis import CodeBasis
+from shared.flame.landmark_errors import ExpectedErrors, RigidView
 from shared.flame.landmark_noise import LandmarkNoise, load_landmark_noise
-from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS, facing
+from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
-from shared.geometry.face_axes import upright_axes, yaw_of
-from shared.records import TensorRecord
 from teacher.evidence import FaceEvidence
 from teacher.residuals.pixels import ErrorFields, PixelTerm
 from teacher.residuals.robust import PseudoHuber
 
 LANDMARK_ERRORS, PERSON_ERRORS = "landmark_errors", "landmark_person_errors"  # variables
 FULL_TRUST, NO_TRUST = 0.5, 0.0  # cosine between a point's side of the head and the way to the camera
-
-
-@dataclass(frozen=True)
-class FirstView(TensorRecord):
-    """How N pictures show the head, by a rigid pose of the mean head."""
-
-    R_cam_head: Tensor  # (N, 3, 3)
-    facing: Tensor  # (N, P) cosine between each point's side of the head and the way to the camera
-    scale_px: Tensor  # (N,) pixels of the distance of the outer eye corners, as from straight ahead
 
 
 @dataclass(frozen=True)
@@ -92,29 +82,15 @@ class LandmarkEvidence:
             corners=(right, left),
         )
 
-    @property
-    def corner_distance_m(self) -> float:
-        """Of the outer eye corners on the mean head, the unit of noise."""
-        right, left = self.rest_m[list(self.corners)]
-        return float((right - left).norm())
-
     def target(self, landmarks_px: Tensor) -> Tensor:
         """(N, 478, 2) -> (N, P, 2) those that this head has."""
         return landmarks_px[:, self.known]
 
-    def view(self, rotation: Tensor, translation: Tensor, root_m: Tensor, camera: Camera) -> FirstView:
+    def view(self, rotation: Tensor, translation: Tensor, root_m: Tensor, camera: Camera) -> RigidView:
         """For a rigid pose of the mean head: rotation (N, 3, 3) and translation (N, 3)."""
-        position = (self.rest_m - root_m) @ rotation.transpose(1, 2) + root_m + translation[:, None]
-        at_camera = camera.world_to_cam(position)
-        R_cam_head = camera.T_cam_world[:, :3, :3] @ rotation
-        depth_m = at_camera[:, list(self.corners), 2].mean(1).clamp(min=1e-3)
-        return FirstView(
-            R_cam_head=R_cam_head,
-            facing=facing(self.rest_m, R_cam_head, at_camera, self.corners),
-            scale_px=self.corner_distance_m * camera.focal_px[:, 0] / depth_m,
-        )
+        return RigidView.of(self.rest_m, self.corners, root_m, rotation, translation, camera)
 
-    def term(self, evidence: FaceEvidence, view: FirstView, kernel: PseudoHuber) -> PixelTerm:
+    def term(self, evidence: FaceEvidence, view: RigidView, kernel: PseudoHuber) -> PixelTerm:
         """Their term of the energy.
 
         Args:
@@ -122,37 +98,32 @@ class LandmarkEvidence:
             view: (N) at the first pose; the noise depends on it.
             kernel: of the distances.
         """
-        std_px, mean_px, fields_px = self._in_pixels(view)
+        expected = ExpectedErrors.of(self.noise, view)
+        picture_px, person_px = self.noise_factor * expected.picture_px, self.noise_factor * expected.person_px
+        std_px = self._std_px(expected, view)
         if evidence.seen is not None:
             std_px = torch.where(evidence.seen[:, None], std_px, torch.inf)
-        by_person = torch.einsum("nij,pjk->npik", view.R_cam_head[:, :2], self.noise.person)
-        person_px = by_person * (self.noise_factor * view.scale_px[:, None, None, None])
         return PixelTerm(
             points=self.points,
             kernel=kernel,
             camera=evidence.camera,
-            target_px=self.target(evidence.landmarks_px) - mean_px,
+            target_px=self.target(evidence.landmarks_px) - expected.mean_px,
             std_px=std_px,
-            picture=ErrorFields(LANDMARK_ERRORS, fields_px) if fields_px.shape[-1] else None,
+            picture=ErrorFields(LANDMARK_ERRORS, picture_px) if picture_px.shape[-1] else None,
             person=ErrorFields(PERSON_ERRORS, person_px) if person_px.shape[-1] else None,
         )
 
-    def total_std_px(self, view: FirstView) -> Tensor:
+    def total_std_px(self, view: RigidView) -> Tensor:
         """(N, P) all of the noise of each point, for who does not model what points have in common."""
-        std_px, _, fields_px = self._in_pixels(view)
+        expected = ExpectedErrors.of(self.noise, view)
         person = self.noise_factor * view.scale_px[:, None] * self.noise.person.square().sum((1, 2)).div(3).sqrt()
-        return (std_px**2 + fields_px.square().sum((2, 3)) / 2 + person**2).sqrt()
+        fields_px = self.noise_factor * expected.picture_px
+        return (self._std_px(expected, view) ** 2 + fields_px.square().sum((2, 3)) / 2 + person**2).sqrt()
 
-    def _in_pixels(self, view: FirstView) -> tuple[Tensor, Tensor, Tensor]:
-        """Along the picture's axes: independent deviations (N, P), mean errors (N, P, 2), fields (N, P, 2, k)."""
-        noise = self.noise.at(yaw_of(view.R_cam_head))
-        upright_to_picture = upright_axes(view.R_cam_head).transpose(1, 2)
-        scale_px = view.scale_px[:, None]
+    def _std_px(self, expected: ExpectedErrors, view: RigidView) -> Tensor:
+        """(N, P) independent deviations, larger where points face away."""
         hidden = ((FULL_TRUST - view.facing) / (FULL_TRUST - NO_TRUST)).clamp(0, 1)
-        std_px = self.noise_factor * scale_px * noise.std * (1 + (self.hidden_factor - 1) * hidden)
-        mean_px = torch.einsum("nij,npj->npi", upright_to_picture, noise.mean) * scale_px[..., None]
-        turned = upright_to_picture * (self.noise_factor * scale_px[..., None])
-        return std_px, mean_px, torch.einsum("nij,npjk->npik", turned, noise.fields)
+        return self.noise_factor * expected.std_px * (1 + (self.hidden_factor - 1) * hidden)
 
     def error(self, projected_px: Tensor, landmarks_px: Tensor) -> Tensor:
         """(N,) mean distance to the landmarks off the silhouette, over the distance of the outer eye corners."""
