@@ -75,7 +75,7 @@ def judged(student: Predictor, count: int) -> tuple[Crops, Tensor]:
     for index in spread_pictures(count):
         portrait, detection = portraits[index]
         if detection is not None:
-            faces.append(SeenFace(portrait.image, detection.landmarks_px, portrait.truth.camera))
+            faces.append(SeenFace(portrait.image, detection.landmarks_px, detection.blendshapes, portrait.truth.camera))
             params.append(portrait.truth.params)
     with torch.no_grad():
         return crops_of(faces, student), model(stack(params)).verts_m

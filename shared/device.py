@@ -38,6 +38,14 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     return device
 
 
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Computing in "fp32", "bf16", or "auto": 16 bits on CUDA alone, as many CPUs are ten times slower with them."""
+    import torch
+
+    halves = precision == "bf16" or (precision == "auto" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=halves)
+
+
 def one_thread() -> None:
     """Compute with one thread: the split of a sum over threads changes its last bits, and so would the labels."""
     import cv2

@@ -108,9 +108,10 @@ class Student:
             return []
         landmarks = torch.stack([torch.from_numpy(face.landmarks_px) for face in faces])
         camera = stack([camera_of(frame, self.camera)] * len(faces))
-        heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera)
-        blendshapes = stack_blendshapes(faces)
-        heads = replace(heads, blendshapes=None if blendshapes is None else torch.from_numpy(blendshapes))
+        found = stack_blendshapes(faces)
+        blendshapes = None if found is None else torch.from_numpy(found)
+        heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera, blendshapes)
+        heads = replace(heads, blendshapes=blendshapes)
         return [heads[row] for row in range(len(faces))]
 
 

@@ -1,4 +1,4 @@
-"""The student: a crop, MediaPipe's landmarks where they are known, or both, to a head in one pass.
+"""The student: a crop, landmarks and blendshapes where they are known, or both, to a head in one pass.
 
 Landmarks give a pose in closed form, which the network corrects; without them it starts from a frontal face in the
 middle of the crop. Codes are told along the directions that move the face, each with the error it expects.
@@ -18,6 +18,8 @@ from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
+from shared.networks.backbones import input_statistics
+from student.blendshape_view import BlendshapeView
 from student.landmark_view import LandmarkView, orthonormal_rows
 from student.records import StudentInput, StudentOutput
 
@@ -34,6 +36,7 @@ class HeadLayout:
 
     basis: CodeBasis  # directions of its codes
     view: LandmarkView
+    units: BlendshapeView
 
     @staticmethod
     def of(model: FlameModel, tolerance_m: float) -> HeadLayout:
@@ -45,13 +48,15 @@ class HeadLayout:
         points = FlamePoints.from_vertices(model, vertices)
         parts = [rows for rows in [*moving, torch.arange(len(vertices))] if len(rows)]
         basis = CodeBasis.of_parts(points.displacements(), points.sizes, parts, tolerance_m, tolerance_m)
-        return HeadLayout(basis, LandmarkView.of(known, embedding, model.v_template, model.faces))
+        view = LandmarkView.of(known, embedding, model.v_template, model.faces)
+        return HeadLayout(basis, view, BlendshapeView.of(model.assets))
 
     @staticmethod
-    def empty(basis: CodeBasis, landmarks: int) -> HeadLayout:
-        """For this many landmarks, to load weights into."""
+    def empty(basis: CodeBasis, landmarks: int, units: int) -> HeadLayout:
+        """For this many landmarks and blendshapes, to load weights into."""
         view = LandmarkView(torch.zeros(landmarks, dtype=torch.int64), torch.eye(landmarks, 3))
-        return HeadLayout(CodeBasis(torch.zeros_like(basis.shape), torch.zeros_like(basis.expression)), view)
+        basis = CodeBasis(torch.zeros_like(basis.shape), torch.zeros_like(basis.expression))
+        return HeadLayout(basis, view, BlendshapeView.empty(units))
 
 
 class StudentNetwork(nn.Module):
@@ -66,6 +71,7 @@ class StudentNetwork(nn.Module):
     def __init__(self, config: StudentNetworkConfig, layout: HeadLayout, backbone: nn.Module | None) -> None:
         super().__init__()
         self.config, self.view = config, layout.view
+        self.units = layout.units if config.blendshapes else None
         self.shape_directions = nn.Buffer(layout.basis.shape)
         self.expression_directions = nn.Buffer(layout.basis.expression)
         codes = layout.basis.sizes.shape + layout.basis.sizes.expression
@@ -86,11 +92,13 @@ class StudentNetwork(nn.Module):
         means = told - self.sizes["log_std"]  # what is linear in the landmarks
         self.straight = nn.Linear(self.view.size, means, bias=False) if config.landmarks else None
         self.marks = nn.Linear(self.view.size + 1, width) if config.landmarks else None
+        self.units_straight = None if self.units is None else nn.Linear(self.units.size, means, bias=False)
+        self.units_hidden = None if self.units is None else nn.Linear(self.units.size, width, bias=False)
         self.field = nn.Linear(1, width, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.layers))
         self.norm, self.told = nn.LayerNorm(width), nn.Linear(width, told)
-        for layer in (self.straight, self.told):
+        for layer in (self.straight, self.units_straight, self.told):
             if layer is not None:
                 nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.told.bias)
@@ -155,7 +163,11 @@ class StudentNetwork(nn.Module):
             scale = torch.where(inputs.has_landmarks, scale_seen, scale)
             anchor = torch.where(inputs.has_landmarks[:, None], anchor_seen, anchor)
             hidden = hidden + self.marks(torch.cat([off, there], 1))
-            linear = functional.pad(self.straight(off), (0, self.sizes["log_std"]))
+            linear = self.straight(off)
+            if self.units is not None and self.units_straight is not None and self.units_hidden is not None:
+                units = self.units(inputs.blendshapes)
+                hidden, linear = hidden + self.units_hidden(units), linear + self.units_straight(units)
+            linear = functional.pad(linear, (0, self.sizes["log_std"]))
         hidden = functional.gelu(hidden)
         for layer in self.layers:
             hidden = layer(hidden)
@@ -201,8 +213,8 @@ class PictureReader(nn.Module):
         self.cells = nn.Conv2d(channels, config.cells, 1)
         self.read = nn.Linear(channels + config.cells * places, config.width)
         self.dropout = nn.Dropout(config.dropout)
-        self.mean = nn.Buffer(torch.tensor([0.485, 0.456, 0.406])[:, None, None])
-        self.std = nn.Buffer(torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+        mean, std = input_statistics(config.backbone)
+        self.mean, self.std = nn.Buffer(mean), nn.Buffer(std)
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Of pictures (B, 3, S, S) in [0, 1], or uint8."""

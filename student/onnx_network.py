@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from google.protobuf.message import DecodeError
 from onnx.utils import Extractor
 from torch import Tensor
 
-from shared.config import StudentNetworkConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.schema import FlameAssets
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.runtime import UserError
 from student.exporting.describe import describe
 from student.exporting.module import ExportedStudent
@@ -23,7 +22,7 @@ from student.exporting.onnx_file import header_of, to_onnx
 from student.exporting.signature import CONSTANT, SCHEMA, TOLD, input_ports
 from student.head import StudentSpec
 from student.records import StudentInput, StudentOutput
-from student.weights import TrainedStudent
+from student.weights import TrainedStudent, network_config
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 
@@ -33,8 +32,7 @@ class OnnxNetwork:
 
     def __init__(self, model: onnx.ModelProto, header: dict[str, Any], device: torch.device | None = None) -> None:
         """Of an exported graph and its header; see `open` and `of`."""
-        known = {field.name for field in fields(StudentNetworkConfig)}
-        config = StudentNetworkConfig(**{k: v for k, v in header["network"].items() if k in known})
+        config = network_config(header["network"])
         self._inputs = [port.name for port in input_ports(config) if port.name != "center_px"]
         self._session = session_of(_part(model, self._inputs, [port.name for port in TOLD]), device)
         names = [port.name for port in CONSTANT]
@@ -69,6 +67,7 @@ class OnnxNetwork:
             "landmarks_px": torch.rand(2, 478, 2, generator=torch.Generator().manual_seed(0)) * size,
             "has_landmarks": torch.ones(2, dtype=torch.bool),
             "focal_px": torch.full((2,), 3.0 * size),
+            "blendshapes": torch.rand(2, N_BLENDSHAPES, generator=torch.Generator().manual_seed(1)),
             "center_px": torch.full((2, 2), 0.5 * size),
         }
         module, header = ExportedStudent(student.network, assets).eval(), describe(student)

@@ -15,6 +15,7 @@ from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import face_crop
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from student.head import HeadDecoder, StudentHeads, StudentSpec
 from student.records import StudentInput, StudentOutput
 from student.weights import TrainedStudent
@@ -70,7 +71,12 @@ class Predictor:
         return face_crop(around_px, self.spec.config.size, self.spec.config.margin)
 
     def inputs(
-        self, images: Sequence[np.ndarray], crop: Crop, landmarks_px: Tensor | None, camera: Camera
+        self,
+        images: Sequence[np.ndarray],
+        crop: Crop,
+        landmarks_px: Tensor | None,
+        camera: Camera,
+        blendshapes: Tensor | None = None,
     ) -> StudentInput:
         """What the network takes.
 
@@ -79,6 +85,7 @@ class Predictor:
             crop: (B).
             landmarks_px: (B, 478, 2) MediaPipe's, in pixels of the full picture; None where there are none.
             camera: (B) of the full pictures.
+            blendshapes: (B, 52) the landmarker's; None where there are none.
         """
         batch = len(crop.affine)
         if self.spec.config.backbone == "none":
@@ -89,20 +96,27 @@ class Predictor:
         seen = landmarks_px is not None and self.sees_landmarks
         marks = crop.apply(landmarks_px) if seen and landmarks_px is not None else torch.zeros(batch, 478, 2)
         focal = camera.focal_px.mean(-1) * crop.affine[:, 0, 0]
-        return StudentInput(pixels, marks, torch.full((batch,), seen), focal)
+        unknown = torch.full((batch, N_BLENDSHAPES), torch.nan)
+        units = blendshapes if seen and blendshapes is not None else unknown
+        return StudentInput(pixels, marks, torch.full((batch,), seen), focal, units)
 
     def predict(
-        self, images: Sequence[np.ndarray], around_px: Tensor, landmarks_px: Tensor | None, camera: Camera
+        self,
+        images: Sequence[np.ndarray],
+        around_px: Tensor,
+        landmarks_px: Tensor | None,
+        camera: Camera,
+        blendshapes: Tensor | None = None,
     ) -> StudentHeads:
         """(B) heads.
 
         Args:
-            images, landmarks_px, camera: as of `inputs`.
+            images, landmarks_px, camera, blendshapes: as of `inputs`.
             around_px: (B, 478, 2) landmarks that place the crops, such as those of the frame before.
         """
         crop = self.crop(around_px)
         with torch.inference_mode():
-            told = self.network(self.inputs(images, crop, landmarks_px, camera))
+            told = self.network(self.inputs(images, crop, landmarks_px, camera, blendshapes))
             return self.decoder.decode(told, crop, camera)
 
 

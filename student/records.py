@@ -17,6 +17,8 @@ class StudentInput(TensorRecord):
     landmarks_px: Tensor  # (..., 478, 2) MediaPipe's, in pixels of the crop; zeros where there are none
     has_landmarks: Tensor  # (...) bool
     focal_px: Tensor  # (...) focal length in pixels of the crop
+    # (..., 52) in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; NaN where they are not known
+    blendshapes: Tensor
 
 
 @dataclass(frozen=True)

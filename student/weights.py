@@ -19,6 +19,7 @@ from student.encoder import build_encoder
 from student.model import HeadLayout, StudentNetwork
 
 SCHEMA = "pixel3dmm-distill/student/1"
+_RESPONSE = ("units.rows", "units.base", "units.slope")
 _ASSETS = Path(__file__).parents[1] / "shared" / "assets"
 SHIPPED = {"base": _ASSETS / "student_base.safetensors", "nano": _ASSETS / "student_nano.safetensors"}
 
@@ -61,13 +62,18 @@ def load_student(name_or_path: str, device: torch.device | str = "cpu") -> Train
         names = ", ".join(SHIPPED)
         raise UserError(f"checkpoint={name_or_path} is not there: give {names}, or a file or run of student/train.py")
     tensors, header = _read(path, "checkpoint")
-    known = {field.name for field in fields(StudentNetworkConfig)}
-    config = StudentNetworkConfig(**{name: value for name, value in header["network"].items() if name in known})
+    config = network_config(header["network"])
     basis = CodeBasis(tensors["shape_directions"], tensors["expression_directions"])
-    layout = HeadLayout.empty(basis, len(tensors["view.known"]))
+    layout = HeadLayout.empty(basis, len(tensors["view.known"]), len(tensors.get("units.rows", ())))
     network = StudentNetwork(config, layout, build_encoder(config))
     fill(network, tensors, path)
     return TrainedStudent(network.to(device).eval(), header["head_id"], header)
+
+
+def network_config(stored: Mapping[str, Any]) -> StudentNetworkConfig:
+    """The options in a file's header; networks from before there were blendshapes take none."""
+    known = {field.name for field in fields(StudentNetworkConfig)}
+    return StudentNetworkConfig(**{"blendshapes": False} | {k: v for k, v in stored.items() if k in known})
 
 
 def start_from(network: StudentNetwork, name_or_path: str) -> None:
@@ -79,7 +85,7 @@ def start_from(network: StudentNetwork, name_or_path: str) -> None:
 
 def _is_geometry(name: str) -> bool:
     """What is no weight, and is kept exactly."""
-    return name.startswith("view.") or name.endswith("_directions")
+    return name.startswith("view.") or name.endswith("_directions") or name in _RESPONSE
 
 
 def _read(path: Path, option: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

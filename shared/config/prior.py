@@ -195,7 +195,9 @@ class OverfitConfig:
     steps: int = option(5000, "optimiser steps")
     minutes: float | None = option(None, "instead of steps: end after so long")
     learning_rate: float = option(3e-3, "at its highest")
-    precision: Literal["fp32", "bf16"] = option("bf16", "bf16: autocast")
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "bf16: autocast; auto: bf16 on CUDA, where it is faster"
+    )
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     overwrite: bool = option(False, "delete what an earlier run left in out")
 
@@ -229,7 +231,7 @@ class IdentityTrainConfig:
     weight_decay: float = option(1.0, "of all weights")
     weight_doubt: float = option(0.1, "likelihood of the spread, against the squared error")
     tolerance_m: float = option(3e-4, "directions of shape that move the face by less than this (rms) are left out")
-    precision: Literal["fp32", "bf16"] = option("bf16", "of the prior; bf16: autocast")
+    precision: Literal["auto", "fp32", "bf16"] = option("auto", "of the prior; bf16: autocast; auto: bf16 on CUDA")
     workers: int = option(2, "processes that read and cut portraits")
     seed: int = option(0, "of everything random")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")

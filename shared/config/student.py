@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from shared.config.option import option, require_positive
 from shared.config.training import TrainingConfig
@@ -19,6 +20,7 @@ class StudentNetworkConfig:
     size: int = option(160, "height and width of the crop in pixels")
     margin: float = option(1.5, "side of the crop / longer side of the landmarks' box")
     landmarks: bool = option(True, "take MediaPipe's landmarks too, where they are known; false: the picture alone")
+    blendshapes: bool = option(True, "take the landmarker's blendshapes too, where landmarks are known")
     cells: int = option(16, "channels of the encoder's last features that are read place by place")
     width: int = option(256, "of the layers behind the encoder")
     layers: int = option(2, "of them")
@@ -29,6 +31,8 @@ class StudentNetworkConfig:
         require_positive(self, "size", "cells", "width", "layers")
         if self.backbone == "none" and not self.landmarks:
             raise ValueError("backbone=none needs landmarks=true: there would be nothing to see")
+        if self.blendshapes and not self.landmarks:
+            raise ValueError("blendshapes come with landmarks: give blendshapes=false with landmarks=false")
         if self.margin < 1:
             raise ValueError(f"margin must be at least 1, got {self.margin}")
 
@@ -41,8 +45,16 @@ class StudentDataConfig:
     portraits: tuple[str, ...] = option((), "folders of python -m shared.synthetic landmarks=true")
     label_weight: float = option(1.0, "how often a labelled face is shown, against once an epoch")
     portrait_weight: float = option(1.0, "the same of a rendered one")
+    drawn: int = option(0, "heads drawn like those of portraits, without pictures, for a network of landmarks alone")
+    drawn_seed: int = option(501, "their series")
+    landmarks: Literal["simulated", "detected"] = option(
+        "simulated",
+        "of portraits: the truth with the landmarker's errors on real heads, or what it found on the portrait",
+    )
+    landmark_factor: float = option(0.7, "simulated errors of landmarks, over what was measured")
     pictures: str | None = option(None, "folder of the labelled pictures; None: where the label run found them")
     landmark_share: float = option(0.8, "share of the samples that see landmarks, where the network takes them")
+    blendshape_share: float = option(0.9, "share of those that see blendshapes too")
     focal_jitter: float = option(0.2, "standard deviation of the log focal length that the network is told")
     held: int = option(40, "every so manieth picture is kept for validation; 0: none")
 

@@ -22,7 +22,9 @@ class TrainingConfig:
     warmup_steps: int = option(300, "of linear growth, before the cosine")
     gradient_norm: float = option(2.0, "longer gradients are shortened to this")
     ema: float = option(0.999, "decay of the averaged weights, which are those that are validated and kept")
-    precision: Literal["fp32", "bf16"] = option("bf16", "bf16: autocast")
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "bf16: autocast; auto: bf16 on CUDA, where it is faster"
+    )
     compile: bool = option(False, "torch.compile the network")
     seed: int = option(0, "of everything random")
     workers: int = option(2, "processes that read and vary samples")

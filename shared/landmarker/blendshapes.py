@@ -25,6 +25,7 @@ BLENDSHAPE_NAMES = (
     "tongueOut",
 )  # fmt: skip
 N_BLENDSHAPES = len(BLENDSHAPE_NAMES)
+_OTHER_SIDE = {"Left": "Right", "Right": "Left"}
 NEUTRAL = 0  # the network's first coefficient, which says nothing and is left out
 
 # The landmarks from which the network computes them, in its order.
@@ -36,6 +37,16 @@ BLENDSHAPE_LANDMARKS = np.array([
     321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
     387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 ])  # fmt: skip
+
+
+def blendshape_mirror() -> list[int]:
+    """(52) the coefficient of each unit across the symmetry plane; a unit in the middle is its own."""
+
+    def partner(name: str) -> str:
+        side = next((side for side in _OTHER_SIDE if name.endswith(side)), None)
+        return name if side is None else name.removesuffix(side) + _OTHER_SIDE[side]
+
+    return [BLENDSHAPE_NAMES.index(partner(name)) for name in BLENDSHAPE_NAMES]
 
 
 def stack_blendshapes(faces: Sequence[Any]) -> np.ndarray | None:

@@ -23,7 +23,9 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.records import TensorRecord
+from shared.records import TensorRecord, concatenate
+
+_AT_ONCE = 256  # heads
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,12 @@ class DetectionSimulator:
             error_px = error_px + torch.einsum("npik,nk->npi", fields_px, drawn)
         landmarks_px = camera.project(posed) + errors.mean_px + self.factor * error_px
         return Detections(landmarks_px, self._blendshapes(params, generator))
+
+    def of_many(self, params: FlameParams, camera: Camera, seed: int) -> Detections:
+        """The same of any number of heads (N), some at a time."""
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.arange(len(params.shape)).split(_AT_ONCE)
+        return concatenate([self(params[some], camera[some], generator) for some in rows])
 
     def _rigid(self, posed_m: Tensor, rotation: Tensor) -> tuple[Tensor, tuple[int, ...], Tensor, Tensor, Tensor]:
         """The rigid motion that brings the unposed landmarks' middle to that of the posed ones."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.config import TrainingConfig
-from shared.device import choose_device
+from shared.device import autocast, choose_device
 from shared.runtime import Ranks, UserError
 from shared.training.board import Board
 from shared.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -127,7 +127,7 @@ class Trainer(Generic[Network]):
         # So that a run that goes on draws what it would have drawn (dropout).
         torch.manual_seed((self.config.seed * 1_000_003 + self.progress.step) * 4099 + self.ranks.rank)
         self.optimiser.begin()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with autocast(self.device, self.config.precision):
             prediction = model(sample.input)
         loss, terms = self.task.loss(prediction, sample.target)
         # A loss that is not finite must stop the step in every process, as their weights would part otherwise.

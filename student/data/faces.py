@@ -27,6 +27,7 @@ class KnownFace:
     pose: FacePose
     outline_px: Tensor  # (478, 2) landmarks that the crop is placed around where none were found
     found_px: Tensor | None  # (478, 2) where MediaPipe found its landmarks; None if it found none
+    blendshapes: Tensor  # (52,) the landmarker's; NaN where they are not known
     confidence: Tensor  # (R,) of `FACE_PARTS`
     weight: float  # how much the parameters are trusted
     person: int

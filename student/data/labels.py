@@ -27,6 +27,7 @@ from shared.images.encode import write_jpeg
 from shared.images.source import InputRef, iter_frames
 from shared.images.stored import StoredPictureError, read_stored_photo
 from shared.labels import RUN_SCHEMA, LabelError, LabelShard, read_labels
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.run_manifest import read_manifest
 from shared.runtime import UserError
 from student.data.faces import FaceError, KnownFace
@@ -118,6 +119,7 @@ class LabelFaces:
         except StoredPictureError as error:
             raise FaceError(f"{error}; start the run again to cut it anew") from error
         found = crop.apply(labels.landmarks_px[index])
+        unknown = torch.full((N_BLENDSHAPES,), torch.nan)
         return KnownFace(
             image=image,
             camera=labels.cameras.camera(index).warped(crop.affine, crop.size),
@@ -125,6 +127,7 @@ class LabelFaces:
             pose=self.poses[index],
             outline_px=found,
             found_px=found,
+            blendshapes=unknown if labels.blendshapes is None else labels.blendshapes[index],
             confidence=labels.confidence[index],
             weight=float(labels.score[index]),
             person=int(self.persons[index]),

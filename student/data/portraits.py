@@ -13,10 +13,13 @@ from torch import Tensor
 
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import concatenate
 from shared.runtime import UserError
+from shared.synthetic.detection import Detection
 from shared.synthetic.own_face import is_own_face
 from shared.synthetic.shards import Shard, StoredPortraits
+from shared.synthetic.simulated_detection import Detections, DetectionSimulator
 from shared.synthetic.storage import PortraitError
 from student.data.faces import FaceError, KnownFace
 from student.pose import FacePose
@@ -33,12 +36,18 @@ class PortraitFaces:
     ends: tuple[int, ...]
     poses: FacePose  # (N)
     persons: Tensor  # (N,)
-    found: Tensor  # (N,) bool, where MediaPipe found the portrait's own face
+    found: Tensor  # (N,) bool, where the portrait's own face was found
     pictures: bool  # whether pictures are read
+    simulated: Detections | None  # (N), in the place of what was found
 
     @staticmethod
-    def open(folder: Path, model: FlameModel, anchor_m: Tensor, pictures: bool) -> PortraitFaces:
-        """UserError if it holds none, or some of another head."""
+    def open(
+        folder: Path, model: FlameModel, anchor_m: Tensor, pictures: bool, simulator: DetectionSimulator | None = None
+    ) -> PortraitFaces:
+        """UserError if it holds none, or some of another head.
+
+        ``simulator`` says what was detected, instead of the landmarker that looked at the portraits.
+        """
         try:
             stored = StoredPortraits(folder)
         except PortraitError as error:
@@ -49,8 +58,12 @@ class PortraitFaces:
         poses = [FacePose.of(shard.params, shard.cameras, model, anchor_m) for shard in shards]
         persons = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
         found = torch.cat([_found(shard) for shard in shards])
+        simulated = None
+        if simulator is not None:
+            heads = concatenate([shard.params for shard in shards]), concatenate([shard.cameras for shard in shards])
+            simulated, found = simulator.of_many(*heads, seed=0), torch.ones_like(found)
         ends = tuple(accumulate(len(shard) for shard in shards))
-        return PortraitFaces(folder, shards, ends, concatenate(poses), persons, found, pictures)
+        return PortraitFaces(folder, shards, ends, concatenate(poses), persons, found, pictures, simulated)
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -64,17 +77,24 @@ class PortraitFaces:
             image = shard.picture(row) if self.pictures else _NOTHING
         except PortraitError as error:
             raise FaceError(str(error)) from error
+        seen = self._detection(index, shard, row)
         return KnownFace(
             image=image,
             camera=shard.cameras[row],
             params=shard.params[row],
             pose=self.poses[index],
             outline_px=shard.tensors["landmarks_px"][row],
-            found_px=shard.tensors["detected_px"][row] if self.found[index] else None,
+            found_px=None if seen is None else seen.landmarks_px,
+            blendshapes=torch.full((N_BLENDSHAPES,), torch.nan) if seen is None else seen.blendshapes,
             confidence=torch.ones(len(FACE_PARTS)),
             weight=1.0,
             person=int(self.persons[index]),
         )
+
+    def _detection(self, index: int, shard: Shard, row: int) -> Detection | Detections | None:
+        if self.simulated is not None:
+            return self.simulated[index]
+        return shard.detection(row) if self.found[index] else None
 
     def name(self, index: int) -> str:
         """Folder and number."""

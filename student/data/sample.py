@@ -18,6 +18,7 @@ from shared.geometry.face_crop import face_crop
 from shared.geometry.warp import Warp
 from shared.images.augment import Photometric
 from shared.images.cover import cover
+from shared.landmarker.blendshapes import blendshape_mirror
 from student.data.faces import KnownFace
 from student.pose import FacePose, SightPose
 from student.records import StudentInput, StudentSample, StudentTarget
@@ -66,6 +67,7 @@ class SampleMaker:
             landmarks_px=torch.zeros(478, 2) if shown is None else self._landmarks(shown, warp, rng),
             has_landmarks=torch.tensor(shown is not None),
             focal_px=focal_px * told_focal,
+            blendshapes=self._blendshapes(face.blendshapes, warp, rng, hidden=shown is None),
         )
         target = self._target(face, warp, focal_px, 0.0 if blind else face.weight)
         return StudentSample(inputs, target, torch.tensor(index))
@@ -95,6 +97,13 @@ class SampleMaker:
         right, left = points[list(OUTER_EYE_CORNERS)]
         noise = torch.from_numpy(rng.standard_normal(points.shape).astype(np.float32))
         return points + self.augment.landmark_noise * (left - right).norm() * noise
+
+    def _blendshapes(self, found: Tensor, warp: Warp, rng: np.random.Generator, hidden: bool) -> Tensor:
+        """(52,) NaN where they are not shown."""
+        if self.augment is not None:
+            hidden = hidden or rng.random() >= self.data.blendshape_share
+            found = found[blendshape_mirror()] if warp.mirrored else found
+        return torch.full_like(found, torch.nan) if hidden else found
 
     def _target(self, face: KnownFace, warp: Warp, focal_px: Tensor, weight: float) -> StudentTarget:
         turn = torch.from_numpy(warp.turn).float()

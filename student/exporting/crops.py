@@ -32,6 +32,7 @@ class SeenFace:
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     landmarks_px: Tensor  # (478, 2)
+    blendshapes: Tensor | None  # (52,)
     camera: Camera
 
 
@@ -49,6 +50,7 @@ class Crops(TensorRecord):
             marks,
             landmarks_px=torch.zeros_like(marks.landmarks_px),
             has_landmarks=torch.zeros_like(marks.has_landmarks),
+            blendshapes=torch.full_like(marks.blendshapes, torch.nan),
         )
         return Crops(blind, self.center_px)
 
@@ -64,7 +66,8 @@ def crops_of(faces: Sequence[SeenFace], predictor: Predictor) -> Crops:
     for face in faces:
         camera, marks = stack([face.camera]), face.landmarks_px[None]
         crop = predictor.crop(marks)
-        inputs = predictor.inputs([face.image], crop, marks, camera)
+        units = None if face.blendshapes is None else face.blendshapes[None]
+        inputs = predictor.inputs([face.image], crop, marks, camera, units)
         rows.append(Crops(inputs, camera.warped(crop.affine, crop.size).center_px))
     return concatenate(rows)
 
@@ -76,7 +79,7 @@ def drawn_faces(count: int) -> Iterator[SeenFace]:
     studio = PortraitStudio(FlameModel(load_flame()))
     for index in range(count):
         portrait = studio.portrait(Order.draw(_SEED, index))
-        yield SeenFace(portrait.image, portrait.truth.landmarks_px, portrait.truth.camera)
+        yield SeenFace(portrait.image, portrait.truth.landmarks_px, None, portrait.truth.camera)
 
 
 def photographed_faces(folder: str, count: int) -> Iterator[SeenFace]:
@@ -93,7 +96,9 @@ def photographed_faces(folder: str, count: int) -> Iterator[SeenFace]:
             faces = detector.detect(frame.image)
             if faces:
                 found += 1
-                yield SeenFace(frame.image, torch.from_numpy(faces[0].landmarks_px), camera_of(frame, CameraConfig()))
+                landmarks, units = torch.from_numpy(faces[0].landmarks_px), faces[0].blendshapes
+                units = None if units is None else torch.from_numpy(units)
+                yield SeenFace(frame.image, landmarks, units, camera_of(frame, CameraConfig()))
             if found == count:
                 return
     if not found:

@@ -94,6 +94,7 @@ class ExportedStudent(nn.Module):
             landmarks_px=given.get("landmarks_px", nothing),
             has_landmarks=given.get("has_landmarks", focal),
             focal_px=focal,
+            blendshapes=given.get("blendshapes", nothing),
         )
 
     def _posed(self, told: StudentOutput, focal_px: Tensor, center_px: Tensor) -> tuple[FlameParams, Tensor, Tensor]:

@@ -27,11 +27,21 @@ def input_ports(config: StudentNetworkConfig) -> tuple[Port, ...]:
         Port("landmarks_px", ("B", 478, 2), f"MediaPipe's landmarks, pixels of a crop of {size}; zeros without any"),
         Port("has_landmarks", ("B",), "bool, whether there are landmarks"),
     )
+    units = (
+        Port(
+            "blendshapes", ("B", 52), "the landmarker's blendshapes, by ARKit's names in docs/export.md; NaN if unknown"
+        ),
+    )
     camera = (
         Port("focal_px", ("B",), f"focal length, pixels of a crop of {size}"),
         Port("center_px", ("B", 2), f"principal point of the whole picture, pixels of a crop of {size}"),
     )
-    return (*((picture,) if config.backbone != "none" else ()), *(marks if config.landmarks else ()), *camera)
+    return (
+        *((picture,) if config.backbone != "none" else ()),
+        *(marks if config.landmarks else ()),
+        *(units if config.blendshapes else ()),
+        *camera,
+    )
 
 
 # What the network itself tells, as in `student.records.StudentOutput`; the others follow from it.

@@ -109,9 +109,10 @@ class HeadStream:
         """The head at a place; None if it turns out to be no face."""
         times, predictor = self._times, self._predictor
         marks = None if place.landmarks_px is None else torch.from_numpy(place.landmarks_px)[None]
+        units = None if place.blendshapes is None else torch.from_numpy(place.blendshapes)[None]
         with times("crop"):
             crop = predictor.crop(torch.from_numpy(place.around_px)[None])
-            inputs = predictor.inputs([image], crop, marks, camera)
+            inputs = predictor.inputs([image], crop, marks, camera, units)
         with times("network"):
             told = in_picture(predictor.network(inputs), crop)
         if self._refine is not None and marks is not None:

@@ -18,6 +18,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.refine import Directions, HeadGuess, load_refiner
 from shared.runtime import UserError
 from student.api import open_network
@@ -103,6 +104,6 @@ def _warm_up(predictor: Predictor, painter: HeadPainter) -> None:
     camera = Camera.at_origin(torch.tensor([80.0]), (64, 64))
     around = 32 + 12 * torch.rand(1, N_MEDIAPIPE, 2, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        heads = predictor.predict([image], around, around, camera)
+        heads = predictor.predict([image], around, around, camera, torch.full((1, N_BLENDSHAPES), 0.1))
         front = heads.verts_m[0] - heads.verts_m[0].mean(0) + torch.tensor([0.0, 0.0, -0.6])
         painter(image, front, camera[0])

@@ -11,7 +11,10 @@ from torch import Tensor
 from shared.config import StudentAugmentConfig, StudentTrainConfig
 from shared.flame.model import FlameModel
 from shared.runtime import UserError
+from shared.synthetic.drawn_heads import stored_heads
+from shared.synthetic.simulated_detection import DetectionSimulator
 from shared.training.run_folder import BAD_SAMPLES
+from student.data.drawn import DrawnFaces
 from student.data.faces import Faces
 from student.data.labels import LabelFaces
 from student.data.portraits import PortraitFaces
@@ -22,6 +25,7 @@ from student.model import HeadLayout, StudentNetwork
 from student.weights import start_from
 
 CROPS = "crops"  # the labelled faces, cut out, in the run's folder
+DRAWN = "drawn_heads.safetensors"  # there too
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +53,11 @@ def build_samples(config: StudentTrainConfig, network: StudentNetwork, model: Fl
     options = config.data
     sources: list[tuple[Faces, float]] = [
         *((_labelled(Path(folder), config, network, model), options.label_weight) for folder in options.labels),
-        *((_rendered(Path(folder), network, model), options.portrait_weight) for folder in options.portraits),
+        *((_rendered(Path(folder), config, network, model), options.portrait_weight) for folder in options.portraits),
+        *([(_drawn(config, network, model), 1.0)] if options.drawn else []),
     ]
     if not sources:
-        raise UserError("nothing to train on: give data.labels=[FOLDER], data.portraits=[FOLDER], or both")
+        raise UserError("nothing to train on: give data.labels=[FOLDER], data.portraits=[FOLDER] or data.drawn=NUMBER")
     training, held = [], []
     for faces, weight in sources:
         kept = _is_held(faces, config.data.held)
@@ -75,8 +80,25 @@ def _labelled(folder: Path, config: StudentTrainConfig, network: StudentNetwork,
     return faces.cut(pictures, root / CROPS, options.margin, options.size, root / BAD_SAMPLES)
 
 
-def _rendered(folder: Path, network: StudentNetwork, model: FlameModel) -> PortraitFaces:
-    return PortraitFaces.open(folder, model, network.anchor_m, network.sees_picture)
+def _rendered(folder: Path, config: StudentTrainConfig, network: StudentNetwork, model: FlameModel) -> PortraitFaces:
+    simulator = _simulator(config, model) if config.data.landmarks == "simulated" else None
+    return PortraitFaces.open(folder, model, network.anchor_m, network.sees_picture, simulator)
+
+
+def _drawn(config: StudentTrainConfig, network: StudentNetwork, model: FlameModel) -> DrawnFaces:
+    if network.sees_picture:
+        raise UserError("data.drawn: drawn heads have no pictures, which this network sees; give data.drawn=0")
+    options = config.data
+    simulator = _simulator(config, model)
+    heads = stored_heads(Path(config.out) / DRAWN, model, options.drawn, options.drawn_seed, config.workers)
+    return DrawnFaces.of(heads, simulator, network.anchor_m, options.drawn_seed)
+
+
+def _simulator(config: StudentTrainConfig, model: FlameModel) -> DetectionSimulator:
+    try:
+        return DetectionSimulator.of(model, config.data.landmark_factor)
+    except ValueError as error:
+        raise UserError(f"{error}; or give data.landmarks=detected and data.drawn=0") from error
 
 
 def _is_held(faces: Faces, every: int) -> Tensor:

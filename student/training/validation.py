@@ -31,7 +31,8 @@ _SHOWN = ("vertices", "neutral", "landmarks", "rotation", "place", "closure", "e
 class _Picture:
     item: BenchmarkItem
     camera: Camera  # of the item
-    landmarks_px: torch.Tensor  # (478, 2) that MediaPipe finds
+    landmarks_px: torch.Tensor  # (478, 2) that the landmarker finds
+    blendshapes: torch.Tensor  # (52,) and its blendshapes
 
 
 def validation(
@@ -68,7 +69,7 @@ def _on_benchmark(network: StudentNetwork, model: FlameModel, pictures: list[_Pi
     posed, neutral, marks = [], [], []
     for one in pictures:
         landmarks, camera = one.landmarks_px[None], stack([one.camera])
-        heads = predictor.predict([one.item.image], landmarks, landmarks, camera)
+        heads = predictor.predict([one.item.image], landmarks, landmarks, camera, one.blendshapes[None])
         with torch.inference_mode():
             rest = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
         found = Reconstruction(
@@ -93,7 +94,7 @@ def _pictures(model: FlameModel, count: int) -> list[_Picture]:
         portrait, detection = portraits[index]
         if detection is not None:
             item = BenchmarkItem.of(portrait, model, samples)
-            found.append(_Picture(item, portrait.truth.camera, detection.landmarks_px))
+            found.append(_Picture(item, portrait.truth.camera, detection.landmarks_px, detection.blendshapes))
     return found
 
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from shared.config import CompactConfig, IdentityTrainConfig, PriorTrainConfig
+from shared.device import autocast
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.flame.mirror_codes import mirror_of_codes
 from shared.flame.model import FlameModel
@@ -75,7 +76,7 @@ def collect(prior: Prior, config: IdentityTrainConfig, model: FlameModel) -> Exa
         if batch.sample is None:
             continue
         sample = batch.sample[batch.sample.input.has_landmarks.nonzero()[:, 0]]
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        with torch.inference_mode(), autocast(device, config.precision):
             predicted = prior.network(sample.input.to(device))
         views.append(view_of(predicted.to("cpu"), sample.input))
         rows.append(sample.index % len(source))

@@ -1,0 +1,66 @@
+"""Heads without pictures as training faces: drawn as portraits are, with simulated detections.
+
+They cost nothing to render, and the landmarker's errors on them are those on real heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.flame.face_parts import FACE_PARTS
+from shared.flame.model import FlameModel
+from shared.synthetic.drawn_heads import DrawnHeads
+from shared.synthetic.simulated_detection import Detections, DetectionSimulator
+from student.data.faces import KnownFace
+from student.pose import FacePose
+
+_NOTHING = np.zeros((1, 1, 3), np.uint8)
+_FIRST_PERSON = 2**50  # none of those on portraits and labels
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFaces:
+    """N heads, each of another person, seen once."""
+
+    heads: DrawnHeads  # (N)
+    poses: FacePose  # (N)
+    detections: Detections  # (N)
+
+    @staticmethod
+    def of(heads: DrawnHeads, simulator: DetectionSimulator, anchor_m: Tensor, seed: int) -> DrawnFaces:
+        """``seed`` is that of the detections' errors."""
+        model: FlameModel = simulator.model
+        poses = FacePose.of(heads.params, heads.camera, model, anchor_m)
+        return DrawnFaces(heads, poses, simulator.of_many(heads.params, heads.camera, seed))
+
+    def __len__(self) -> int:
+        return len(self.poses.anchor_m)
+
+    @property
+    def persons(self) -> Tensor:
+        """(N,) all different."""
+        return _FIRST_PERSON + torch.arange(len(self))
+
+    def face(self, index: int) -> KnownFace:
+        """As of `Faces`; never fails."""
+        found, head = self.detections[index], self.heads[index]
+        return KnownFace(
+            image=_NOTHING,
+            camera=head.camera,
+            params=head.params,
+            pose=self.poses[index],
+            outline_px=found.landmarks_px,
+            found_px=found.landmarks_px,
+            blendshapes=found.blendshapes,
+            confidence=torch.ones(len(FACE_PARTS)),
+            weight=1.0,
+            person=_FIRST_PERSON + index,
+        )
+
+    def name(self, index: int) -> str:
+        """Its number."""
+        return f"drawn head {index}"
