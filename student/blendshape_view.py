@@ -49,6 +49,6 @@ class BlendshapeView(nn.Module):
     def forward(self, blendshapes: Tensor) -> Tensor:
         """Coefficients (B, 52) -> features (B, F): activations, and 1; all 0 in rows that hold a NaN."""
         seen = blendshapes[:, self.rows]
-        known = (seen == seen).all(1, keepdim=True)  # noqa: PLR0124  NaN, in a form that ONNX has
+        known = (seen == seen).all(1, keepdim=True)
         activation = (torch.where(known, seen, self.base) - self.base) / self.slope
         return torch.cat([activation, known.to(activation)], 1)
