@@ -7,6 +7,7 @@ import torch
 
 from shared.config import ExportConfig, StudentNetworkConfig
 from shared.geometry.camera import Camera
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import stack
 from student.encoder import build_encoder
 from student.exporting.crops import Crops, SeenFace, crops_of
@@ -20,7 +21,7 @@ from tests.student.heads import cameras, landmarks_of, open_head, random_params
 _SMALL = {"backbone": "mobilenetv4_conv_small_050", "pretrained": "none", "size": 64, "width": 32, "layers": 1}
 FORMS = {
     "both": StudentNetworkConfig(**_SMALL),
-    "picture": StudentNetworkConfig(**_SMALL, landmarks=False),
+    "picture": StudentNetworkConfig(**_SMALL, landmarks=False, blendshapes=False),
     "landmarks": StudentNetworkConfig(backbone="none", width=32, layers=1),
 }
 
@@ -48,7 +49,8 @@ def faces(count: int, seed: int = 1) -> list[SeenFace]:
     params, camera = random_params(count, seed), cameras(count)
     marks, rng = landmarks_of(params, camera), np.random.default_rng(seed)
     images = rng.integers(0, 255, (count, *camera.size, 3), dtype=np.uint8)
-    return [SeenFace(images[row], marks[row], camera[row]) for row in range(count)]
+    units = torch.from_numpy(rng.random((count, N_BLENDSHAPES), np.float32))
+    return [SeenFace(images[row], marks[row], units[row], camera[row]) for row in range(count)]
 
 
 def crops(predictor: Predictor, count: int, seed: int = 1) -> Crops:

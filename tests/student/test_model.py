@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from shared.config import StudentNetworkConfig
 from shared.flame.model import FlameModel
 from shared.geometry.crop import Crop
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import TensorRecord
 from shared.runtime import UserError
 from student.encoder import build_encoder, pretrained_encoder
@@ -24,7 +26,12 @@ from tests.tiny_head import tiny_head
 FORMS = {
     "both": StudentNetworkConfig(backbone="mobilenetv4_conv_small_050", pretrained="none", size=96, width=32),
     "picture": StudentNetworkConfig(
-        backbone="mobilenetv4_conv_small_050", pretrained="none", size=96, width=32, landmarks=False
+        backbone="mobilenetv4_conv_small_050",
+        pretrained="none",
+        size=96,
+        width=32,
+        landmarks=False,
+        blendshapes=False,
     ),
     "landmarks": StudentNetworkConfig(backbone="none", width=32),
 }
@@ -46,8 +53,8 @@ def trained(network: StudentNetwork) -> TorchNetwork:
 
 def differ(a: TensorRecord, b: TensorRecord) -> float:
     left, right = [], []
-    a.map(lambda t: left.append(t) or t)
-    b.map(lambda t: right.append(t) or t)
+    a.detach().map(lambda t: left.append(t) or t)
+    b.detach().map(lambda t: right.append(t) or t)
     return max(float((one - other).abs().max()) for one, other in zip(left, right, strict=True))
 
 
@@ -57,7 +64,9 @@ def inputs_of(network: StudentNetwork, count: int, seed: int = 0) -> StudentInpu
     marks = landmarks_of(params, camera)
     crop = Crop.around(marks[:, :468], network.config.size, network.config.margin)
     image = torch.rand(count, 3, network.size, network.size, generator=generator)
-    return StudentInput(image, crop.apply(marks), torch.ones(count, dtype=torch.bool), 500 * crop.affine[:, 0, 0])
+    there = torch.ones(count, dtype=torch.bool)
+    units = torch.rand(count, N_BLENDSHAPES, generator=generator)
+    return StudentInput(image, crop.apply(marks), there, 500 * crop.affine[:, 0, 0], units)
 
 
 def test_before_training_landmarks_alone_place_the_mean_head() -> None:
@@ -90,9 +99,11 @@ def test_each_form_looks_at_what_it_says() -> None:
             network = network_of(form, disturbed=True)
             inputs, other = inputs_of(network, 3), inputs_of(network, 3, seed=9)
             base: StudentOutput = network(inputs)
-            changed = StudentInput(other.image, inputs.landmarks_px, inputs.has_landmarks, inputs.focal_px)
+            changed = replace(inputs, image=other.image)
             assert (differ(base, network(changed)) > 1e-6) == picture
-            changed = StudentInput(inputs.image, other.landmarks_px, inputs.has_landmarks, inputs.focal_px)
+            changed = replace(inputs, landmarks_px=other.landmarks_px)
+            assert (differ(base, network(changed)) > 1e-6) == marks
+            changed = replace(inputs, blendshapes=other.blendshapes)
             assert (differ(base, network(changed)) > 1e-6) == marks
 
 
@@ -101,11 +112,39 @@ def test_landmarks_that_are_not_there_are_not_looked_at() -> None:
     inputs, other = inputs_of(network, 3), inputs_of(network, 3, seed=9)
     none = torch.zeros(3, dtype=torch.bool)
     with torch.inference_mode():
-        hidden = [network(StudentInput(inputs.image, marks, none, inputs.focal_px))
+        hidden = [network(replace(inputs, landmarks_px=marks, has_landmarks=none))
                   for marks in (inputs.landmarks_px, other.landmarks_px, torch.zeros(3, 478, 2))]  # fmt: skip
     assert differ(hidden[0], hidden[1]) == 0
     assert differ(hidden[0], hidden[2]) == 0
     assert all(torch.isfinite(value).all() for value in vars(hidden[2]).values())
+
+
+def test_unknown_blendshapes_leave_the_row_and_its_gradient_finite() -> None:
+    network = network_of("landmarks", disturbed=True)
+    assert network.units is not None
+    assert network.units.size > 5
+    inputs = inputs_of(network, 3)
+    known = network(inputs)
+    some = inputs.blendshapes.clone()
+    some[1] = torch.nan
+    told = network(replace(inputs, blendshapes=some))
+    assert differ(told[0:1], known[0:1]) == 0
+    assert differ(told[1:2], known[1:2]) > 1e-6
+    (told.shape.square().sum() + told.expression.square().sum()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is None or bool(torch.isfinite(parameter.grad).all()), name
+
+
+def test_blendshapes_that_say_nothing_are_not_looked_at() -> None:
+    network = network_of("landmarks", disturbed=True)
+    assert network.units is not None
+    inputs = inputs_of(network, 2)
+    other = inputs.blendshapes.clone()
+    blind = torch.ones(N_BLENDSHAPES, dtype=torch.bool)
+    blind[network.units.rows] = False
+    other[:, blind] = torch.nan
+    with torch.inference_mode():
+        assert differ(network(inputs), network(replace(inputs, blendshapes=other))) == 0
 
 
 def test_heads_are_those_of_their_parameters() -> None:

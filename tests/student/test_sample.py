@@ -13,6 +13,7 @@ from shared.flame.face_parts import FACE_PARTS
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.landmarker.blendshapes import BLENDSHAPE_NAMES, blendshape_mirror
 from student.data.faces import KnownFace
 from student.data.sample import SampleMaker
 from student.model import HeadLayout
@@ -22,7 +23,8 @@ from tests.student.heads import cameras, landmarks_of, open_head, random_params
 
 NETWORK = StudentNetworkConfig(backbone="mobilenetv4_conv_small_050", pretrained="none", size=96)
 STILL = StudentAugmentConfig(roll_deg=0, log_scale=0, shift=0, mirror=0, photometric=0, cover=0, landmark_noise=0)
-DATA = StudentDataConfig(landmark_share=1.0, focal_jitter=0.0)
+DATA = StudentDataConfig(landmark_share=1.0, focal_jitter=0.0, blendshape_share=1.0)
+UNITS = torch.linspace(0, 1, 52)
 
 
 def face(anchor_m: torch.Tensor, seed: int = 0) -> KnownFace:
@@ -33,7 +35,7 @@ def face(anchor_m: torch.Tensor, seed: int = 0) -> KnownFace:
         image[max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 1] = 255
     pose = FacePose.of(params, camera, open_head(), anchor_m)[0]
     sure = torch.ones(len(FACE_PARTS))
-    return KnownFace(image, camera[0], params[0], pose, marks, marks, sure, 1.0, 7)
+    return KnownFace(image, camera[0], params[0], pose, marks, marks, UNITS, sure, 1.0, 7)
 
 
 def landmarks_of_target(sample: StudentSample, anchor_m: torch.Tensor) -> torch.Tensor:
@@ -80,6 +82,19 @@ def test_mirrored_twice_is_the_same_sample() -> None:
     codes = maker.codes_in_mirror
     assert codes is not None
     assert torch.allclose(codes @ codes, torch.eye(len(codes)), atol=1e-3)
+
+
+def test_blendshapes_change_sides_in_the_mirror_and_are_hidden_now_and_then() -> None:
+    model = open_head()
+    anchor_m = HeadLayout.of(model, 3e-4).view.anchor_m
+    known = face(anchor_m)
+    maker = SampleMaker.of(NETWORK, DATA, replace(STILL, mirror=1.0), model)
+    seen = maker.sample(known, np.random.default_rng(0), 0).input.blendshapes
+    left, right = (BLENDSHAPE_NAMES.index(f"eyeBlink{side}") for side in ("Left", "Right"))
+    assert (seen[left], seen[right]) == (UNITS[right], UNITS[left])
+    assert torch.equal(seen[list(blendshape_mirror())], UNITS)
+    hiding = SampleMaker.of(NETWORK, replace(DATA, blendshape_share=0.0), STILL, model)
+    assert bool(hiding.sample(known, np.random.default_rng(0), 0).input.blendshapes.isnan().all())
 
 
 def test_without_variation_it_is_the_crop_of_live_use() -> None:

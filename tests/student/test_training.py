@@ -21,6 +21,7 @@ from shared.runtime import Ranks, UserError
 from shared.synthetic.generate import generate
 from shared.tensor_files import read_tensors
 from shared.training.samples import collate
+from student.model import HeadLayout, StudentNetwork
 from student.training.build import build_samples
 from student.training.dense import DenseLoss
 from student.training.losses import StudentLoss
@@ -98,6 +99,33 @@ def test_a_killed_run_ends_at_the_same_weights(portraits: Path, tmp_path: Path) 
     (one, _), (other, _) = (read_tensors(run / "weights.safetensors", SCHEMA) for run in (whole, broken))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.slow
+def test_landmarks_alone_are_learned_from_drawn_heads(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["network.backbone=none", "network.width=64", "data.drawn=48", "batch_size=16", "workers=0", "device=cpu"]
+    words += ["validation=0", "steps=60", "warmup_steps=5", "learning_rate=3e-3", "ema=0.9", "data.held=12"]
+    options = config(*words, f"out={out}")
+    outcome = train_student(options, Ranks())
+    model = FlameModel(load_flame())
+    network = load_student(str(out)).network
+    samples = build_samples(options, network, model)
+    assert samples.held is not None
+    assert outcome.validation["held_vertices"] < 6.0
+    sample = collate([samples.training[index] for index in range(16)]).sample
+    assert sample is not None
+    assert bool(torch.isfinite(sample.input.blendshapes).all(1).any())
+    loss = StudentLoss.of(options.loss, model, network.basis, network.anchor_m)
+    rest = StudentNetwork(network.config, HeadLayout.of(model, network.config.tolerance_m), None).eval()
+    with torch.inference_mode():
+        (_, after), (_, before) = (loss(one(sample.input), sample.target) for one in (network, rest))
+    assert float(after["vertices"]) < 0.8 * float(before["vertices"])
+
+
+def test_drawn_heads_are_not_for_networks_that_see_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no pictures"):
+        train_student(config(*SMALL, "data.drawn=8", f"out={tmp_path / 'run'}"), Ranks())
 
 
 @pytest.mark.slow

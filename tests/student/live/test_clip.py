@@ -251,9 +251,10 @@ def test_the_smoother_starts_anew_after_a_gap() -> None:
     parts = tools(TrueNetwork(TRUTH, True), TrueDetector([]))
     smoother = HeadSmoother(parts.config.filters)
     image = torch.from_numpy(frames_of(20)[15].image)[:128, :128].permute(2, 0, 1)[None] / 255
+    units, there = torch.full((1, 52), 0.1), torch.ones(1).bool()
     told = parts.predictor.network(
-        StudentInput(image, torch.zeros(1, 478, 2), torch.ones(1).bool(), camera().focal_px[:1])
-    )
+        StudentInput(image, torch.zeros(1, 478, 2), there, camera().focal_px[:1], units)
+    )  # fmt: skip
     moved = type(told)(**{**vars(told), "anchor_px": told.anchor_px + 0.5})
     smoother(told, 300.0, 0.0)
     assert float((smoother(moved, 300.0, 0.03).anchor_px - moved.anchor_px).abs().max()) > 0.1
