@@ -95,9 +95,9 @@ def test_codes_and_pose_give_the_mesh(exported: Callable[[str], Exported]) -> No
 
 def test_inputs_are_what_the_network_looks_at(exported: Callable[[str], Exported]) -> None:
     names = {form: [one.name for one in exported(form).session.get_inputs()] for form in FORMS}
-    assert names["both"] == ["image", "landmarks_px", "has_landmarks", "focal_px", "center_px"]
+    assert names["both"] == ["image", "landmarks_px", "has_landmarks", "blendshapes", "focal_px", "center_px"]
     assert names["picture"] == ["image", "focal_px", "center_px"]
-    assert names["landmarks"] == ["landmarks_px", "has_landmarks", "focal_px", "center_px"]
+    assert names["landmarks"] == ["landmarks_px", "has_landmarks", "blendshapes", "focal_px", "center_px"]
 
 
 def test_the_file_says_what_it_is(exported: Callable[[str], Exported]) -> None:
