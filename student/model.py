@@ -216,6 +216,11 @@ class PictureReader(nn.Module):
         mean, std = input_statistics(config.backbone)
         self.mean, self.std = nn.Buffer(mean), nn.Buffer(std)
 
+    def be_silent(self) -> None:
+        """Read nothing, until it is trained to."""
+        nn.init.zeros_(self.read.weight)
+        nn.init.zeros_(self.read.bias)
+
     def features(self, image: Tensor) -> list[Tensor]:
         """Of pictures (B, 3, S, S) in [0, 1], or uint8."""
         image = image if image.is_floating_point() else image.float() / 255

@@ -19,6 +19,7 @@ from student.encoder import build_encoder
 from student.model import HeadLayout, StudentNetwork
 
 SCHEMA = "pixel3dmm-distill/student/1"
+_PICTURE = "picture."
 _RESPONSE = ("units.rows", "units.base", "units.slope")
 _ASSETS = Path(__file__).parents[1] / "shared" / "assets"
 SHIPPED = {"base": _ASSETS / "student_base.safetensors", "nano": _ASSETS / "student_nano.safetensors"}
@@ -55,9 +56,7 @@ def save_student(path: Path, network: StudentNetwork, head_id: str, made: Mappin
 
 def load_student(name_or_path: str, device: torch.device | str = "cpu") -> TrainedStudent:
     """A shipped student by name, else that of a file. UserError, which names the file, if it cannot be used."""
-    path = SHIPPED.get(name_or_path, Path(name_or_path))
-    if path.is_dir():
-        path = path / "weights.safetensors"
+    path = _weight_file(name_or_path)
     if not path.is_file():
         names = ", ".join(SHIPPED)
         raise UserError(f"checkpoint={name_or_path} is not there: give {names}, or a file or run of student/train.py")
@@ -77,10 +76,23 @@ def network_config(stored: Mapping[str, Any]) -> StudentNetworkConfig:
 
 
 def start_from(network: StudentNetwork, name_or_path: str) -> None:
-    """Give a new network the weights of a file of the same architecture. UserError if they do not fit."""
-    path = SHIPPED.get(name_or_path, Path(name_or_path))
+    """Give a new network the weights of a file of the same architecture. UserError if they do not fit.
+
+    A file of landmarks alone will do for a network that sees the picture too: what it sees then has no effect at first.
+    """
+    path = _weight_file(name_or_path)
     tensors, _ = _read(path, "initial")
+    if network.picture is not None and not any(name.startswith(_PICTURE) for name in tensors):
+        network.picture.be_silent()
+        new = {name: value for name, value in network.state_dict().items() if name.startswith(_PICTURE)}
+        tensors = tensors | new
     fill(network, tensors, path)
+
+
+def _weight_file(name_or_path: str) -> Path:
+    """Of a shipped student, a file, or the folder of a run."""
+    path = SHIPPED.get(name_or_path, Path(name_or_path))
+    return path / "weights.safetensors" if path.is_dir() else path
 
 
 def _is_geometry(name: str) -> bool:

@@ -15,7 +15,7 @@ class StudentNetworkConfig:
 
     backbone: str = option("resnet10t", "timm name of an encoder of the picture; none: landmarks alone")
     pretrained: str = option(
-        "prior", "of the backbone: prior (the shipped prior's), hub, none, lite0 (a package), or a path"
+        "prior", "of the backbone: prior (the shipped prior's), landmarker, hub, none, lite0 (a package), or a path"
     )
     size: int = option(160, "height and width of the crop in pixels")
     margin: float = option(1.5, "side of the crop / longer side of the landmarks' box")
@@ -97,7 +97,9 @@ class StudentTrainConfig(TrainingConfig):
     """`student/train.py`."""
 
     network: StudentNetworkConfig = field(default_factory=StudentNetworkConfig)
-    initial: str | None = option(None, "weights to start from, of the same network: default or a file")
+    initial: str | None = option(
+        None, "weights to start from: base, nano or a file; nano's will do for base's landmarks"
+    )
     data: StudentDataConfig = field(default_factory=StudentDataConfig)
     augment: StudentAugmentConfig = field(default_factory=StudentAugmentConfig)
     loss: StudentLossConfig = field(default_factory=StudentLossConfig)

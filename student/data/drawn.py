@@ -45,7 +45,7 @@ class DrawnFaces:
         """(N,) all different."""
         return _FIRST_PERSON + torch.arange(len(self))
 
-    def face(self, index: int) -> KnownFace:
+    def face(self, index: int, epoch: int = 0) -> KnownFace:
         """As of `Faces`; never fails."""
         found, head = self.detections[index], self.heads[index]
         return KnownFace(

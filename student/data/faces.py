@@ -43,8 +43,8 @@ class Faces(Protocol):
         """(N,) int64, whom each shows."""
         ...
 
-    def face(self, index: int) -> KnownFace:
-        """FaceError if this one cannot be used."""
+    def face(self, index: int, epoch: int) -> KnownFace:
+        """FaceError if this one cannot be used. ``epoch`` may change what is seen of it, not what is true of it."""
         ...
 
     def name(self, index: int) -> str:

@@ -111,7 +111,7 @@ class LabelFaces:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def face(self, index: int) -> KnownFace:
+    def face(self, index: int, epoch: int = 0) -> KnownFace:
         """FaceError if the stored face cannot be read."""
         labels, crop = self.labels, self.crops[index]
         try:

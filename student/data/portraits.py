@@ -25,6 +25,7 @@ from student.data.faces import FaceError, KnownFace
 from student.pose import FacePose
 
 _NOTHING = np.zeros((1, 1, 3), np.uint8)
+_SIMULATIONS = 6  # detections of each portrait, shown in turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class PortraitFaces:
     persons: Tensor  # (N,)
     found: Tensor  # (N,) bool, where the portrait's own face was found
     pictures: bool  # whether pictures are read
-    simulated: Detections | None  # (N), in the place of what was found
+    simulated: tuple[Detections, ...]  # (N) each, by epoch, in the place of what was found; empty: nothing is simulated
 
     @staticmethod
     def open(
@@ -58,17 +59,18 @@ class PortraitFaces:
         poses = [FacePose.of(shard.params, shard.cameras, model, anchor_m) for shard in shards]
         persons = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
         found = torch.cat([_found(shard) for shard in shards])
-        simulated = None
+        simulated: tuple[Detections, ...] = ()
         if simulator is not None:
             heads = concatenate([shard.params for shard in shards]), concatenate([shard.cameras for shard in shards])
-            simulated, found = simulator.of_many(*heads, seed=0), torch.ones_like(found)
+            simulated = tuple(simulator.of_many(*heads, seed) for seed in range(_SIMULATIONS))
+            found = torch.ones_like(found)
         ends = tuple(accumulate(len(shard) for shard in shards))
         return PortraitFaces(folder, shards, ends, concatenate(poses), persons, found, pictures, simulated)
 
     def __len__(self) -> int:
         return self.ends[-1]
 
-    def face(self, index: int) -> KnownFace:
+    def face(self, index: int, epoch: int = 0) -> KnownFace:
         """FaceError if the picture cannot be read."""
         number = bisect.bisect_right(self.ends, index)
         shard = self.shards[number]
@@ -77,7 +79,7 @@ class PortraitFaces:
             image = shard.picture(row) if self.pictures else _NOTHING
         except PortraitError as error:
             raise FaceError(str(error)) from error
-        seen = self._detection(index, shard, row)
+        seen = self._detection(index, epoch, shard, row)
         return KnownFace(
             image=image,
             camera=shard.cameras[row],
@@ -91,9 +93,9 @@ class PortraitFaces:
             person=int(self.persons[index]),
         )
 
-    def _detection(self, index: int, shard: Shard, row: int) -> Detection | Detections | None:
-        if self.simulated is not None:
-            return self.simulated[index]
+    def _detection(self, index: int, epoch: int, shard: Shard, row: int) -> Detection | Detections | None:
+        if self.simulated:
+            return self.simulated[epoch % len(self.simulated)][index]
         return shard.detection(row) if self.found[index] else None
 
     def name(self, index: int) -> str:

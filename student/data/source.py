@@ -65,7 +65,9 @@ class Source(Dataset[StudentSample | BadSample]):
         share = self.shares[number]
         row = share.row(place - (self._ends[number] - len(share)), epoch)
         try:
-            return self.maker.sample(share.faces.face(row), np.random.default_rng((self.seed, epoch, place)), index)
+            return self.maker.sample(
+                share.faces.face(row, epoch), np.random.default_rng((self.seed, epoch, place)), index
+            )
         except FaceError as error:
             return BadSample(index, f"{share.faces.name(row)}: {error}")
 

@@ -49,7 +49,7 @@ def faces(count: int, seed: int = 1) -> list[SeenFace]:
     params, camera = random_params(count, seed), cameras(count)
     marks, rng = landmarks_of(params, camera), np.random.default_rng(seed)
     images = rng.integers(0, 255, (count, *camera.size, 3), dtype=np.uint8)
-    units = torch.from_numpy(rng.random((count, N_BLENDSHAPES), np.float32))
+    units = 0.2 * torch.from_numpy(rng.random((count, N_BLENDSHAPES), np.float32))
     return [SeenFace(images[row], marks[row], units[row], camera[row]) for row in range(count)]
 
 

@@ -160,7 +160,7 @@ def test_training_on_a_gpu(dense: float, portraits: Path, tmp_path: Path) -> Non
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"give data\.labels=\[FOLDER\], data\.portraits=\[FOLDER\], or both"):
+    with pytest.raises(UserError, match=r"give data\.labels=\[FOLDER\], data\.portraits=\[FOLDER\] or data"):
         train_student(config(*SMALL, f"out={tmp_path / 'run'}"), Ranks())
     with pytest.raises(UserError, match="no finished shards"):
         train_student(config(*SMALL, f"out={tmp_path / 'other'}", f"data.portraits=[{tmp_path}]"), Ranks())
