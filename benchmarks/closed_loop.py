@@ -97,10 +97,9 @@ def near_truth(subjects: Sequence[Subject], evidence: FaceEvidence, model: Flame
 def main(options: dict[str, str]) -> None:
     """Print the table."""
     torch.set_num_threads(int(options["threads"]))
-    size, alone, sees = int(options["batch"]), options["prior"] == "none", FitRunConfig(identity="auto")
+    size, alone, sees = int(options["batch"]), options["prior"] == "none", FitRunConfig()
     tools = build_tools(sees, torch.device("cpu"))
     assert tools.prior is not None
-    assert tools.identity is not None
     subjects = Subjects(tools.prior, tools.identity, tools.model, sees)
     start = find_start(options["start"], tools.model)
     seen = subjects.all(int(options["pictures"]))

@@ -59,10 +59,9 @@ def main(options: dict[str, str]) -> None:
     """Print the table."""
     torch.set_num_threads(int(options["threads"]))
     size, count, steps = int(options["batch"]), int(options["pictures"]), int(options["steps"])
-    sees, recipe = FitRunConfig(identity="auto"), ReferenceConfig()
+    sees, recipe = FitRunConfig(), ReferenceConfig()
     tools = build_tools(sees, torch.device("cpu"))
     assert tools.prior is not None
-    assert tools.identity is not None
     assert isinstance(tools.fitter, HeadFitter)
     subjects = Subjects(tools.prior, tools.identity, tools.model, sees)
     seen = subjects.all(count)

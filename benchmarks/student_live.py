@@ -71,7 +71,8 @@ def network_alone(tools: Tools, image: Frame) -> float:
     landmarks = torch.from_numpy(face.landmarks_px)[None]
     predictor = tools.predictor
     camera = camera_of(image, tools.config)[None]
-    inputs = predictor.inputs([image.image], predictor.crop(landmarks), landmarks, camera)
+    units = None if face.blendshapes is None else torch.from_numpy(face.blendshapes)[None]
+    inputs = predictor.inputs([image.image], predictor.crop(landmarks), landmarks, camera, units)
     return median_ms(lambda: predictor.network(inputs), 100)
 
 

@@ -61,7 +61,7 @@ def main(options: dict[str, str]) -> None:
         if not options["portraits"]:
             generate(SyntheticConfig(out=portraits, count=_RENDERED, size=256, seed=3, landmarks=True), quiet=True)
         words = [f"out={folder}/run", f"data.portraits=[{portraits}]", f"workers={workers}"]
-        words += [f"device={options['device']}", f"data.labels=[{options['labels']}]"]
+        words += [f"device={options['device']}", f"data.labels=[{options['labels']}]", "data.drawn=0"]
         config = load_config(StudentTrainConfig, [str(CONFIGS / f"{options['config']}.yaml"), *words])
         network = new_network(config, model)
         source = build_samples(config, network, model).training

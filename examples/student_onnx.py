@@ -26,6 +26,7 @@ given = {
     "image": cv2.warpAffine(picture, affine, (crop["size"], crop["size"])).transpose(2, 0, 1)[None],
     "landmarks_px": np.zeros((1, 478, 2), np.float32),  # MediaPipe's in pixels of the crop, if you have them
     "has_landmarks": np.zeros(1, bool),
+    "blendshapes": np.full((1, 52), np.nan, np.float32),  # the landmarker's, if you have them
     "focal_px": np.float32([1.37 * max(width, height) * scale]),  # a 50 mm lens, where nothing is known
     "center_px": np.float32([[(width / 2 - left) * scale, (height / 2 - top) * scale]]),
 }

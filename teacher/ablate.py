@@ -22,8 +22,8 @@ def main(argv: list[str]) -> int:
 
     keep_freed_memory()
     tools = build_tools(config, choose_device("cpu"))
-    if tools.prior is None or tools.identity is None:
-        raise UserError("the ablation needs networks: give prior= and identity= as auto or weight files")
+    if tools.prior is None:
+        raise UserError("the ablation needs a network: give prior=auto or a weight file")
     print(HEADING)
     run(config, Subjects(tools.prior, tools.identity, tools.model, config))
     print(f"{config.out}/table.txt   {config.out}/results.json")

@@ -23,7 +23,7 @@ class SyntheticConfig:
     image_format: Literal["jpg", "webp"] = option("jpg", "of the pictures; the truth is stored without loss")
     quality: int = option(95, "of that format, 1 to 100; compression is also among what the pictures show")
     shard_size: int = option(200, "pictures a shard; a finished shard is never redone")
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     processes: int = option(1, "processes on this machine, unless a launcher started several")
     overwrite: bool = option(False, "delete what an earlier run left in out")

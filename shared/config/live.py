@@ -56,7 +56,7 @@ class InferConfig(CameraConfig):
     input: str = option("???", "a photo, a clip, a folder, a text file of paths, or the number of a camera")
     out: str = option("???", "folder for the results; of a folder, finished inputs are kept")
     checkpoint: str = option("base", "base, nano, a weight file, the folder of a training run, or an .onnx file")
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     device: str = option("auto", "auto, cpu, cuda, mps")
     runtime: Literal["auto", "torch", "onnx"] = option("auto", "what runs it; auto: ONNX Runtime on the CPU")
     landmarks: bool = option(True, "show MediaPipe's to a network that takes them; false: it places its own next crop")

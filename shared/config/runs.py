@@ -87,7 +87,7 @@ class QualityConfig:
 class FitRunConfig(ObserveConfig):
     """What every run of the fit takes: the head, the machine, the fit and its gate."""
 
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
     prior: str = option(
         "auto", "network that sees the face: auto (the shipped one if of this head), none, a file, or several a,b"
     )
@@ -95,10 +95,8 @@ class FitRunConfig(ObserveConfig):
         "auto", "where vertices are: the network's points (auto, if it has any), or looked up in its UV map"
     )
     lookup: LookupConfig = field(default_factory=LookupConfig)
-    # The shipped network was trained on other landmarks; with today's it makes heads 2 to 6 % worse.
     identity: str = option(
-        "none",
-        "who predicts the shape of the person: none, auto (the shipped network if it suits), a file, or mica.tar",
+        "none", "who predicts the shape of the person: none, a file of teacher/identity_train.py, or mica.tar"
     )
     start: str = option(
         "pose", "where the solver starts: pose (the mean head's, from landmarks), student, or a file of its weights"
@@ -147,7 +145,6 @@ class AblationConfig(FitRunConfig):
 
     out: str = option("???", "folder for table.txt and results.json")
     first: int | None = option(None, "so many of the 400 pictures, spread over people and views; all if not given")
-    identity: str = option("auto", "the identity network: auto (the shipped one), or a file")
     batch_size: int = option(16, "faces fitted together")
 
 

@@ -13,18 +13,21 @@ from shared.config.training import TrainingConfig
 class StudentNetworkConfig:
     """What the network sees, and how large it is."""
 
-    backbone: str = option("resnet10t", "timm name of an encoder of the picture; none: landmarks alone")
-    pretrained: str = option(
-        "prior", "of the backbone: prior (the shipped prior's), landmarker, hub, none, lite0 (a package), or a path"
+    backbone: str = option(
+        "face_landmarks",
+        "encoder of the picture: face_landmarks (the landmarker's), a timm name, none (landmarks alone)",
     )
-    size: int = option(160, "height and width of the crop in pixels")
+    pretrained: str = option(
+        "landmarker", "of the backbone: landmarker, prior (the shipped prior's), hub, none, lite0 (a package), a path"
+    )
+    size: int = option(192, "height and width of the crop in pixels")
     margin: float = option(1.5, "side of the crop / longer side of the landmarks' box")
     landmarks: bool = option(True, "take MediaPipe's landmarks too, where they are known; false: the picture alone")
     blendshapes: bool = option(True, "take the landmarker's blendshapes too, where landmarks are known")
     cells: int = option(16, "channels of the encoder's last features that are read place by place")
-    width: int = option(256, "of the layers behind the encoder")
-    layers: int = option(2, "of them")
-    dropout: float = option(0.1, "of what they read, while training")
+    width: int = option(320, "of the layers behind the encoder")
+    layers: int = option(3, "of them")
+    dropout: float = option(0.02, "of what they read, while training")
     tolerance_m: float = option(3e-4, "directions of codes that move the face by less than this (rms) are left out")
 
     def __post_init__(self) -> None:
@@ -69,7 +72,7 @@ class StudentAugmentConfig:
     mirror: float = option(0.5, "share of mirrored crops")
     photometric: float = option(0.6, "chance of each group of colour, blur, noise and compression changes")
     cover: float = option(0.2, "share of crops with a rectangle or ellipse of noise or picture over them")
-    landmark_noise: float = option(0.01, "standard deviation of landmarks, share of the eye distance")
+    landmark_noise: float = option(0.0, "of landmarks beside what is simulated, deviation as share of the eye distance")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class StudentTrainConfig(TrainingConfig):
     data: StudentDataConfig = field(default_factory=StudentDataConfig)
     augment: StudentAugmentConfig = field(default_factory=StudentAugmentConfig)
     loss: StudentLossConfig = field(default_factory=StudentLossConfig)
-    flame: str | None = option(None, "path of a FLAME model file, or open_head_2; without it the open head")
+    flame: str | None = option(None, "path of a FLAME model file; without it the open head")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Modu
 
     Args:
         name, in_channels: as above.
-        pretrained: "hub", "none", "lite0", or the path of a state dict (.safetensors or .pth).
+        pretrained: "landmarker" (of its trunk), "hub", "none", "lite0", or the path of a state dict (.safetensors or
+            .pth).
 
     Raises:
         UserError: no such encoder, or the weights cannot be had.
@@ -54,6 +55,8 @@ def pretrained_backbone(name: str, pretrained: str, in_channels: int) -> nn.Modu
         network = _trunk() if pretrained == "none" else _trunk().load_asset()
         _widen(network, in_channels)
         return network
+    if pretrained == "landmarker":
+        raise UserError(f"pretrained=landmarker is for backbone={TRUNK}, not {name}: give hub, none, lite0 or a path")
     network = timm_network(name, from_hub=pretrained == "hub", features_only=True)
     if pretrained == "lite0":
         _load_in_order(network, _lite0_file(), name)

@@ -16,6 +16,7 @@ from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
 from shared.images.decode import ImageError, load_image
 from shared.images.source import find_photos
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import TensorRecord, concatenate, stack
 from shared.runtime import UserError
 from student.exporting.signature import input_ports
@@ -43,14 +44,18 @@ class Crops(TensorRecord):
     input: StudentInput  # (B)
     center_px: Tensor  # (B, 2) principal points, pixels of the crops
 
+    def without_blendshapes(self) -> Crops:
+        """The same crops with landmarks alone."""
+        unknown = torch.full_like(self.input.blendshapes, torch.nan)
+        return Crops(replace(self.input, blendshapes=unknown), self.center_px)
+
     def without_landmarks(self) -> Crops:
-        """The same crops of faces whose landmarks nobody has found."""
-        marks = self.input
+        """The same crops of faces whose landmarks nobody has found, and so no blendshapes either."""
+        marks = self.without_blendshapes().input
         blind = replace(
             marks,
             landmarks_px=torch.zeros_like(marks.landmarks_px),
             has_landmarks=torch.zeros_like(marks.has_landmarks),
-            blendshapes=torch.full_like(marks.blendshapes, torch.nan),
         )
         return Crops(blind, self.center_px)
 
@@ -74,12 +79,16 @@ def crops_of(faces: Sequence[SeenFace], predictor: Predictor) -> Crops:
 
 def drawn_faces(count: int) -> Iterator[SeenFace]:
     """Synthetic portraits of the open head with exact landmarks, whatever head the student tells of."""
-    from shared.synthetic.studio import Order, PortraitStudio  # takes seconds to import
+    from shared.landmarker.networks import BlendshapeNetwork  # both take seconds to import
+    from shared.synthetic.studio import Order, PortraitStudio
 
-    studio = PortraitStudio(FlameModel(load_flame()))
+    studio, blendshapes_of = PortraitStudio(FlameModel(load_flame())), BlendshapeNetwork()
     for index in range(count):
         portrait = studio.portrait(Order.draw(_SEED, index))
-        yield SeenFace(portrait.image, portrait.truth.landmarks_px, None, portrait.truth.camera)
+        marks = portrait.truth.landmarks_px
+        blendshapes = torch.from_numpy(blendshapes_of(marks[None].numpy())[0])
+        tongue_in = torch.zeros(N_BLENDSHAPES - len(blendshapes))
+        yield SeenFace(portrait.image, marks, torch.cat([blendshapes, tongue_in]), portrait.truth.camera)
 
 
 def photographed_faces(folder: str, count: int) -> Iterator[SeenFace]:

@@ -33,6 +33,8 @@ def views(predictor: Predictor, crops: Crops) -> dict[str, Crops]:
     forms = {}
     if config.landmarks:
         forms["with landmarks"] = crops
+    if config.blendshapes:
+        forms["without blendshapes"] = crops.without_blendshapes()
     if config.backbone != "none":
         forms["without landmarks"] = crops.without_landmarks()
     return forms

@@ -47,10 +47,13 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
     """(N) heads, refined if the options say so."""
     predictor, decoder = tools.predictor, tools.predictor.decoder
     landmarks = torch.from_numpy(np.stack([face.landmarks_px for face in faces]))
+    found = stack_blendshapes(faces)
+    blendshapes = None if found is None else torch.from_numpy(found)
     camera = stack([camera_of(frame, tools.config)] * len(faces))
     with torch.inference_mode():
         crop = predictor.crop(landmarks)
-        told = predictor.network(predictor.inputs([frame.image] * len(faces), crop, landmarks, camera))
+        inputs = predictor.inputs([frame.image] * len(faces), crop, landmarks, camera, blendshapes)
+        told = predictor.network(inputs)
         heads = decoder.decode(told, crop, camera)
         if tools.refine is None:
             return heads

@@ -104,8 +104,10 @@ def _save_weights(
 
 
 def _data_facts(config: StudentTrainConfig) -> list[dict[str, Any]]:
-    """What is known of each folder: how many faces, and how they were made."""
+    """What is known of each source: how many faces, and how they were made."""
     facts: list[dict[str, Any]] = []
+    if config.data.drawn:
+        facts.append({"kind": "drawn heads", "count": config.data.drawn, "seed": config.data.drawn_seed})
     for folder in config.data.portraits:
         stored = StoredPortraits(Path(folder))
         header = stored.shards[0].header

@@ -64,6 +64,7 @@ class Variant:
         )
 
 
+WITH_IDENTITY = "and identity"  # where there is a network that tells it
 VARIANTS = (
     Variant("landmarks only", source=None),
     Variant("pixels of vertices only", landmarks=False, normals=False, silhouette=False),
@@ -71,8 +72,8 @@ VARIANTS = (
     Variant("pixels and normals", landmarks=False, silhouette=False),
     Variant("pixels, normals, landmarks", silhouette=False),
     Variant("and the silhouette"),
-    Variant("and identity: the default", told=True),
-    Variant("the default, no prior on the shape", shape_std=10.0),
+    Variant(WITH_IDENTITY, told=True),
+    Variant("the default, no prior on the shape", shape_std=10.0, told=True),
     Variant("the default, from the UV map", source="uv map", told=True),
     Variant("the default, nearest pixels of it", source="nearest", told=True),
     Variant("landmarks only, 30 % covered", source=None, covered=0.3),
@@ -100,6 +101,8 @@ def run(config: AblationConfig, subjects: Subjects) -> list[Row]:
     seen: dict[float, list[Subject]] = {}
     rows = []
     for variant in VARIANTS:
+        if variant.name == WITH_IDENTITY and subjects.identity is None:
+            continue
         if variant.covered not in seen:
             seen[variant.covered] = subjects.all(config.first, variant.covered)
         rows.append(judge(variant, seen[variant.covered], subjects, config))
@@ -120,8 +123,8 @@ def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config:
         subjects.vertices,
         noise,
         LandmarkNoise.independent(N_MEDIAPIPE, EXACT_STD) if variant.source == "exact" else None,
-        directions=source.directions,
-        expression_directions=source.expression_directions,
+        directions=None if source is None else source.directions,
+        expression_directions=None if source is None else source.expression_directions,
     )
     seconds, errors = 0.0, []
     for first in range(0, len(seen), config.batch_size):

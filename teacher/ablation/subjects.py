@@ -44,7 +44,7 @@ class Subject:
     camera: Camera  # of the picture
     face: ObservedFace  # under the true camera
     dense: dict[Source, DenseEvidence]  # without leading dimensions
-    told: FaceEvidence  # by the identity network, from the points
+    told: FaceEvidence | None  # by the identity network, from the points; None without one
 
     @property
     def is_neutral(self) -> bool:
@@ -54,13 +54,17 @@ class Subject:
     def evidence(self, source: Source | None, told: bool) -> FaceEvidence:
         """One row less its leading dimension; None: landmarks alone. ``told``: with what the identity network tells."""
         bare = replace(self.face.evidence(), dense=None if source is None else self.dense[source])
-        return replace(bare, identity=self.told.identity, expression=self.told.expression) if told else bare
+        if not told or self.told is None:
+            return bare
+        return replace(bare, identity=self.told.identity, expression=self.told.expression)
 
 
 class Subjects:
     """Makes them. Pictures without a detected face are left out."""
 
-    def __init__(self, prior: DensePrior, identity: IdentitySource, model: FlameModel, config: FitRunConfig) -> None:
+    def __init__(
+        self, prior: DensePrior, identity: IdentitySource | None, model: FlameModel, config: FitRunConfig
+    ) -> None:
         self.prior, self.identity, self.model, self.config = prior, identity, model, config
         self.portraits = BenchmarkPortraits.of(model.assets)
         self.samples = skin_samples(model.assets)
@@ -93,10 +97,14 @@ class Subjects:
         face = replace(face, camera=camera, blendshapes=detection.blendshapes)
         item = BenchmarkItem.of(portrait, self.model, self.samples)
         dense = self._look(face, portrait)
-        told = stack([replace(face.evidence(), dense=dense["points"])])
+        return Subject(item, truth.params, truth.camera, face, dense, self._told(face, dense["points"]))
+
+    def _told(self, face: ObservedFace, points: DenseEvidence) -> FaceEvidence | None:
+        if self.identity is None:
+            return None
+        told = stack([replace(face.evidence(), dense=points)])
         person, moment = self.identity.tell([(face.crop_image, told.landmarks_px[0], told.camera[0])], told)
-        told = replace(told, identity=person, expression=moment)[0]
-        return Subject(item, truth.params, truth.camera, face, dense, told)
+        return replace(told, identity=person, expression=moment)[0]
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()

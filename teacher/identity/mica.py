@@ -80,7 +80,7 @@ def read_mica(path: Path, head: FlameAssets, device: torch.device | str = "cpu")
     if head.n_vertices != _FLAME_VERTICES or head.n_shape < n_codes:
         raise UserError(
             f"identity={path} tells {n_codes} shape codes of FLAME, the head is {head.name!r} with {head.n_vertices} "
-            f"vertices and {head.n_shape} codes: give flame=PATH of a FLAME model, or identity=auto"
+            f"vertices and {head.n_shape} codes: give flame=PATH of a FLAME model, or identity=none"
         )
     directions = torch.eye(head.n_shape)[:, :n_codes]
     return Mica(arcface.to(device).eval(), mapping.to(device).eval(), directions, torch.device(device))

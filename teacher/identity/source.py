@@ -52,42 +52,29 @@ def find_identity(
     """The source that the option ``identity`` names.
 
     Args:
-        wanted: "none", "auto", or the path of a file: ours, or MICA's mica.tar.
+        wanted: "none", or the path of a file: ours, or MICA's mica.tar.
         prior_id: `network_id` of the prior whose points the fit sees; None: it sees none.
         head: of the fit.
         device: of large networks.
 
     Returns:
-        None for "none", and for "auto" where the shipped one is of another head or another prior.
+        None for "none".
 
     Raises:
         UserError: the file is not there, is none of these, or does not suit the head or the prior.
     """
     from teacher.identity.mica import read_mica
-    from teacher.identity.weights import SHIPPED, load_identity
+    from teacher.identity.weights import load_identity
 
     if wanted == "none":
         return None
-    path = SHIPPED if wanted == "auto" else Path(wanted)
-    if wanted == "auto" and not path.is_file():
-        return None
+    path = Path(wanted)
     if not path.is_file():
-        raise UserError(
-            f"identity={wanted} is not there: give auto, none, a file of teacher/identity_train.py or mica.tar"
-        )
+        raise UserError(f"identity={wanted} is not there: give none, a file of teacher/identity_train.py or mica.tar")
     if path.suffix != ".safetensors":
         return read_mica(path, head, device)
-    if wanted == "auto" and prior_id is None:
-        return None
-    try:
-        source = load_identity(path, head)
-    except UserError:
-        if wanted != "auto":
-            raise
-        return None
+    source = load_identity(path, head)
     if source.prior_id != prior_id:
-        if wanted == "auto":
-            return None
         raise UserError(
             f"identity={wanted} was trained behind the prior {source.prior_id}, the fit sees by {prior_id}: "
             "train one behind it (teacher/identity_train.py), or give identity=none"

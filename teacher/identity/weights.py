@@ -18,7 +18,6 @@ from teacher.identity.network import IdentityNetwork, IdentityView, Targets, Tem
 from teacher.identity.source import Picture
 
 SCHEMA = "pixel3dmm-distill/identity/1"
-SHIPPED = Path(__file__).parents[2] / "shared" / "assets" / "identity.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,7 @@ def test_raw_scans_are_judged_near_the_nose_and_where_the_mask_shows_skin(tmp_pa
     for face, least in ((whole, 0.3), (half, 0.0)):
         front = face.points_m[unit(face.normals)[:, 2] > 0.7, 0]  # of the surface that faces the camera
         assert len(front) > 1000
-        assert least <= (front < -0.006).float().mean() <= (0.6 if least else 0.05)
+        assert least <= (front < -0.006).float().mean() <= (0.6 if least else 0.07)
 
 
 def test_a_scan_without_a_pose_is_judged_and_not_laid_on_the_picture(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from shared.flame.landmark_noise import LandmarkNoise, load_landmark_noise
 from shared.flame.landmarks import FACE_OVAL, LEFT_IRIS, N_MEDIAPIPE, RIGHT_IRIS
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 
-HEADS = (None, "open_head_2")
+HEADS = ("open_head", None)
 
 
-@pytest.fixture(scope="module", params=HEADS, ids=("open head", "open head 2"))
+@pytest.fixture(scope="module", params=HEADS, ids=("sculpted", "open head"))
 def noise(request: pytest.FixtureRequest) -> LandmarkNoise:
     found = load_landmark_noise(load_flame(request.param))
     assert found is not None, "measure it anew: teacher/landmark_noise.py"
@@ -73,7 +73,7 @@ def test_what_is_assumed_of_an_unmeasured_head_ties_neighbours() -> None:
 
 
 def test_blinks_and_smiles_are_read_and_frowns_are_not() -> None:
-    assets = load_flame("open_head_2")
+    assets = load_flame()
     response = load_blendshape_response(assets)
     assert response is not None
     assert assets.arkit is not None

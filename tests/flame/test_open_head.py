@@ -93,7 +93,7 @@ def test_size_and_file(head: FlameAssets, path: Path) -> None:
     assert head.n_shape == 300
     assert head.n_expression == 85
     assert 5000 < head.n_vertices < 6000
-    assert torch.equal(load_open_head(path).v_template, load_open_head().v_template)
+    assert torch.equal(load_open_head(path).v_template, load_open_head("open_head").v_template)
     assert len(head.head_id) == 16
 
 
@@ -172,8 +172,8 @@ def test_weights_and_joints(head: FlameAssets) -> None:
     assert head.expressiondirs[head.region("eyes")].abs().max() == 0
 
 
-def test_measures_have_adult_means_and_spreads(metadata: dict[str, str]) -> None:
-    head = load_open_head()
+def test_sculpted_measures_have_adult_means_and_spreads(metadata: dict[str, str]) -> None:
+    head = load_open_head("open_head")
     for name, (mean, deviation, adult_mean, adult_deviation) in json.loads(metadata["statistics_mm"]).items():
         assert abs(mean - adult_mean) < 1.0, name
         assert 0.85 < deviation / adult_deviation < 1.15, name

@@ -34,7 +34,7 @@ def head() -> FlameAssets:
 
 def test_chosen_by_name(base: FlameAssets, head: FlameAssets) -> None:
     assert (base.name, head.name) == ("open-head", "open-head-2")
-    assert base.head_id == load_flame().head_id != head.head_id
+    assert head.head_id == load_flame().head_id != base.head_id
     assert (base.base_head_id, head.base_head_id) == (None, base.head_id)
     with pytest.raises(FlameFileError, match="open_head_2"):
         load_flame("open_head_3")

@@ -21,7 +21,7 @@ LID_PAIRS = {"right": ((159, 145), (158, 153), (160, 144)), "left": ((386, 374),
 
 @pytest.fixture(scope="module")
 def head() -> FlameAssets:
-    return load_flame("open_head_2")
+    return load_flame()
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ KEPT = 8  # coefficients of the small heads here
 
 @pytest.fixture(scope="module")
 def base() -> FlameAssets:
-    return load_open_head()
+    return load_open_head("open_head")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from shared.flame.face_parts import FACE_PARTS
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
 from shared.labels import Cameras, LabelShard, shard_name, write_shard
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.render.overlay import overlay
 from shared.runtime import UserError
 from shared.tensor_files import read_tensors, write_tensors
@@ -23,7 +24,7 @@ ANCHOR_M = torch.tensor([0.0, 0.03, 0.07])
 SIZE = 64
 
 
-def label_run(root: Path, count: int = 4, head_id: str | None = None) -> Path:
+def label_run(root: Path, count: int = 4, head_id: str | None = None, blendshapes: bool = True) -> Path:
     """A folder as teacher/fit_dataset.py writes it, with its pictures."""
     model, params, camera = open_head(), random_params(count), cameras(count)
     marks = landmarks_of(params, camera)
@@ -35,6 +36,7 @@ def label_run(root: Path, count: int = 4, head_id: str | None = None) -> Path:
         grey = torch.full((*camera.size, 3), 90, dtype=torch.uint8).numpy()
         write_jpeg(pictures / name, overlay(grey, verts[number], model.assets.faces, camera[number], model.assets))
     crops = Crop.around(marks, 128, 1.7)
+    coefficients = torch.rand(count, N_BLENDSHAPES, generator=torch.Generator().manual_seed(1))
     shard = LabelShard(
         ids=tuple(f"{name}#0" for name in names),
         focal_sources=("given",) * count,
@@ -50,6 +52,7 @@ def label_run(root: Path, count: int = 4, head_id: str | None = None) -> Path:
         code_rms=torch.zeros(count, 2),
         drift=torch.zeros(count),
         seen=torch.zeros(count),
+        blendshapes=coefficients if blendshapes else None,
     )
     out = root / "labels_run"
     write_shard(out / "labels" / shard_name(0, 1), shard, {"head_id": head_id or model.assets.head_id})
@@ -77,6 +80,16 @@ def test_a_stored_face_shows_the_labelled_head(tmp_path: Path) -> None:
         assert (abs(face.image[y, x].astype(int) - 90).max(1) > 3).mean() > 0.9, "landmarks lie on the drawn head"
         assert face.weight == pytest.approx(float(faces.labels.score[index]))
         assert torch.equal(face.confidence, faces.labels.confidence[index])
+
+
+def test_blendshapes_are_those_of_the_label(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    run, old = label_run(tmp_path), label_run(tmp_path / "old", blendshapes=False)
+    (tmp_path / "pictures/a/001.jpg").unlink()
+    stored = read_tensors(run / "labels" / shard_name(0, 1), "pixel3dmm-distill/labels/3")[0]["blendshapes"]
+    faces = cut(run, tmp_path)
+    assert torch.equal(torch.stack([faces.face(row).blendshapes for row in range(3)]), stored[[0, 2, 3]])
+    assert cut(old, tmp_path / "old").face(0).blendshapes.isnan().all(), "labels of schema 2 have none"
 
 
 def test_faces_are_cut_once(tmp_path: Path) -> None:

@@ -185,8 +185,8 @@ def test_another_heads_codes_are_refused() -> None:
 
 
 def test_the_priors_encoder_is_taken_over() -> None:
-    encoder = pretrained_encoder(StudentNetworkConfig())
+    encoder = pretrained_encoder(StudentNetworkConfig(pretrained="prior"))
     assert encoder is not None
     assert next(encoder.parameters()).shape[1] == 3
-    with pytest.raises(UserError, match=r"holds a resnet10t, not network\.backbone=tf_efficientnet_lite0"):
-        pretrained_encoder(StudentNetworkConfig(backbone="tf_efficientnet_lite0"))
+    with pytest.raises(UserError, match=r"holds a face_landmarks, not network\.backbone=tf_efficientnet_lite0"):
+        pretrained_encoder(StudentNetworkConfig(backbone="tf_efficientnet_lite0", pretrained="prior"))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from skimage import data
 
-from shared.config import SyntheticConfig
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.geometry.camera import Camera
-from shared.records import stack
-from shared.synthetic.generate import generate
-from shared.synthetic.shards import StoredPortraits
+from shared.synthetic.drawn_heads import draw_heads
+from shared.synthetic.simulated_detection import DetectionSimulator
 from student.api import Student
 from student.live.landmark_error import LandmarkError
 from student.weights import SHIPPED, load_student
@@ -31,32 +29,21 @@ def test_it_belongs_to_the_open_head_and_is_small(name: str) -> None:
     assert student.header["data"], "what it was trained on is in the file"
 
 
-@pytest.fixture(scope="module")
-def portraits(tmp_path_factory: pytest.TempPathFactory) -> StoredPortraits:
-    """Of people whom no training saw."""
-    folder = tmp_path_factory.mktemp("portraits") / "set"
-    generate(SyntheticConfig(out=str(folder), count=16, size=192, seed=91_000_000, landmarks=True), quiet=True)
-    return StoredPortraits(folder)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_nearer_to_the_truth_than_the_mean_head(name: str, portraits: StoredPortraits) -> None:
-    student, model = Student.from_pretrained(name), FlameModel(load_flame())
-    face, errors, means = model.assets.region("face"), [], []
-    for index in range(len(portraits)):
-        portrait, detection = portraits[index], portraits.detection(index)
-        if detection is None:
-            continue
-        found = detection.landmarks_px
-        camera: Camera = stack([portrait.truth.camera])
-        heads = student.predictor.predict([portrait.image], found[None], found[None], camera)
-        with torch.inference_mode():
-            truth = model(portrait.truth.params).verts_m[face].double()
-        errors.append(float(vertex_error_mm(heads.verts_m[0][face].double(), truth)))
-        means.append(float(vertex_error_mm(model.v_template[face].double(), truth)))
-    assert len(errors) >= 10
-    assert sum(errors) < 0.97 * sum(means)
+def test_it_is_nearer_to_the_truth_than_the_mean_head(name: str) -> None:
+    """Of people whom no training saw, by landmarks with the errors that they have on real heads."""
+    model = FlameModel(load_flame())
+    heads = draw_heads(model, 48, seed=91_000_000)
+    found = DetectionSimulator.of(model).of_many(heads.params, heads.camera, seed=1)
+    student, face = Student.from_pretrained(name), model.assets.region("face")
+    marks, nothing = found.landmarks_px, [np.full((512, 512, 3), 127, np.uint8)] * 48
+    predicted = student.predictor.predict(nothing, marks, marks, heads.camera, found.blendshapes)
+    with torch.inference_mode():
+        truth = model(heads.params).verts_m[:, face].double()
+    errors = [float(vertex_error_mm(*pair)) for pair in zip(predicted.verts_m[:, face].double(), truth, strict=True)]
+    means = [float(vertex_error_mm(model.v_template[face].double(), one)) for one in truth]
+    assert sum(errors) < (0.75 if name == "nano" else 0.85) * sum(means)
 
 
 @pytest.mark.parametrize("name", NAMES)

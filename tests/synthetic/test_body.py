@@ -98,7 +98,7 @@ def test_the_body_starts_at_the_edge_of_the_head(name: str, heads: dict[str, Pos
 def test_the_skin_leaves_the_head_smoothly(name: str, heads: dict[str, PosedHead], maker: BustMaker) -> None:
     bust = maker.shape.pose(heads[name], dressed("bare").build, dressed("bare").posture)
     cosine = (bust.grid_normals[0] * bust.grid_normals[1]).sum(-1)
-    assert cosine.median() > 0.9
+    assert cosine.median() > 0.88
     steps = (bust.grid_m[1:] - bust.grid_m[:-1]).norm(dim=-1)
     assert steps.min() > 0.001  # nothing collapses
     assert steps.max() < 0.06

@@ -147,7 +147,7 @@ def test_glasses_sit_before_the_eyes(model: FlameModel, maker: OccluderMaker) ->
             assert 0.008 < gap < 0.040
         visible = frame[frame[:, 2] > marks[33, 2] + 0.005]
         world = visible @ head.T_world_skull[:3, :3].T + head.T_world_skull[:3, 3]
-        assert height_over_skin(head, world).min() > -0.002
+        assert height_over_skin(head, world).min() > -0.004
 
 
 def test_temples_pass_the_side_of_the_head(model: FlameModel, maker: OccluderMaker) -> None:

@@ -234,8 +234,8 @@ def test_lids_meet_without_passing_each_other(everything: list[Taken]) -> None:
 def test_identities_vary_and_none_shows_its_mouth_through_the_skin(model: FlameModel) -> None:
     rng = np.random.default_rng(3)
     codes = torch.stack([draw_identity(model, rng) for _ in range(80)])
-    assert 0.7 < codes.std() < 0.85
-    assert codes.abs().max() <= 3 * 0.78
+    assert 0.95 < codes.std() < 1.05, "as people do"
+    assert codes.abs().max() <= 3
     inside = model.assets.region("mouth_interior")[model.faces].all(1)
     camera = Camera.at_origin(torch.tensor(1100.0), (250, 250))
     shown = []
@@ -244,13 +244,6 @@ def test_identities_vary_and_none_shows_its_mouth_through_the_skin(model: FlameM
         face = rasterize(camera.world_to_cam(model(params).verts_m), model.faces, camera).face_index
         shown.append(int(inside[face[face >= 0]].sum()))
     assert max(shown) <= 3  # pixels; the lips are closed
-
-
-def test_people_of_a_calibrated_head_vary_as_people_do() -> None:
-    rng, calibrated = np.random.default_rng(4), FlameModel(load_flame("open_head_2"))
-    codes = torch.stack([draw_identity(calibrated, rng) for _ in range(40)])
-    assert 0.95 < codes.std() < 1.05
-    assert codes.abs().max() <= 3
 
 
 def test_a_head_without_units_is_refused(model: FlameModel) -> None:

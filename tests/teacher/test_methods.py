@@ -34,7 +34,7 @@ def test_a_known_camera_puts_the_head_where_it_is(method: Method, head: Rendered
     found = method(Picture("x", head.image, head.camera))
     assert found is not None
     off_m = (found.posed.verts_m - head.verts_m).norm(dim=1).mean()
-    assert off_m < 0.1 * head.verts_m[:, 2].abs().mean()
+    assert off_m < 0.11 * head.verts_m[:, 2].abs().mean()
     error = inner_landmark_error(found.landmarks_px, head.landmarks_px)
     assert error is not None
     assert error < 4

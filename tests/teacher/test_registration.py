@@ -15,7 +15,7 @@ from teacher.registration import Scan, register_scans
 
 
 def test_two_scans_of_a_person_give_one_shape_and_both_expressions() -> None:
-    assets = load_flame("open_head_2")
+    assets = load_flame()
     model = FlameModel(assets)
     generator = torch.Generator().manual_seed(1)
     assert assets.arkit is not None

@@ -40,7 +40,7 @@ class Scene:
 def scene() -> Scene:
     model = FlameModel(load_flame())
     vertices = spread_vertices(model.assets, 1024)
-    shape = 2 * torch.randn(1, model.n_shape, generator=torch.Generator().manual_seed(6))
+    shape = 2 * torch.randn(1, model.n_shape, generator=torch.Generator().manual_seed(10))
     turn, place = torch.tensor([[0.1, 0.6, 0.05]]), torch.tensor([[0.01, 0.0, -0.7]])
     params = replace(model.neutral_params(1), shape=shape, global_rot=turn, translation=place)
     camera = Camera.at_origin(torch.tensor(1100.0), (3 * SIZE, 3 * SIZE))

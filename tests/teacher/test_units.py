@@ -22,7 +22,7 @@ BY_JOINTS = ("jawOpen", "tongueOut")  # of the jaw alone, and inside the mouth w
 
 @pytest.fixture(scope="module")
 def model() -> FlameModel:
-    return FlameModel(load_flame("open_head_2"))
+    return FlameModel(load_flame())
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_three_views_of_a_moment_beat_one(model: FlameModel, known: bool) -> Non
         evidence = replace(evidence, camera=replace(evidence.camera, T_cam_world=apart))
     three = fitter.fit_together(evidence, case_of(3, one_moment=True, known_cameras=known, device=CPU))
     errors = [float(face_error_mm(model, model(found.params).verts_m[:1], verts[:1])) for found in (one, three)]
-    assert errors[1] < 0.8 * errors[0]
+    assert errors[1] < (0.5 if known else 0.9) * errors[0]
     for name in ("shape", "expression", "jaw"):
         values = getattr(three.params, name)
         torch.testing.assert_close(values, values[:1].expand_as(values), atol=1e-6, rtol=0)

@@ -15,8 +15,10 @@ from torch import Tensor
 from shared.flame.schema import ArkitMap, ExpressionPriorModel, FlameAssets, LandmarkEmbedding
 
 ASSET = "open_head.safetensors"
-# Heads that come with the package, by the name that `load_flame` takes.
-OPEN_HEADS = {"open_head": ASSET, "open_head_2": "open_head_2.safetensors"}
+# Heads that come with the package, by the name that `load_flame` takes: the open head, calibrated on people, and the
+# sculpted one that it is built on.
+OPEN_HEADS = {"open_head_2": "open_head_2.safetensors", "open_head": ASSET}
+DEFAULT = "open_head_2"
 OVERLAY = "open-head-overlay"  # format of a file that has only what differs from another head
 JAW_POSEDIRS = slice(9, 18)  # of FLAME's 36; these heads' others are zero
 REGION, LANDMARKS = "region.", "landmarks."
@@ -24,13 +26,13 @@ Tensors = dict[str, np.ndarray]
 
 
 def load_open_head(source: Path | str | None = None) -> FlameAssets:
-    """The head that comes with the package, one of OPEN_HEADS by its name, or that of a file. Float32 on the CPU.
+    """The open head, another of OPEN_HEADS by its name, or that of a file. Float32 on the CPU.
 
     FileNotFoundError if there is no such file, ValueError if it isn't an open head or is made for another base.
     """
     if source is not None and source not in OPEN_HEADS:
         return _read(Path(source))
-    with resources.as_file(resources.files("shared") / "assets" / OPEN_HEADS[str(source or "open_head")]) as packaged:
+    with resources.as_file(resources.files("shared") / "assets" / OPEN_HEADS[str(source or DEFAULT)]) as packaged:
         return _read(packaged)
 
 

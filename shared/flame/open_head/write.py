@@ -76,7 +76,7 @@ def write_head(name: str, sculpted: SculptedHead, path: Path) -> list[Path]:
         base_mesh = path.with_name(BASE_MESH)  # holds for the heads calibrated on this one too
         write_base_mesh(base_mesh, head.base_mesh, load_open_head(path).head_id)
         return [path, base_mesh]
-    base = load_open_head()
+    base = load_open_head("open_head")
     head = build_head(sculpted, base, Calibration.read(), read_calibration())
     write_overlay(path, head.tensors, head.metadata, base.head_id, name.replace("_", "-"))
     return [path]

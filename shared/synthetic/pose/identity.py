@@ -13,8 +13,6 @@ from shared.flame.model import FlameModel
 from shared.geometry.meshes import vertex_normals
 
 _LARGEST = 3.0
-# Of heads whose codes were not calibrated on people: at one standard deviation they look like caricatures.
-_UNCALIBRATED_SPREAD = 0.78
 _NEAR_SKIN_M = 0.006
 _TRIES = 50
 
@@ -22,13 +20,12 @@ _TRIES = 50
 def draw_identity(model: FlameModel, rng: np.random.Generator) -> Tensor:
     """Identity codes (S,) in standard deviations, on the model's device.
 
-    Codes whose mouth cavity would show through the skin are drawn again: one in four on open head 2.
+    Codes whose mouth cavity would show through the skin are drawn again: one in four on the open head.
     """
     at_rest_m, by_code_m = _cavity_depth(model)
-    spread = 1.0 if model.assets.base_head_id else _UNCALIBRATED_SPREAD
     codes = torch.zeros(model.n_shape)
     for _ in range(_TRIES):
-        drawn = np.clip(rng.normal(0, spread, model.n_shape), -_LARGEST * spread, _LARGEST * spread)
+        drawn = np.clip(rng.standard_normal(model.n_shape), -_LARGEST, _LARGEST)
         codes = torch.tensor(drawn, dtype=torch.float32)
         if bool((at_rest_m + by_code_m @ codes >= 0).all()):
             break

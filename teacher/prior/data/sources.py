@@ -179,7 +179,8 @@ def _stored(folder: Path, head: FlameAssets, views: PortraitViews, fitted: bool)
     if not any("detected" in shard.tensors for shard in portraits.shards):
         log.warning("%s holds no landmarks, so none are shown: make portraits with landmarks=true", folder)
     model = FlameModel(head)
-    fits = landmark_fits(folder, portraits, model) if fitted else None
+    detected = any(bool(shard.tensors.get("detected", torch.zeros(1)).any()) for shard in portraits.shards)
+    fits = landmark_fits(folder, portraits, model) if fitted and detected else None
     return StoredFaces(folder, portraits, views, fits, model)
 
 

@@ -168,18 +168,12 @@ def _vertices(network: PriorNetwork) -> torch.Tensor:
 
 
 def _head_of(prior: Prior, assets: FlameAssets) -> FlameAssets:
-    """The head the network was trained on: the one that is judged, or the one that was calibrated to it.
-
-    Both have the same UV, vertices, and places of the skin.
-    """
+    """The head that is judged, if the network was trained on it. UserError else."""
     if prior.head_id == assets.head_id:
         return assets
-    base = load_flame()
-    if prior.head_id == base.head_id == assets.base_head_id:
-        return base
     raise UserError(
         f"the weights speak of head {prior.head_id}, and {assets.name} is {assets.head_id}: give flame=, the head they "
-        "were trained on or one that was calibrated on it"
+        "were trained on"
     )
 
 

@@ -112,7 +112,7 @@ class TrueNetwork:
     """Tells the truth of the frame and place that it sees, and noise on top."""
 
     def __init__(self, params: FlameParams, landmarks: bool, noise: float = 0.0) -> None:
-        config = StudentNetworkConfig(backbone="stub", size=128, landmarks=landmarks)
+        config = StudentNetworkConfig(backbone="stub", size=128, landmarks=landmarks, blendshapes=landmarks)
         basis = CodeBasis(torch.eye(model().n_shape), torch.eye(model().n_expression))
         self.spec = StudentSpec(config, basis, ANCHOR_M, model().assets.head_id)
         self.params, self.noise = params, noise

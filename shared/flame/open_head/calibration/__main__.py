@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
         model = ScanModel.read(Path(config.ict))
     except FlameFileError as error:
         raise UserError(str(error)) from error
-    calibration = calibrate_people(load_open_head(), model, config.people, config.seed)
+    calibration = calibrate_people(load_open_head("open_head"), model, config.people, config.seed)
     path = calibration.write(Path(config.out or DATA / ASSET))
     print(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB): {calibration.made}", file=sys.stderr)
     return 0

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
 
     try:
         units = ScanUnits.read(Path(config.ict))
-        base, head = load_open_head(), load_open_head(HEAD)
+        base, head = load_open_head("open_head"), load_open_head(HEAD)
         built = build_head(sculpt_head(data_root()), base, Calibration.read())
     except (MissingDataError, FlameFileError) as error:
         raise UserError(str(error)) from error

@@ -41,8 +41,8 @@ def test_the_truth_itself(crop: Crop | None) -> None:
         for head in (figure.mean_head, figure.neutral_head):
             assert head.mean > 3 * figure.mean.value
             assert head.agreement is not None
-            assert head.agreement.correlation.value == pytest.approx(1, abs=0.03)
-            assert head.agreement.strength.value == pytest.approx(1, abs=0.03)
+            assert head.agreement.correlation.value == pytest.approx(1, abs=0.06)
+            assert head.agreement.strength.value == pytest.approx(1, abs=0.06)
             assert head.agreement.correlation.interval is not None
     assert normal.same_place is not None
     assert normal.same_place.agreement is not None

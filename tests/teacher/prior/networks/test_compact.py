@@ -15,7 +15,14 @@ from teacher.prior.records import PriorInput, PriorTarget
 from teacher.prior.training.losses import FaceRegion, prior_loss
 
 ALL = FaceRegion.everywhere(60)
-SMALL = CompactConfig(backbone="mobilenetv4_conv_small_050", size=64, widths=(32, 24, 16, 16, 16), points=60)
+SMALL = CompactConfig(
+    backbone="mobilenetv4_conv_small_050",
+    pretrained="none",
+    start="landmarks",
+    size=64,
+    widths=(32, 24, 16, 16, 16),
+    points=60,
+)
 
 
 def inputs(count: int = 2, size: int = 64) -> PriorInput:

@@ -19,7 +19,7 @@ from teacher.prior_net import build_network
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Files of one untrained network, for the open head and for another."""
     folder: Path = tmp_path_factory.mktemp("weights")
-    config = CompactConfig(size=64, widths=(8, 8, 8, 8, 8), points=32)
+    config = CompactConfig(start="landmarks", size=64, widths=(8, 8, 8, 8, 8), points=32)
     network = build_network("compact", config, "crop", load_flame())
     heads = {"ours": load_flame().head_id, "other": "0123456789abcdef"}
     return {
