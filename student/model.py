@@ -163,11 +163,11 @@ class StudentNetwork(nn.Module):
             scale = torch.where(inputs.has_landmarks, scale_seen, scale)
             anchor = torch.where(inputs.has_landmarks[:, None], anchor_seen, anchor)
             hidden = hidden + self.marks(torch.cat([off, there], 1))
-            linear = self.straight(off)
+            straight = self.straight(off)
             if self.units is not None and self.units_straight is not None and self.units_hidden is not None:
                 units = self.units(inputs.blendshapes)
-                hidden, linear = hidden + self.units_hidden(units), linear + self.units_straight(units)
-            linear = functional.pad(linear, (0, self.sizes["log_std"]))
+                hidden, straight = hidden + self.units_hidden(units), straight + self.units_straight(units)
+            linear = functional.pad(straight, (0, self.sizes["log_std"]))
         hidden = functional.gelu(hidden)
         for layer in self.layers:
             hidden = layer(hidden)

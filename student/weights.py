@@ -72,7 +72,8 @@ def load_student(name_or_path: str, device: torch.device | str = "cpu") -> Train
 def network_config(stored: Mapping[str, Any]) -> StudentNetworkConfig:
     """The options in a file's header; networks from before there were blendshapes take none."""
     known = {field.name for field in fields(StudentNetworkConfig)}
-    return StudentNetworkConfig(**{"blendshapes": False} | {k: v for k, v in stored.items() if k in known})
+    options: dict[str, Any] = {"blendshapes": False} | {k: v for k, v in stored.items() if k in known}
+    return StudentNetworkConfig(**options)
 
 
 def start_from(network: StudentNetwork, name_or_path: str) -> None:
