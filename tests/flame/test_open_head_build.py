@@ -64,8 +64,8 @@ def test_rebuild_equals_the_asset(tmp_path: Path) -> None:
     for name, count in (("shapedirs", 20), ("expressiondirs", 20)):
         heads = [tensors[name][..., :count].astype(np.float32) @ codes[:, :count].T for tensors in (built, kept)]
         np.testing.assert_allclose(heads[0], heads[1], atol=5e-5)  # metres; float16 of 20 columns
-    arkit = [load_open_head(path).arkit for path in (out, None)]
-    dirs = [load_open_head(path).expressiondirs for path in (out, None)]
+    arkit = [load_open_head(path).arkit for path in (out, "open_head")]
+    dirs = [load_open_head(path).expressiondirs for path in (out, "open_head")]
     units = [(d.reshape(-1, d.shape[2]) @ a.expression).numpy() for d, a in zip(dirs, arkit, strict=True) if a]
     np.testing.assert_allclose(units[0], units[1], atol=1e-4)
 
