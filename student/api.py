@@ -20,11 +20,10 @@ from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector, select
-from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from shared.runtime import UserError
 from student.head import StudentHeads
-from student.predictor import Network, Predictor, TorchNetwork
+from student.predictor import Network, Predictor, TorchNetwork, found_blendshapes
 from student.weights import load_student
 
 
@@ -108,8 +107,7 @@ class Student:
             return []
         landmarks = torch.stack([torch.from_numpy(face.landmarks_px) for face in faces])
         camera = stack([camera_of(frame, self.camera)] * len(faces))
-        found = stack_blendshapes(faces)
-        blendshapes = None if found is None else torch.from_numpy(found)
+        blendshapes = found_blendshapes(faces)
         heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera, blendshapes)
         heads = replace(heads, blendshapes=blendshapes)
         return [heads[row] for row in range(len(faces))]

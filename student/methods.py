@@ -16,12 +16,11 @@ from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.guess import Guesser
-from shared.landmarker.blendshapes import stack_blendshapes
 from shared.records import stack
 from shared.refine import Directions, load_refiner
 from shared.runtime import UserError
 from student.api import Student, open_network
-from student.predictor import Predictor
+from student.predictor import Predictor, found_blendshapes
 
 
 def student() -> Method:
@@ -61,8 +60,7 @@ def method(student: Student, refine: int = 0) -> Method:
         camera = student.camera_for(picture.image, picture.id)
         if picture.camera is not None:
             camera = replace(camera, focal_px=picture.camera.focal_px, center_px=picture.camera.center_px)
-        found = stack_blendshapes(faces[:1])
-        blendshapes = None if found is None else torch.from_numpy(found)
+        blendshapes = found_blendshapes(faces[:1])
         heads = student.predictor.predict([picture.image], landmarks, landmarks, stack([camera]), blendshapes)
         if refiner is not None:
             heads = student.predictor.decoder.moved(heads, refiner(heads.guess, landmarks, refine))

@@ -15,7 +15,8 @@ from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import face_crop
-from shared.landmarker.blendshapes import N_BLENDSHAPES
+from shared.images.faces import DetectedFace
+from shared.landmarker.blendshapes import N_BLENDSHAPES, stack_blendshapes
 from student.head import HeadDecoder, StudentHeads, StudentSpec
 from student.records import StudentInput, StudentOutput
 from student.weights import TrainedStudent
@@ -118,6 +119,12 @@ class Predictor:
         with torch.inference_mode():
             told = self.network(self.inputs(images, crop, landmarks_px, camera, blendshapes))
             return self.decoder.decode(told, crop, camera)
+
+
+def found_blendshapes(faces: Sequence[DetectedFace]) -> Tensor | None:
+    """(B, 52) of faces, as the network takes them; None unless all have them."""
+    found = stack_blendshapes(faces)
+    return None if found is None else torch.from_numpy(found)
 
 
 def _cut(crop: Crop, image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor
 from shared.flame.arkit_units import unit_readings
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.landmarker.blendshapes import BLENDSHAPE_NAMES
+from shared.landmarker.blendshapes import BLENDSHAPE_NAMES, blendshape_mirror
 
 LARGEST_STD = 0.4  # a unit whose activation is read worse than this, in full activations, is left out
 FRONTAL_RAD = 0.7  # pictures turned further away count for nothing: the coefficients are made for faces in view
@@ -42,9 +42,4 @@ def measure_response(model: FlameModel, params: FlameParams, blendshapes: Tensor
 
 def _same_on_both_sides(values: Tensor, names: tuple[str, ...]) -> Tensor:
     """(U,) averaged over the left and the right unit of each pair."""
-    other = {"Left": "Right", "Right": "Left"}
-    partner = []
-    for name in names:
-        side = next((end for end in other if name.endswith(end) and name.removesuffix(end) + other[end] in names), None)
-        partner.append(names.index(name if side is None else name.removesuffix(side) + other[side]))
-    return (values + values[partner]) / 2
+    return (values + values[blendshape_mirror(names)]) / 2

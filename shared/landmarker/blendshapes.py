@@ -39,14 +39,15 @@ BLENDSHAPE_LANDMARKS = np.array([
 ])  # fmt: skip
 
 
-def blendshape_mirror() -> list[int]:
-    """(52) the coefficient of each unit across the symmetry plane; a unit in the middle is its own."""
+def blendshape_mirror(names: Sequence[str] = BLENDSHAPE_NAMES) -> list[int]:
+    """The place of each unit's partner across the symmetry plane; a unit without one is its own."""
 
     def partner(name: str) -> str:
         side = next((side for side in _OTHER_SIDE if name.endswith(side)), None)
-        return name if side is None else name.removesuffix(side) + _OTHER_SIDE[side]
+        other = name if side is None else name.removesuffix(side) + _OTHER_SIDE[side]
+        return other if other in names else name
 
-    return [BLENDSHAPE_NAMES.index(partner(name)) for name in BLENDSHAPE_NAMES]
+    return [names.index(partner(name)) for name in names]
 
 
 def stack_blendshapes(faces: Sequence[Any]) -> np.ndarray | None:

@@ -5,11 +5,10 @@ Head ``i`` of a series is that of portrait ``i`` of the same series (`shared.syn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -20,6 +19,7 @@ from shared.geometry.camera import Camera
 from shared.records import TensorRecord, concatenate, stack
 from shared.synthetic.pose.identity import draw_identity
 from shared.synthetic.pose.shot import draw_shot
+from shared.synthetic.posed_tensors import cameras_of, params_of, posed_tensors
 from shared.synthetic.streams import stream
 from shared.synthetic.studio import Order
 from shared.tensor_files import read_tensors, write_tensors
@@ -27,8 +27,6 @@ from shared.tensor_files import read_tensors, write_tensors
 SCHEMA = "pixel3dmm-distill/drawn-heads/1"
 _SIZE = (512, 512)  # of the pictures that nobody takes
 _BATCH = 64
-_PARAMS = tuple(field.name for field in fields(FlameParams))
-_CAMERA = ("focal_px", "center_px", "T_cam_world")
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,10 @@ def stored_heads(path: Path, model: FlameModel, count: int, seed: int, workers: 
     if path.is_file():
         tensors, header = read_tensors(path, SCHEMA)
         if {name: header.get(name) for name in wanted} == wanted:
-            return _read(tensors)
+            return DrawnHeads(params_of(tensors), cameras_of(tensors, _SIZE))
     heads = draw_heads(model, count, seed, workers)
-    tensors = {f"params.{name}": getattr(heads.params, name) for name in _PARAMS}
-    tensors |= {f"camera.{name}": getattr(heads.camera, name) for name in _CAMERA}
-    write_tensors(path, {name: tensor.contiguous() for name, tensor in tensors.items()}, {"schema": SCHEMA, **wanted})
+    write_tensors(path, posed_tensors(heads.params, heads.camera), {"schema": SCHEMA, **wanted})
     return heads
-
-
-def _read(tensors: dict[str, Tensor]) -> DrawnHeads:
-    params = FlameParams(**{name: tensors[f"params.{name}"] for name in _PARAMS})
-    return DrawnHeads(params, Camera(*[tensors[f"camera.{name}"] for name in _CAMERA], size=_SIZE))
 
 
 class _Series(Dataset[DrawnHeads]):

@@ -9,7 +9,7 @@ locks/               who works on what, dropped by the system with the process
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import stack
 from shared.synthetic.detection import Detect, Detection
 from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
+from shared.synthetic.posed_tensors import cameras_of, params_of, posed_tensors
 from shared.synthetic.storage import (
     PortraitError,
     StoredMaps,
@@ -37,8 +38,6 @@ from shared.synthetic.storage import (
 from shared.tensor_files import TensorFileError, read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/portraits/2"  # 2: with blendshapes
-_PARAMS = tuple(field.name for field in fields(FlameParams))
-_CAMERA = ("focal_px", "center_px", "T_cam_world")
 _POINTS = ("vertex_visible", "landmarks_px", "landmarks_visible", "landmarks68_px", "landmarks68_visible")
 
 
@@ -95,10 +94,8 @@ def picture_stem(root: Path, shard: int, number: int) -> Path:
 
 
 def _tensors(rows: PortraitTruth) -> dict[str, Tensor]:
-    out = {f"params.{name}": getattr(rows.params, name) for name in _PARAMS}
-    out |= {f"camera.{name}": getattr(rows.camera, name) for name in _CAMERA}
-    out |= {name: getattr(rows, name) for name in _POINTS}
-    return {name: tensor.contiguous() for name, tensor in out.items()}
+    points = {name: getattr(rows, name).contiguous() for name in _POINTS}
+    return posed_tensors(rows.params, rows.camera) | points
 
 
 def _detection_tensors(found: Sequence[Detection | None]) -> dict[str, Tensor]:
@@ -138,13 +135,13 @@ class Shard:
     @property
     def params(self) -> FlameParams:
         """(N) of all portraits."""
-        return FlameParams(**{name: self.tensors[f"params.{name}"] for name in _PARAMS})
+        return params_of(self.tensors)
 
     @property
     def cameras(self) -> Camera:
         """(N) of all portraits."""
         height, width = self.header["size"]
-        return Camera(*[self.tensors[f"camera.{name}"] for name in _CAMERA], size=(height, width))
+        return cameras_of(self.tensors, (height, width))
 
     def picture(self, row: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB of one portrait. PortraitError if it cannot be read."""

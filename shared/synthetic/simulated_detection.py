@@ -67,8 +67,7 @@ class DetectionSimulator:
         rotations = local_rotations(params)
         posed = self.points.pose(self.model.coefficients(params), rotations, params.translation).position
         rotation = axis_angle_to_matrix(params.global_rot) @ axis_angle_to_matrix(params.neck)
-        view = RigidView.of(*self._rigid(posed, rotation), camera)
-        errors = ExpectedErrors.of(self.noise, view)
+        errors = ExpectedErrors.of(self.noise, self._view(posed, rotation, camera))
         error_px = errors.std_px[..., None] * _normal(posed[..., :2], generator)
         for fields_px in (errors.picture_px, errors.person_px):
             drawn = _normal(fields_px[:, 0, 0], generator)
@@ -82,11 +81,11 @@ class DetectionSimulator:
         rows = torch.arange(len(params.shape)).split(_AT_ONCE)
         return concatenate([self(params[some], camera[some], generator) for some in rows])
 
-    def _rigid(self, posed_m: Tensor, rotation: Tensor) -> tuple[Tensor, tuple[int, ...], Tensor, Tensor, Tensor]:
-        """The rigid motion that brings the unposed landmarks' middle to that of the posed ones."""
+    def _view(self, posed_m: Tensor, rotation: Tensor, camera: Camera) -> RigidView:
+        """Of the rigid motion that brings the unposed landmarks' middle to that of the posed ones."""
         root = self.model.joints_template[0]
         middle = (self.rest_m.mean(0) - root) @ rotation.transpose(1, 2) + root
-        return self.rest_m, OUTER_EYE_CORNERS, root, rotation, posed_m.mean(1) - middle
+        return RigidView.of(self.rest_m, OUTER_EYE_CORNERS, root, rotation, posed_m.mean(1) - middle, camera)
 
     def _blendshapes(self, params: FlameParams, generator: torch.Generator) -> Tensor:
         response = self.response

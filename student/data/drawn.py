@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from shared.flame.face_parts import FACE_PARTS
-from shared.flame.model import FlameModel
 from shared.synthetic.drawn_heads import DrawnHeads
 from shared.synthetic.simulated_detection import Detections, DetectionSimulator
-from student.data.faces import KnownFace
+from student.data.faces import NO_PICTURE, KnownFace
 from student.pose import FacePose
 
-_NOTHING = np.zeros((1, 1, 3), np.uint8)
 _FIRST_PERSON = 2**50  # none of those on portraits and labels
 
 
@@ -33,8 +30,7 @@ class DrawnFaces:
     @staticmethod
     def of(heads: DrawnHeads, simulator: DetectionSimulator, anchor_m: Tensor, seed: int) -> DrawnFaces:
         """``seed`` is that of the detections' errors."""
-        model: FlameModel = simulator.model
-        poses = FacePose.of(heads.params, heads.camera, model, anchor_m)
+        poses = FacePose.of(heads.params, heads.camera, simulator.model, anchor_m)
         return DrawnFaces(heads, poses, simulator.of_many(heads.params, heads.camera, seed))
 
     def __len__(self) -> int:
@@ -49,7 +45,7 @@ class DrawnFaces:
         """As of `Faces`; never fails."""
         found, head = self.detections[index], self.heads[index]
         return KnownFace(
-            image=_NOTHING,
+            image=NO_PICTURE,
             camera=head.camera,
             params=head.params,
             pose=self.poses[index],

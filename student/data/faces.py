@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.landmarker.blendshapes import N_BLENDSHAPES
 from student.pose import FacePose
+
+NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
+NO_BLENDSHAPES = torch.full((N_BLENDSHAPES,), torch.nan)
 
 
 class FaceError(Exception):

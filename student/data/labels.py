@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -27,17 +26,15 @@ from shared.images.encode import write_jpeg
 from shared.images.source import InputRef, iter_frames
 from shared.images.stored import StoredPictureError, read_stored_photo
 from shared.labels import RUN_SCHEMA, LabelError, LabelShard, read_labels
-from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.run_manifest import read_manifest
 from shared.runtime import UserError
-from student.data.faces import FaceError, KnownFace
+from student.data.faces import NO_BLENDSHAPES, NO_PICTURE, FaceError, KnownFace
 from student.pose import FacePose
 
 log = logging.getLogger(__name__)
 
 _ROOM = 1.5  # side of a stored face / side of the network's crop, for crops that are moved and turned
 _SHARPNESS = 1.5  # its pixels / those of the crop, for crops that are enlarged
-_NOTHING = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +112,10 @@ class LabelFaces:
         """FaceError if the stored face cannot be read."""
         labels, crop = self.labels, self.crops[index]
         try:
-            image = _NOTHING if self.files is None else read_stored_photo(self.files[index])
+            image = NO_PICTURE if self.files is None else read_stored_photo(self.files[index])
         except StoredPictureError as error:
             raise FaceError(f"{error}; start the run again to cut it anew") from error
         found = crop.apply(labels.landmarks_px[index])
-        unknown = torch.full((N_BLENDSHAPES,), torch.nan)
         return KnownFace(
             image=image,
             camera=labels.cameras.camera(index).warped(crop.affine, crop.size),
@@ -127,7 +123,7 @@ class LabelFaces:
             pose=self.poses[index],
             outline_px=found,
             found_px=found,
-            blendshapes=unknown if labels.blendshapes is None else labels.blendshapes[index],
+            blendshapes=NO_BLENDSHAPES if labels.blendshapes is None else labels.blendshapes[index],
             confidence=labels.confidence[index],
             weight=float(labels.score[index]),
             person=int(self.persons[index]),

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
-from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records import concatenate
 from shared.runtime import UserError
 from shared.synthetic.detection import Detection
@@ -21,10 +19,9 @@ from shared.synthetic.own_face import is_own_face
 from shared.synthetic.shards import Shard, StoredPortraits
 from shared.synthetic.simulated_detection import Detections, DetectionSimulator
 from shared.synthetic.storage import PortraitError
-from student.data.faces import FaceError, KnownFace
+from student.data.faces import NO_BLENDSHAPES, NO_PICTURE, FaceError, KnownFace
 from student.pose import FacePose
 
-_NOTHING = np.zeros((1, 1, 3), np.uint8)
 _SIMULATIONS = 6  # detections of each portrait, shown in turn
 
 
@@ -76,7 +73,7 @@ class PortraitFaces:
         shard = self.shards[number]
         row = index - (self.ends[number] - len(shard))
         try:
-            image = shard.picture(row) if self.pictures else _NOTHING
+            image = shard.picture(row) if self.pictures else NO_PICTURE
         except PortraitError as error:
             raise FaceError(str(error)) from error
         seen = self._detection(index, epoch, shard, row)
@@ -87,7 +84,7 @@ class PortraitFaces:
             pose=self.poses[index],
             outline_px=shard.tensors["landmarks_px"][row],
             found_px=None if seen is None else seen.landmarks_px,
-            blendshapes=torch.full((N_BLENDSHAPES,), torch.nan) if seen is None else seen.blendshapes,
+            blendshapes=NO_BLENDSHAPES if seen is None else seen.blendshapes,
             confidence=torch.ones(len(FACE_PARTS)),
             weight=1.0,
             person=int(self.persons[index]),

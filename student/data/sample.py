@@ -37,6 +37,7 @@ class SampleMaker:
     augment: StudentAugmentConfig | None  # None: the exact crop of live use
     codes_in_mirror: Tensor | None  # (S + E + 3, same); None where the mirror image of a head is no head of the model
     landmarks_in_mirror: Tensor  # (478,) int64
+    blendshapes_in_mirror: Tensor  # (52,) int64
     photometric: Photometric
 
     @staticmethod
@@ -47,7 +48,8 @@ class SampleMaker:
         partners = model.assets.mirror
         codes = None if partners is None or augment is None else mirror_of_codes(model, partners)
         photometric = Photometric(augment.photometric if augment else 0.0)
-        return SampleMaker(network, data, augment, codes, mediapipe_mirror(), photometric)
+        units = torch.tensor(blendshape_mirror())
+        return SampleMaker(network, data, augment, codes, mediapipe_mirror(), units, photometric)
 
     def sample(self, face: KnownFace, rng: np.random.Generator, index: int) -> StudentSample:
         """All chance comes from ``rng``."""
@@ -102,7 +104,7 @@ class SampleMaker:
         """(52,) NaN where they are not shown."""
         if self.augment is not None:
             hidden = hidden or rng.random() >= self.data.blendshape_share
-            found = found[blendshape_mirror()] if warp.mirrored else found
+            found = found[self.blendshapes_in_mirror] if warp.mirrored else found
         return torch.full_like(found, torch.nan) if hidden else found
 
     def _target(self, face: KnownFace, warp: Warp, focal_px: Tensor, weight: float) -> StudentTarget:

@@ -22,6 +22,7 @@ from student.head import StudentHeads
 from student.live.landmark_error import LandmarkError
 from student.live.report import InputReport
 from student.live.tools import Tools
+from student.predictor import found_blendshapes
 
 
 def run_photo(ref: InputRef, out: Path, tools: Tools) -> InputReport:
@@ -47,8 +48,7 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
     """(N) heads, refined if the options say so."""
     predictor, decoder = tools.predictor, tools.predictor.decoder
     landmarks = torch.from_numpy(np.stack([face.landmarks_px for face in faces]))
-    found = stack_blendshapes(faces)
-    blendshapes = None if found is None else torch.from_numpy(found)
+    blendshapes = found_blendshapes(faces)
     camera = stack([camera_of(frame, tools.config)] * len(faces))
     with torch.inference_mode():
         crop = predictor.crop(landmarks)
