@@ -15,7 +15,7 @@ SEED = "of the draw of people"
 class OpenHeadBuildConfig:
     """`python -m shared.flame.open_head`."""
 
-    out: str | None = option(None, "file of the head; without it the one in shared/assets")
+    out: str = option(REQUIRED, "file of the head; MakeHuman's base mesh on it is written beside it")
 
 
 @dataclass(frozen=True)

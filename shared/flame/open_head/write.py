@@ -13,13 +13,12 @@ from shared.flame.open_head.base_mesh import write_base_mesh
 from shared.flame.open_head.build import SculptedHead, build_head
 from shared.flame.open_head.calibration.record import Calibration
 from shared.flame.open_head.expression_calibration.record import read_calibration
-from shared.flame.open_head.load import ASSET, FORMAT, load_open_head
+from shared.flame.open_head.load import FORMAT, load_open_head
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.stored import stored_tensors, stored_text
 from shared.flame.open_head.uncalibrated import uncalibrated_head
 
 FORMAT_VERSION = 2
-PACKAGED = Path(__file__).parents[2] / "assets" / ASSET
 
 PROVENANCE = {
     "how": "python -m shared.flame.open_head: identities sampled from MakeHuman's sliders, principal components; their "
