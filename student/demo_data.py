@@ -18,6 +18,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.images.encode import write_jpeg
 from shared.records import stack
+from shared.synthetic.heads import PAINTED
 from shared.synthetic.pose.motion import shots_in_motion, vertices_of
 from shared.synthetic.studio import Order, PortraitStudio
 from student.live.report import InputReport
@@ -61,7 +62,7 @@ def tell(config: StudentDemoConfig, inputs: Path, model: FlameModel) -> str:
         found, mean_head = clip_errors(told, truth, model)
         lines.append(
             f"\nthe clip's faces are {found:.2f} mm from the truth, the mean head {mean_head:.2f} mm "
-            "(vertices of the face, after rigid alignment, mean over the frames)"
+            f"(vertices of the face, after rigid alignment, mean over the frames).\n{PAINTED}"
         )
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.images.encode import write_jpeg
 from shared.labels import read_labels
-from shared.synthetic.heads import HeadPainter
+from shared.synthetic.heads import PAINTED, HeadPainter
 from teacher.dataset import run_dataset
 from teacher.pipeline import Tools, build_tools
 from teacher.prior.prediction.run import run_prediction
@@ -63,7 +63,7 @@ def compare(out: Path, run: FitDatasetConfig, tools: Tools) -> str:
         average, mean_head = (sum(values.values()) / len(values) for values in (errors, means))
         lines.append(
             f"\nrendered heads: the fitted faces are {average:.2f} mm from the truth, the mean head {mean_head:.2f} mm "
-            "(vertices of the face, after rigid alignment)"
+            "(vertices of the face, after rigid alignment).\n" + PAINTED
         )
     return "\n".join(lines)
 

@@ -30,6 +30,12 @@ from shared.synthetic.paint import Look, PaintChart, albedo
 _EXCLUDED_UNITS = ("mouthClose", "tongueOut", "eyeLook", "jawForward")
 _FACE_HEIGHT_M = 0.20
 
+# What figures of painted faces are worth, for who sees some.
+PAINTED = (
+    "The landmarker sees painted faces some millimetres beside where it sees those of people, whose errors are what is "
+    "known: docs/portraits.md. Heads of real people: docs/benchmark.md."
+)
+
 
 @dataclass(frozen=True)
 class HeadRanges:

@@ -60,7 +60,7 @@ def test_the_head_is_that_of_the_network_for_any_number_of_crops(
         distances = largest_distance_mm(
             lambda given: run_named(one.session, dict(given)), one.predictor, crops(one.predictor, count, seed=count)
         )
-        assert len(distances) == (2 if form == "both" else 1)
+        assert len(distances) == {"both": 3, "landmarks": 2, "picture": 1}[form]
         assert max(distances.values()) < 0.05
 
 

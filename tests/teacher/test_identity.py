@@ -161,11 +161,11 @@ def trained(model: FlameModel) -> Trained:
         tolerance_m=2e-3,
     )
     matrix = Targets.of(model, config.tolerance_m).matrix()
-    truth = torch.randn(1500, matrix.shape[0], generator=generator)
+    truth = torch.randn(4000, matrix.shape[0], generator=generator)
     wanted = truth @ matrix
     noisy = wanted + 0.5 * torch.randn(wanted.shape, generator=generator)
-    features = torch.cat([noisy, torch.randn(1500, 12, generator=generator)], 1)
-    examples = Examples(Sides(features.half(), truth), None, torch.arange(1500), (noisy.shape[1], 12))
+    features = torch.cat([noisy, torch.randn(4000, 12, generator=generator)], 1)
+    examples = Examples(Sides(features.half(), truth), None, torch.arange(4000), (noisy.shape[1], 12))
     network, figures = train(examples, config, model)
     return Trained(network, examples, figures)
 

@@ -56,7 +56,7 @@ def test_people_carry_no_expression(model: FlameModel, gauges: HeadGauges) -> No
 def test_what_a_picture_tells_of_people_keeps_the_limit_of_datasets(model: FlameModel, gauges: HeadGauges) -> None:
     """Fits to one picture have shape codes of 0.1 to 0.4 (rms)."""
     limit = load_config(FitDatasetConfig, [str(RECIPE), "inputs=a", "out=b"]).quality.drift
-    assert limit < LIMITS.drift
+    assert limit <= LIMITS.drift
     everyone = people(model, 400, jaw=0.2)
     everyone = replace(everyone, shape=0.4 * everyone.shape)
     reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
