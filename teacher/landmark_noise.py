@@ -9,7 +9,7 @@ from shared.options import load_config
 from shared.runtime import UserError, run_entry
 
 EXAMPLE = """
-python teacher/landmark_noise.py real_heads=DIR flame=open_head_2 out=noise.safetensors
+python teacher/landmark_noise.py real_heads=DIR out=noise.safetensors
 python teacher/landmark_noise.py portraits=runs/portraits out=noise.safetensors
 """
 

@@ -11,7 +11,7 @@ EXAMPLE = """
 python teacher/prior_evaluate.py out=runs/prior_evaluation
 python teacher/prior_evaluate.py weights=runs/prior/weights.safetensors out=runs/prior_evaluation photos=DIR
 python teacher/prior_evaluate.py out=runs/try first=20
-python teacher/prior_evaluate.py set=real_heads path=runs/ict_heads flame=open_head_2 out=runs/prior_on_ict
+python teacher/prior_evaluate.py set=real_heads path=runs/ict_heads out=runs/prior_on_ict
 """
 
 

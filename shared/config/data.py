@@ -49,7 +49,7 @@ class EvaluateConfig:
     path: str | None = option(None, "set=real_heads: the folder that holds people/, docs/benchmark.md")
     part: Literal["calibrate", "judge", "all"] = option("judge", "set=real_heads: which of its people")
     expressions: tuple[str, ...] = option((), "set=real_heads: pictures of these alone, such as [neutral,smile]")
-    flame: str | None = option(None, "path or name of the head the method works with; without it the open head")
+    flame: str | None = option(None, "path of the FLAME model file the method works with; without it the open head")
     method_options: tuple[str, ...] = option(
         (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_noise=0.5,fit.eyelid_std=1]"
     )

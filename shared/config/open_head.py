@@ -1,9 +1,8 @@
-"""Options of what builds the open heads, and of what measures real people for them."""
+"""Options of what builds the open head, and of what measures real people for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from shared.config.option import option, require_not_negative, require_positive
 from shared.options import REQUIRED
@@ -16,8 +15,7 @@ SEED = "of the draw of people"
 class OpenHeadBuildConfig:
     """`python -m shared.flame.open_head`."""
 
-    head: Literal["open_head", "open_head_2"] = option(REQUIRED, "which head to build")
-    out: str | None = option(None, "file of the head; without it the one in shared/assets")
+    out: str = option(REQUIRED, "file of the head; MakeHuman's base mesh on it is written beside it")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,6 @@ class CompareUnitsConfig:
     """`python -m shared.flame.open_head.compare_units`."""
 
     ict: str = option(REQUIRED, SCAN_MODEL)
-    head: Literal["open_head", "open_head_2"] = option("open_head_2", "whose units are compared")
     people: int = option(5, "random people of the scan model, beside its average")
     seed: int = option(1, SEED)
 

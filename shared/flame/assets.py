@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.flame.checks import check_model
 from shared.flame.errors import FlameFileError
-from shared.flame.open_head.load import OPEN_HEADS, load_open_head
+from shared.flame.open_head.load import load_open_head
 from shared.flame.read import MODEL_SUFFIXES, read_model
 from shared.flame.regions import mirror_map
 from shared.flame.schema import FlameAssets
@@ -33,27 +33,30 @@ _KNOWN = {
     "flame2023_open": ("flame2023-open", ""),
 }
 
+_FORMER_NAME = "open_head_2"
+_OPEN_HEAD = "the calibrated head is the default now: leave flame= out"
+
 log = logging.getLogger(__name__)
 
 
 def load_flame(path: str | Path | None = None, n_shape: int | None = None) -> FlameAssets:
     """A head model.
 
-    ``path``: None for the open head; the name of one of `OPEN_HEADS`, such as "open_head_2"; a FLAME model file (.pkl,
-    .npz, .safetensors); or a folder that holds one, with its side files. Side files are looked for beside the model, in
-    the folder given, and in the folder above the model; what is missing is logged and left empty.
+    ``path``: None for the open head; a FLAME model file (.pkl, .npz, .safetensors); or a folder that holds one, with
+    its side files. Side files are looked for beside the model, in the folder given, and in the folder above the model;
+    what is missing is logged and left empty.
 
     ``n_shape``: how many columns of ``shapedirs`` are identity; the rest are expression. Without it the first 300 are
     (all of them, where there are fewer), as in every release of FLAME.
 
     Raises FlameFileError with the path, the problem and what to do.
     """
-    if path is None or str(path) in OPEN_HEADS:
-        return load_open_head(None if path is None else str(path))
+    if path is None:
+        return load_open_head()
     given = Path(path).expanduser()
     if not given.exists():
-        names = ", ".join(OPEN_HEADS)
-        raise FlameFileError(given, "does not exist", f"give a FLAME model file or folder, or one of {names}")
+        hint = _OPEN_HEAD if str(path) == _FORMER_NAME else "give a FLAME model file or folder, or none: the open head"
+        raise FlameFileError(given, "does not exist", hint)
     model = find_model(given) if given.is_dir() else given
     arrays = read_model(model)
     check_model(model, arrays)

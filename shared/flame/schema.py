@@ -80,7 +80,6 @@ class FlameAssets:
     mirror: Tensor | None = None  # (V,) int64, the vertex across the symmetry plane; an involution
     arkit: ArkitMap | None = None
     expression_prior: ExpressionPriorModel | None = None  # where it was measured; FLAME files have none
-    base_head_id: str | None = None  # of the head this one was calibrated on: same faces, UV, and places of the skin
 
     @cached_property
     def head_id(self) -> str:

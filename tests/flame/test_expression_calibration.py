@@ -32,7 +32,7 @@ NAMES = ("eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "
 
 @pytest.fixture(scope="module")
 def head() -> FlameAssets:
-    return load_flame("open_head")
+    return load_flame()
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +73,13 @@ def test_controls_fade_and_keep_to_their_side(sculpts: UnitSculpts, head: FlameA
 def test_a_known_mend_is_found(sculpts: UnitSculpts, head: FlameAssets) -> None:
     controls = controls_at(sculpts, head)
     vector = np.array([1e-3, -2e-3, 3e-3])
-    wanted = 0.6 * sculpts.offsets["mouthSmileLeft"] + np.outer(controls.influence(sculpts)[1], vector)
+    influence = controls.influence(sculpts)
+    widest = int(influence[: len(influence) // 2].sum(1).argmax())  # one that moves little is not worth a term
+    wanted = 0.6 * sculpts.offsets["mouthSmileLeft"] + np.outer(influence[widest], vector)
     fitter = MendFitter(sculpts, controls, head.region("face").numpy().astype(float))
     mend = fitter.fit("mouthSmileLeft", wanted)
     assert mend.mix[NAMES.index("mouthSmileLeft")] == pytest.approx(0.6, abs=0.05)
-    np.testing.assert_allclose(mend.vectors_m[1], vector, atol=3e-4)
+    np.testing.assert_allclose(mend.vectors_m[widest], vector, atol=3e-4)
 
     # The other side's is its mirror image, and unused controls can go.
     other = mirrored_mend(sculpts, controls, mend)

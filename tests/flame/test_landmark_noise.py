@@ -13,12 +13,10 @@ from shared.flame.landmark_noise import LandmarkNoise, load_landmark_noise
 from shared.flame.landmarks import FACE_OVAL, LEFT_IRIS, N_MEDIAPIPE, RIGHT_IRIS
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 
-HEADS = ("open_head", None)
 
-
-@pytest.fixture(scope="module", params=HEADS, ids=("sculpted", "open head"))
-def noise(request: pytest.FixtureRequest) -> LandmarkNoise:
-    found = load_landmark_noise(load_flame(request.param))
+@pytest.fixture(scope="module")
+def noise() -> LandmarkNoise:
+    found = load_landmark_noise(load_flame())
     assert found is not None, "measure it anew: teacher/landmark_noise.py"
     return found
 

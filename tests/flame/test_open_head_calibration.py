@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from shared.flame.errors import FlameFileError
+from shared.flame.open_head.basis_id import basis_id
 from shared.flame.open_head.calibrate import TRANSFORM_STEP, unit_variance_transform
 from shared.flame.open_head.calibration.gaussian import Gaussian
 from shared.flame.open_head.calibration.head_surface import HeadSurface
@@ -29,7 +30,7 @@ KEPT = 8  # coefficients of the small heads here
 
 @pytest.fixture(scope="module")
 def base() -> FlameAssets:
-    return load_open_head("open_head")
+    return load_open_head()
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +141,10 @@ def test_sphere_through_points() -> None:
 
 
 def test_calibration_file(tmp_path: Path, base: FlameAssets) -> None:
-    calibration = Calibration(base.head_id, np.ones(3), 2 * np.eye(3), np.zeros((3, 3)), {"people": 4})
+    calibration = Calibration(basis_id(base), np.ones(3), 2 * np.eye(3), np.zeros((3, 3)), {"people": 4})
     again = Calibration.read(calibration.write(tmp_path / "c.safetensors"))
     np.testing.assert_array_equal(again.covariance, calibration.covariance)
-    assert (again.head_id, again.made) == (base.head_id, {"people": 4})
+    assert (again.basis_id, again.made) == (basis_id(base), {"people": 4})
     with pytest.raises(FlameFileError, match="does not exist"):
         Calibration.read(tmp_path / "none.safetensors")
     (tmp_path / "text.safetensors").write_text("no")
@@ -159,17 +160,10 @@ def test_wrong_scan_files(tmp_path: Path) -> None:
         ScanModel.read(tmp_path / "other.npz")
 
 
-def test_the_packaged_calibration_is_of_the_open_head_and_two_sided(base: FlameAssets) -> None:
-    calibration = Calibration.read()
-    assert calibration.head_id == base.head_id
-    assert base.mirror is not None
-    side = parity(base.shapedirs.numpy(), base.mirror.numpy())
-    assert np.abs(calibration.mean[side < 0]).max() == 0
-    assert np.abs(calibration.covariance[np.ix_(side > 0, side < 0)]).max() == 0
-    assert np.linalg.eigvalsh(calibration.covariance)[0] > 0.01
-    transform = torch.linalg.lstsq(  # of the second head
-        base.shapedirs.double().flatten(0, 1), load_open_head("open_head_2").shapedirs.double().flatten(0, 1)
-    ).solution.numpy()
-    np.testing.assert_allclose(
-        transform @ transform.T, calibration.covariance, atol=0.02 * calibration.covariance.max()
-    )
+def test_the_basis_is_the_mean_and_the_directions(base: FlameAssets) -> None:
+    mine = basis_id(base)
+    assert basis_id(replace(base, shapedirs=base.shapedirs + 0.0, expressiondirs=2 * base.expressiondirs)) == mine
+    zeros = replace(base, shapedirs=torch.where(base.shapedirs == 0, -0.0, base.shapedirs))
+    assert basis_id(zeros) == mine
+    assert basis_id(replace(base, shapedirs=base.shapedirs * 1.001)) != mine
+    assert basis_id(replace(base, v_template=base.v_template + 1e-5)) != mine

@@ -90,7 +90,7 @@ def test_base_mesh_lies_on_the_template(assets: FlameAssets) -> None:
 def test_other_heads_are_refused(assets: FlameAssets, tmp_path: Path) -> None:
     write_garment(tmp_path / "hair" / "strip", [f"{TOP}", f"{FRONT}", f"{LEFT}"])
     with pytest.raises(ValueError, match="open head only"):
-        MakeHumanLibrary.open(tmp_path, replace(assets, v_template=assets.v_template * 1.01, base_head_id=None))
+        MakeHumanLibrary.open(tmp_path, replace(assets, v_template=assets.v_template * 1.01))
 
 
 def test_folder_without_assets(assets: FlameAssets, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Build an open head from MakeHuman's files."""
+"""Build the open head from MakeHuman's files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from shared.options import load_config
 from shared.runtime import UserError, run_entry
 
 EXAMPLE = """
-python -m shared.flame.open_head head=open_head
-python -m shared.flame.open_head head=open_head_2 out=runs/open_head_2.safetensors
+python -m shared.flame.open_head out=shared/assets/open_head.safetensors
 """
 
 
@@ -22,11 +21,10 @@ def main(argv: list[str]) -> int:
     from shared.flame.errors import FlameFileError
     from shared.flame.open_head import build
     from shared.flame.open_head.makehuman import MissingDataError, data_root
-    from shared.flame.open_head.write import packaged_path, write_head
+    from shared.flame.open_head.write import write_head
 
-    path = Path(config.out) if config.out else packaged_path(config.head)
     try:
-        written = write_head(config.head, build.sculpt_head(data_root()), path)
+        written = write_head(build.sculpt_head(data_root()), Path(config.out))
     except (MissingDataError, FlameFileError) as error:
         raise UserError(str(error)) from error
     for file in written:

@@ -137,9 +137,9 @@ def build_head(
     calibration: Calibration | None = None,
     expression: ExpressionCalibration | None = None,
 ) -> BuiltHead:
-    """The open head; with ``base`` and ``calibration``, the head calibrated on ``base``. Deterministic.
+    """The head before its calibration; with ``base``, which is that one, and ``calibration`` the open head.
 
-    ``expression`` mends its face units and says how often faces use them.
+    ``expression`` mends its face units and says how often faces use them. Deterministic.
 
     What names places of the skin (landmarks, regions, charts) is found on the sculpted head and is the same on both;
     what moves it (units, jaw, joints) is made for the head that is built.
@@ -179,8 +179,8 @@ def build_head(
     index = np.stack(np.nonzero(regressor))
     tensors = {
         "v_template": shape.template,
-        "shapedirs": shape.directions,
-        "shape_transform": transform,
+        "shapedirs": sculpted.shape.directions,
+        "shape_transform": transform,  # (S, S) from them to those of the head
         "expressiondirs": expressions.directions,
         "eyelid_dirs": np.stack([units["eyeBlinkLeft"], units["eyeBlinkRight"]], -1),
         "posedirs_jaw": jaw.posedirs(),

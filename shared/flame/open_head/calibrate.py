@@ -9,6 +9,7 @@ import numpy as np
 from shared.flame.errors import FlameFileError
 from shared.flame.open_head import eyes
 from shared.flame.open_head.basis import canonical_signs
+from shared.flame.open_head.basis_id import basis_id
 from shared.flame.open_head.calibration.record import ASSET, Calibration
 from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
@@ -49,12 +50,12 @@ def calibrate(
     """The head of the calibration's mean, repaired anew, and directions of its covariance.
 
     ``base`` is the head that the calibration's coefficients belong to, built from ``sculpted``; ``ears`` (V,) bool.
-    FlameFileError if the calibration is of another head.
+    FlameFileError if the calibration is in the coefficients of another head.
     """
-    if base.head_id != calibration.head_id:
+    if basis_id(base) != calibration.basis_id:
         raise FlameFileError(
             ASSET,
-            f"is of head {calibration.head_id}, the base is {base.head_id}",
+            f"is in the coefficients {calibration.basis_id}, the head's are {basis_id(base)}",
             "calibrate that head: python -m shared.flame.open_head.calibration",
         )
     base_directions = base.shapedirs.double().numpy()

@@ -1,4 +1,4 @@
-"""Compare ARKit's units of an open head with those of scanned people."""
+"""Compare ARKit's units of the open head with those of scanned people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.options import load_config
 from shared.runtime import UserError, run_entry
 
 EXAMPLE = """
-python -m shared.flame.open_head.compare_units ict=ict.npz head=open_head_2
+python -m shared.flame.open_head.compare_units ict=ict.npz
 """
 
 
@@ -28,10 +28,9 @@ def main(argv: list[str]) -> int:
         units = ScanUnits.read(Path(config.ict))
     except FlameFileError as error:
         raise UserError(str(error)) from error
-    head = load_open_head(config.head)
+    head = load_open_head()
     print(markdown(compare_units(head, CarriedPeople.sample(head, units, config.people, config.seed))))
-    if head.expression_prior is not None:
-        print(strengths(read_calibration()), end="")
+    print(strengths(read_calibration()), end="")
     return 0
 
 

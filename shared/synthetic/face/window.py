@@ -83,7 +83,7 @@ class FaceWindow:
 def _brows_offset_m(assets: FlameAssets) -> np.ndarray:
     """(20, 2) x to the right, y down: from the embedded landmarks of the brows to where real people's are.
 
-    The mesh knows no brows, so what its landmarks call so is a guess; 5 mm too low on open head 2. A landmarker that
+    The mesh knows no brows, so what its landmarks call so is a guess; 5 mm too low on the open head. A landmarker that
     was measured on scans knows better. Zero for heads on which none was.
     """
     noise = load_landmark_noise(assets)

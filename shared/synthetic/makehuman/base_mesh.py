@@ -66,7 +66,7 @@ class BaseMesh:
         with resources.as_file(resources.files("shared") / "assets" / ASSET) as path, safe_open(path, "pt") as file:
             head_id = file.metadata()["head_id"]
             tensors = {name: file.get_tensor(name) for name in ("vertex", "face", "barycentric", "offset_m")}
-        if head_id not in (assets.head_id, assets.base_head_id):
+        if head_id != assets.head_id:
             raise ValueError(
                 f"MakeHuman's assets fit the open head only ({head_id}), and this head is {assets.name!r} "
                 f"({assets.head_id}): leave makehuman_assets out, or use the open head"

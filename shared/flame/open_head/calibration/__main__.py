@@ -1,4 +1,4 @@
-"""Measure where the identities of scanned people lie in the open head's coefficients."""
+"""Measure where the identities of scanned people lie in the coefficients of the head before its calibration."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ def main(argv: list[str]) -> int:
     config = load_config(HeadCalibrationConfig, argv, about=__doc__ or "", example=EXAMPLE)
     # After the options, as they take seconds to import.
     from shared.flame.errors import FlameFileError
+    from shared.flame.open_head.build import sculpt_head
     from shared.flame.open_head.calibration.people import ScanModel
     from shared.flame.open_head.calibration.record import ASSET
     from shared.flame.open_head.calibration.run import calibrate_people
-    from shared.flame.open_head.load import load_open_head
+    from shared.flame.open_head.makehuman import MissingDataError, data_root
+    from shared.flame.open_head.uncalibrated import uncalibrated_head
 
     try:
         model = ScanModel.read(Path(config.ict))
-    except FlameFileError as error:
+        head = uncalibrated_head(sculpt_head(data_root()))
+    except (MissingDataError, FlameFileError) as error:
         raise UserError(str(error)) from error
-    calibration = calibrate_people(load_open_head("open_head"), model, config.people, config.seed)
+    calibration = calibrate_people(head, model, config.people, config.seed)
     path = calibration.write(Path(config.out or DATA / ASSET))
     print(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB): {calibration.made}", file=sys.stderr)
     return 0

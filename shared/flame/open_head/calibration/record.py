@@ -31,7 +31,7 @@ CREDIT = {
 class Calibration:
     """A normal distribution of the coefficients of one head, in its standard deviations."""
 
-    head_id: str  # of the head whose ``shapedirs`` the coefficients belong to
+    basis_id: str  # `basis_id` of the head whose ``shapedirs`` the coefficients belong to
     mean: Array  # (S,) float64, symmetric heads only
     covariance: Array  # (S, S) float64
     # (3, 3) metres, subject's left: how far the eyeball's centre, the inner and the outer corner of the eye are moved
@@ -43,7 +43,7 @@ class Calibration:
         """Float32 tensors, the rest as metadata."""
         tensors = {name: getattr(self, name).astype(np.float32) for name in TENSORS}
         made = {"made": json.dumps(self.made, sort_keys=True)}
-        return write_bytes(path, save(tensors, {"format": FORMAT, "head_id": self.head_id, **CREDIT, **made}))
+        return write_bytes(path, save(tensors, {"format": FORMAT, "basis_id": self.basis_id, **CREDIT, **made}))
 
     @staticmethod
     def read(path: Path | None = None) -> Calibration:
@@ -61,4 +61,4 @@ class Calibration:
                 tensors = {name: file.get_tensor(name).astype(np.float64) for name in TENSORS}
         except SafetensorError as error:
             raise FlameFileError(path, f"is no calibration: {error}", HINT) from error
-        return Calibration(metadata["head_id"], **tensors, made=json.loads(metadata["made"]))
+        return Calibration(metadata["basis_id"], **tensors, made=json.loads(metadata["made"]))

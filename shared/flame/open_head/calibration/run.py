@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from shared.flame.open_head import eyes
+from shared.flame.open_head.basis_id import basis_id
 from shared.flame.open_head.calibration.gaussian import Gaussian
 from shared.flame.open_head.calibration.head_surface import HeadSurface
 from shared.flame.open_head.calibration.moments import estimate_covariance
@@ -59,7 +60,7 @@ def calibrate_people(head: FlameAssets, model: ScanModel, people: int, seed: int
         tqdm.write("covariance", sys.stderr)
         prior = estimate_covariance([fit.evidence for fit in fits], anchor, side, gram)
     made = {"people": people, "seed": seed, "norm_of_mean": round(float(np.linalg.norm(prior.mean)), 2)}
-    return Calibration(head.head_id, prior.mean, prior.covariance, eye_shift, made)
+    return Calibration(basis_id(head), prior.mean, prior.covariance, eye_shift, made)
 
 
 def _eye_shift(surface: HeadSurface, verts: Array, model: ScanModel, scan: Person) -> Array:

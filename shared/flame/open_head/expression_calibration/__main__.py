@@ -1,4 +1,4 @@
-"""Measure the face units of scanned people at the vertices of open head 2."""
+"""Measure the face units of scanned people at the vertices of the open head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from shared.config import ExpressionCalibrationConfig
 from shared.options import load_config
 from shared.runtime import UserError, run_entry
 
-HEAD = "open_head_2"
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = """
 python -m shared.flame.open_head.expression_calibration ict=ict.npz people=11 faces=1200 seed=1
@@ -28,13 +27,15 @@ def main(argv: list[str]) -> int:
     from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
     from shared.flame.open_head.load import load_open_head
     from shared.flame.open_head.makehuman import MissingDataError, data_root
+    from shared.flame.open_head.uncalibrated import uncalibrated_head
 
     try:
         units = ScanUnits.read(Path(config.ict))
-        base, head = load_open_head("open_head"), load_open_head(HEAD)
-        built = build_head(sculpt_head(data_root()), base, Calibration.read())
+        sculpted = sculpt_head(data_root())
+        built = build_head(sculpted, uncalibrated_head(sculpted), Calibration.read())
     except (MissingDataError, FlameFileError) as error:
         raise UserError(str(error)) from error
+    head = load_open_head()
     carried = CarriedPeople.sample(head, units, config.people, config.seed)
     assert head.arkit is not None
     measured = calibrate_expressions(head, built.sculpts, carried, head.arkit, config.faces, config.seed)

@@ -76,7 +76,7 @@ def test_a_network_that_predicts_normals_alone_in_any_frame(frame: Frame) -> Non
 
 
 def test_weights_of_another_head(tmp_path: Path) -> None:
-    config = PriorEvaluateConfig(out=str(tmp_path), set="real_heads", path=str(tmp_path), flame="open_head_2")
+    config = PriorEvaluateConfig(out=str(tmp_path), set="real_heads", path=str(tmp_path))
     prior = load_prior("default", CPU)
     object.__setattr__(prior, "head_id", "another")
     with pytest.raises(UserError, match="the weights speak of head another"):
@@ -85,7 +85,7 @@ def test_weights_of_another_head(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"set": "real_heads"}, {"path": "heads"}, {"flame": "open_head_2"}, {"truth": "kept"}, {"first": 0},
+    [{"set": "real_heads"}, {"path": "heads"}, {"flame": "flame.pkl"}, {"truth": "kept"}, {"first": 0},
      {"set": "real_heads", "path": "heads", "photos": "photos"}],
 )  # fmt: skip
 def test_options_that_do_not_go_together(options: dict[str, object]) -> None:

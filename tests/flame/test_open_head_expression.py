@@ -1,4 +1,4 @@
-"""Face units and the prior on expressions of the head calibrated on scanned people."""
+"""Face units and the prior on expressions of the open head."""
 
 from __future__ import annotations
 
@@ -52,10 +52,6 @@ def points(model: FlameModel, units: dict[str, float], **fields: Tensor) -> np.n
 def arkit_names(head: FlameAssets) -> tuple[str, ...]:
     assert head.arkit is not None
     return head.arkit.names
-
-
-def test_other_heads_have_no_prior() -> None:
-    assert load_flame("open_head").expression_prior is None
 
 
 def test_arkit_control_round_trip(head: FlameAssets) -> None:
