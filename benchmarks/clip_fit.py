@@ -19,7 +19,6 @@ import torch
 from command_line import read_options
 from torch import Tensor
 
-from shared.config import FitInputConfig
 from shared.evaluate.faces import FaceMesh, TrueFace, skin_samples
 from shared.evaluate.metrics import score_face, vertex_error_mm
 from shared.flame.assets import load_flame
@@ -28,15 +27,16 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import align
 from shared.images.source import InputRef
-from shared.records import stack
-from shared.synthetic.pose.motion import shots_in_motion, vertices_of
+from shared.records.tensor_record import stack
+from shared.synthetic.motion import shots_in_motion, vertices_of
 from shared.synthetic.studio import Order, PortraitStudio
-from teacher.clip_fitter import fit_clip_jointly, spread_rows
-from teacher.evidence import FitResult
-from teacher.fitter import Motion
-from teacher.focal import with_one_focal_length
-from teacher.pipeline import Tools, build_tools
-from teacher.watch import WatchedClip, bridge, watch
+from teacher.config import FitInputConfig
+from teacher.evidence.records import FitResult
+from teacher.fitting.clip import fit_clip_jointly, spread_rows
+from teacher.fitting.fitter import Motion
+from teacher.fitting.focal import with_one_focal_length
+from teacher.pipeline.tools import Tools, build_tools
+from teacher.runs.clip_track import WatchedClip, bridge, watch
 
 DEFAULTS = {"out": "runs/clip_fit", "frames": "120", "seed": "92", "person": "2", "size": "384", "focal": "given"}
 RATE_HZ = 30.0

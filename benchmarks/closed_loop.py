@@ -21,16 +21,16 @@ import torch
 from command_line import read_options
 from torch import Tensor
 
-from shared.config import FitRunConfig
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from shared.guess import load_guesser
-from shared.records import stack
+from shared.plugins.guess import load_guesser
+from shared.records.tensor_record import stack
 from teacher.ablation.subjects import Subject, Subjects, batch
-from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import HeadFitter
-from teacher.pipeline import build_tools
+from teacher.config import FitRunConfig
+from teacher.evidence.records import FaceEvidence, FitResult
+from teacher.fitting.fitter import HeadFitter
+from teacher.pipeline.tools import build_tools
 
 DEFAULTS = {"start": "student", "pictures": "100", "batch": "1", "threads": "1", "prior": "auto"}
 Start = Callable[[Sequence[Subject], FaceEvidence], FlameParams]

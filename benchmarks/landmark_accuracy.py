@@ -19,7 +19,6 @@ from command_line import read_options
 from scenes import Scenes, correlated_noise_px, face_error_mm, random_scenes
 from torch import Tensor
 
-from shared.config import FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
@@ -27,9 +26,10 @@ from shared.flame.params import FlameParams
 from shared.geometry.crop import Crop
 from shared.landmarker.search import FaceLandmarker
 from shared.synthetic.heads import HeadPainter
-from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import HeadFitter
-from teacher.register import fit_vertices
+from teacher.config import FitConfig
+from teacher.evidence.records import FaceEvidence, FitResult
+from teacher.fitting.fitter import HeadFitter
+from teacher.registration.mesh import fit_vertices
 
 DEFAULTS = {"heads": "50", "seed": "21", "pictures": "true"}
 # A detector without noise; every code that moves a landmark is fitted.

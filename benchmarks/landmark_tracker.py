@@ -25,12 +25,12 @@ import psutil
 from command_line import read_options
 from moving_clip import moving_clip
 
-from shared.device import one_thread
 from shared.images.source import InputRef, iter_frames
 from shared.landmarker.networks import BlendshapeNetwork, LandmarkNetwork
 from shared.landmarker.rotated_square import RotatedSquare
 from shared.landmarker.search import FaceLandmarker
 from shared.landmarker.tracker import LandmarkTracker
+from shared.runs.device import one_thread
 
 DEFAULTS = {"clip": "", "out": "runs/landmark_tracker", "frames": "60", "rounds": "3", "size": "720x1280"}
 STAGES: dict[str, tuple[type, str]] = {

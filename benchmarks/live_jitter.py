@@ -20,17 +20,17 @@ import torch
 from command_line import read_options
 from moving_clip import RATE_HZ, moving_clip
 
-from shared.config import InferConfig
-from shared.device import one_thread
 from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.geometry.camera import Camera
 from shared.images.source import InputRef, iter_frames
-from shared.records import concatenate
-from shared.synthetic.pose.motion import vertices_of
+from shared.records.tensor_record import concatenate
+from shared.runs.device import one_thread
+from shared.synthetic.motion import vertices_of
+from student.config import InferConfig
+from student.inference.tools import Tools, build_tools
 from student.live.stages import StageTimes
 from student.live.stream import STAGES
-from student.live.tools import Tools, build_tools
 
 DEFAULTS = {"checkpoints": "base,nano", "out": "runs/student_live", "frames": "60", "size": "720x1280", "seed": "92",
             "person": "2", "still": "90", "noise": "4"}  # fmt: skip

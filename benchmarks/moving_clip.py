@@ -12,8 +12,8 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.records import stack
-from shared.synthetic.pose.motion import shots_in_motion
+from shared.records.tensor_record import stack
+from shared.synthetic.motion import shots_in_motion
 from shared.synthetic.studio import Order, PortraitStudio
 
 RATE_HZ = 30.0

@@ -24,14 +24,14 @@ from command_line import read_options
 from tqdm import tqdm
 
 from shared.config import SyntheticConfig
-from shared.device import one_thread
 from shared.flame.landmark_noise import load_landmark_noise
 from shared.flame.landmarks import FACE_OVAL, OUTER_EYE_CORNERS
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.encode import write_jpeg
 from shared.landmarker.search import FaceLandmarker
+from shared.runs.device import one_thread
 from shared.synthetic.generate import build_studio
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 from shared.synthetic.studio import Order, PortraitStudio
 
 DEFAULTS = {"count": "200", "size": "512", "seed": "77", "makehuman_assets": "", "worst": ""}

@@ -26,25 +26,26 @@ import torch
 from command_line import read_options
 from torch import nn
 
-from shared.config import CompactConfig, PriorTrainConfig, SyntheticConfig, VitConfig
-from shared.device import choose_device
+from shared.config import SyntheticConfig
+from shared.config.loading import load_config
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.geometry.face_crop import face_crop
-from shared.options import load_config
-from shared.runtime import Ranks
+from shared.runs.device import choose_device
+from shared.runs.ranks import Ranks
 from shared.synthetic.generate import generate
 from shared.training.task import TrainingSample
 from shared.training.trainer import Trainer
+from teacher.config import CompactConfig, PriorTrainConfig, VitConfig
 from teacher.prior.data.sources import build_source
 from teacher.prior.geometry.crops import prior_input
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorInput
 from teacher.prior.training.run import prior_task
-from teacher.prior_net import build_network
 
 RECIPE = Path(__file__).parents[1] / "configs" / "teacher" / "prior_compact.yaml"
 DEFAULTS = {"portraits": "", "size": "256", "batch": "16", "steps": "20", "repeats": "5", "workers": "2",

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from command_line import read_options
 
-from shared.flame.open_head.load import load_open_head
+from shared.flame.open_head_file import load_open_head
 from shared.geometry.camera import Camera
 from shared.render.rasterizer import Fragments, rasterize
 

@@ -14,7 +14,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
-from shared.records import stack
+from shared.records.tensor_record import stack
 from shared.synthetic.heads import HeadRanges, random_scene
 
 NOISE_LENGTH_M = 0.02  # distance over which the noise of two landmarks is alike, as measured for MediaPipe

@@ -21,12 +21,12 @@ import torch
 from command_line import read_options
 from torch import Tensor
 
-from shared.config import FitRunConfig, ReferenceConfig
-from shared.records import stack
+from shared.records.tensor_record import stack
 from teacher.ablation.subjects import Subjects, batch
-from teacher.fitter import Case, HeadFitter
-from teacher.pipeline import build_tools
-from teacher.reference import ReferenceEvidence, fit_reference
+from teacher.config import FitRunConfig, ReferenceConfig
+from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.reference import ReferenceEvidence, fit_reference
+from teacher.pipeline.tools import build_tools
 from teacher.solver.adam import solve_by_adam
 from teacher.solver.structure import Structure
 

@@ -27,17 +27,17 @@ from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictu
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.records import stack
-from student.exporting.crops import Crops, SeenFace, crops_of, drawn_faces
-from student.exporting.describe import describe
-from student.exporting.module import ExportedStudent
-from student.exporting.onnx_file import in_halves, to_onnx
-from student.exporting.parity import reference, views
-from student.exporting.quantise import quantised
-from student.onnx_network import OnnxNetwork
-from student.predictor import Network, Predictor, TorchNetwork
-from student.records import StudentInput, StudentOutput
-from student.weights import load_student
+from shared.records.tensor_record import stack
+from student.deploy.crops import Crops, SeenFace, crops_of, drawn_faces
+from student.deploy.describe import describe
+from student.deploy.module import ExportedStudent
+from student.deploy.onnx_file import in_halves, to_onnx
+from student.deploy.onnx_network import OnnxNetwork
+from student.deploy.parity import reference, views
+from student.deploy.quantise import quantised
+from student.head.predictor import Network, Predictor, TorchNetwork
+from student.network.records import StudentInput, StudentOutput
+from student.network.weights import load_student
 
 DEFAULTS = {"checkpoint": "base", "pictures": "48", "calibrated": "64", "threads": "1,2", "rounds": "7", "calls": "20"}
 

@@ -24,15 +24,15 @@ import torch
 from command_line import read_options
 from moving_clip import RATE_HZ, moving_clip
 
-from shared.config import InferConfig
-from shared.device import one_thread
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame
 from shared.images.source import InputRef, iter_frames
 from shared.landmarker.tracker import LandmarkTracker
-from student.live.clip import run_clip
-from student.live.report import InputReport
-from student.live.tools import Tools, build_tools
+from shared.runs.device import one_thread
+from student.config import InferConfig
+from student.inference.clip import run_clip
+from student.inference.report import InputReport
+from student.inference.tools import Tools, build_tools
 
 DEFAULTS = {"checkpoints": "base,nano", "out": "runs/student_live", "frames": "60", "loops": "6", "size": "720x1280",
             "seed": "92", "person": "2", "refine": "0", "memory_loops": "6", "threads": "1"}  # fmt: skip

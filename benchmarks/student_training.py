@@ -20,16 +20,17 @@ from pathlib import Path
 from command_line import read_options
 from torch import nn
 
-from shared.config import StudentTrainConfig, SyntheticConfig
-from shared.device import choose_device
+from shared.config import SyntheticConfig
+from shared.config.loading import load_config
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.options import load_config
-from shared.runtime import Ranks
+from shared.runs.device import choose_device
+from shared.runs.ranks import Ranks
 from shared.synthetic.generate import generate
 from shared.training.trainer import Trainer
-from student.model import StudentNetwork
-from student.records import StudentSample
+from student.config import StudentTrainConfig
+from student.network.model import StudentNetwork
+from student.network.records import StudentSample
 from student.training.build import build_samples, new_network
 from student.training.run import student_task
 

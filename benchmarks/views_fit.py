@@ -20,7 +20,6 @@ from command_line import read_options
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.config import FitRunConfig
 from shared.evaluate.faces import FaceMesh, TrueFace, skin_samples
 from shared.evaluate.metrics import score_face
 from shared.flame.params import FlameParams
@@ -28,15 +27,17 @@ from shared.flame.schema import LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import align
 from shared.images.decode import Frame
-from shared.records import stack
+from shared.records.tensor_record import stack
+from shared.synthetic.motion import seen_from
 from shared.synthetic.people import Person
-from shared.synthetic.pose.motion import seen_from
 from shared.synthetic.pose.shot import draw_shot
-from shared.synthetic.streams import stream
+from shared.synthetic.scene.streams import stream
 from shared.synthetic.studio import Order, PortraitStudio
-from teacher.observe import ObservedFace, observe
-from teacher.pipeline import Tools, build_tools, evidence_of
-from teacher.views import case_of
+from teacher.config import FitRunConfig
+from teacher.observation.face import ObservedFace, observe
+from teacher.pipeline.observe import evidence_of
+from teacher.pipeline.tools import Tools, build_tools
+from teacher.runs.views import case_of
 
 DEFAULTS = {"persons": "12", "seed": "93", "turn_deg": "30", "size": "384"}
 COLUMNS = ("posed L1", "posed L2", "depth", "relief", "neutral L1", "neutral L2")

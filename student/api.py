@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 
 from shared.config import CameraConfig
-from shared.device import choose_device
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector, select
-from shared.records import stack
-from shared.runtime import UserError
-from student.head import StudentHeads
-from student.predictor import Network, Predictor, TorchNetwork, found_blendshapes
-from student.weights import load_student
+from shared.records.tensor_record import stack
+from shared.runs.device import choose_device
+from shared.runs.errors import UserError
+from student.deploy.open_network import open_network
+from student.head.decoder import StudentHeads
+from student.head.predictor import Predictor, found_blendshapes
 
 
 class Student:
@@ -111,17 +111,6 @@ class Student:
         heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera, blendshapes)
         heads = replace(heads, blendshapes=blendshapes)
         return [heads[row] for row in range(len(faces))]
-
-
-def open_network(name: str, device: torch.device) -> Network:
-    """A trained network by name, file or folder; an .onnx file runs in ONNX Runtime. UserError if it cannot be used."""
-    if name.endswith(".onnx"):
-        try:
-            from student.onnx_network import OnnxNetwork  # takes half a second to import
-        except ImportError as error:
-            raise UserError(f"checkpoint={name} needs ONNX Runtime: pip install onnx onnxruntime") from error
-        return OnnxNetwork.open(Path(name), device)
-    return TorchNetwork(load_student(name, device))
 
 
 def _as_frame(image: np.ndarray) -> Frame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.config import StudentDemoConfig
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from student.config import StudentDemoConfig
 
 EXAMPLE = "python student/demo.py out=runs/demo_student"
 
@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
     # After the options, as these take seconds to import.
     from shared.flame.assets import load_flame
     from shared.flame.model import FlameModel
-    from student.demo_data import tell, write_inputs
+    from student.inference.demonstration import tell, write_inputs
 
     model = FlameModel(load_flame())
     print(tell(config, write_inputs(config, model), model))

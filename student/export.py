@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.config import ExportConfig
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from student.config import ExportConfig
 
 EXAMPLE = """
 python student/export.py checkpoint=base out=runs/export
@@ -16,7 +16,7 @@ python student/export.py checkpoint=runs/student out=runs/export format=both
 def main(argv: list[str]) -> int:
     """Parse, export, tell."""
     config = load_config(ExportConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from student.exporting.run import export  # after the options, as this takes seconds to import
+    from student.deploy.run import export  # after the options, as this takes seconds to import
 
     files = export(config)
     print("files:")

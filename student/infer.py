@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.config import InferConfig
-from shared.device import one_thread
-from shared.options import load_config
-from shared.runtime import EXIT_FAILURE, EXIT_INTERRUPTED, UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.device import one_thread
+from shared.runs.entry import EXIT_FAILURE, EXIT_INTERRUPTED, run_entry
+from shared.runs.errors import UserError
+from student.config import InferConfig
 
 if TYPE_CHECKING:  # takes seconds to import, and the usage should appear at once
-    from student.live.report import InputReport
+    from student.inference.report import InputReport
 
 EXAMPLE = """
 python student/infer.py input=face.jpg out=runs/face
@@ -24,8 +25,8 @@ def main(argv: list[str]) -> int:
     config = load_config(InferConfig, argv, about=__doc__ or "", example=EXAMPLE)
     import torch  # after the options, as these take seconds to import
 
-    from student.live.run import inputs_of, run_inputs
-    from student.live.tools import build_tools
+    from student.inference.run import inputs_of, run_inputs
+    from student.inference.tools import build_tools
 
     one_thread()
     refs = inputs_of(config)

@@ -15,12 +15,13 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.guess import Guesser
-from shared.records import stack
-from shared.refine import Directions, load_refiner
-from shared.runtime import UserError
-from student.api import Student, open_network
-from student.predictor import Predictor, found_blendshapes
+from shared.plugins.guess import Guesser
+from shared.plugins.refine import Directions, load_refiner
+from shared.records.tensor_record import stack
+from shared.runs.errors import UserError
+from student.api import Student
+from student.deploy.open_network import open_network
+from student.head.predictor import Predictor, found_blendshapes
 
 
 def student() -> Method:
@@ -76,7 +77,7 @@ def method(student: Student, refine: int = 0) -> Method:
 
 
 def guesser(weights: str | None, head: FlameAssets, device: torch.device) -> Guesser:
-    """The student as `shared.guess` takes it. ``weights`` None: the shipped base. UserError if of another head."""
+    """The student as `shared.plugins.guess` takes it. ``weights`` None: the shipped base. UserError if of another head."""
     network = open_network(weights or "base", device)
     try:
         predictor = Predictor(network, FlameModel(head))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import StudentTrainConfig
-from shared.options import load_config
-from shared.runtime import run_entry, training_ranks
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.ranks import training_ranks
+from student.config import StudentTrainConfig
 
 EXAMPLE = """
 accelerate launch student/train.py configs/student/base.yaml data.labels=[runs/labels] out=runs/student

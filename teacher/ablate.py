@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from shared.config import AblationConfig
-from shared.device import choose_device, keep_freed_memory
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device, keep_freed_memory
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
+from teacher.config import AblationConfig
 
 EXAMPLE = """
 python teacher/ablate.py out=runs/ablation
@@ -18,7 +19,7 @@ def main(argv: list[str]) -> int:
     config = load_config(AblationConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.ablation.run import HEADING, run  # after the options, as these take seconds to import
     from teacher.ablation.subjects import Subjects
-    from teacher.pipeline import build_tools
+    from teacher.pipeline.tools import build_tools
 
     keep_freed_memory()
     tools = build_tools(config, choose_device("cpu"))

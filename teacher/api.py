@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from shared.config import FitRunConfig
-from shared.device import choose_device
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame, load_image
 from shared.images.faces import FaceDetector
-from teacher.observe import observe
-from teacher.pipeline import FittedFace, Tools, build_tools, fit_faces
+from shared.runs.device import choose_device
+from teacher.config import FitRunConfig
+from teacher.observation.face import observe
+from teacher.pipeline.fit import fit_faces
+from teacher.pipeline.records import FittedFace
+from teacher.pipeline.tools import Tools, build_tools
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.config import FitInputConfig
-from shared.device import choose_device, one_thread
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device, one_thread
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
+from teacher.config import FitInputConfig
 
 if TYPE_CHECKING:  # decoders take seconds to import, and the usage should appear at once
     from shared.images.source import InputRef
@@ -23,9 +24,9 @@ python teacher/fit.py configs/teacher/fit.yaml input=clip.mp4 out=runs/clip mesh
 def main(argv: list[str]) -> int:
     """Parse, fit, tell."""
     config = load_config(FitInputConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.clip import fit_clip  # after the options, as these take seconds to import
-    from teacher.photo import fit_photo
-    from teacher.pipeline import build_tools
+    from teacher.pipeline.tools import build_tools
+    from teacher.runs.clip import fit_clip  # after the options, as these take seconds to import
+    from teacher.runs.photo import fit_photo
 
     one_thread()
     ref = find_input(config.input)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import FitDatasetConfig
-from shared.options import load_config
-from shared.runtime import Ranks, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.ranks import Ranks
+from teacher.config import FitDatasetConfig
 
 EXAMPLE = """
 accelerate launch teacher/fit_dataset.py configs/teacher/fit_dataset.yaml inputs=photos out=runs/labels
@@ -15,7 +16,7 @@ accelerate launch --cpu --num_processes 2 teacher/fit_dataset.py inputs=photos o
 def main(argv: list[str]) -> int:
     """Parse, run, tell."""
     config = load_config(FitDatasetConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.dataset import run_dataset  # after the options, as it takes seconds to import
+    from teacher.dataset.run import run_dataset  # after the options, as it takes seconds to import
 
     ranks = Ranks.from_environment()
     outcome = run_dataset(config, ranks)

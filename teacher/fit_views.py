@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import FitViewsConfig
-from shared.device import choose_device, one_thread
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device, one_thread
+from shared.runs.entry import run_entry
+from teacher.config import FitViewsConfig
 
 EXAMPLE = """
 python teacher/fit_views.py inputs=photos_of_one_person out=runs/person
@@ -16,8 +16,8 @@ python teacher/fit_views.py inputs=rig out=runs/moment one_moment=true cameras=r
 def main(argv: list[str]) -> int:
     """Parse, fit, tell."""
     config = load_config(FitViewsConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.pipeline import build_tools  # after the options, as these take seconds to import
-    from teacher.views import fit_views
+    from teacher.pipeline.tools import build_tools
+    from teacher.runs.views import fit_views
 
     one_thread()
     files = fit_views(config, build_tools(config, choose_device(config.device)))

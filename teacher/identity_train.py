@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from shared.config import IdentityTrainConfig
-from shared.device import choose_device, keep_freed_memory
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device, keep_freed_memory
+from shared.runs.entry import run_entry
+from teacher.config import IdentityTrainConfig
 
 EXAMPLE = "python teacher/identity_train.py out=runs/identity data.portraits=[runs/portraits]"
 
@@ -18,8 +18,8 @@ def main(argv: list[str]) -> int:
     config = load_config(IdentityTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.model import FlameModel
-    from teacher.identity.examples import collect
-    from teacher.identity.train import train
+    from teacher.identity.training.examples import collect
+    from teacher.identity.training.run import train
     from teacher.identity.weights import save_identity
     from teacher.prior.networks.weights import load_prior
     from teacher.prior.prediction.tools import network_id

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.config import LandmarkNoiseConfig
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
+from teacher.config import LandmarkNoiseConfig
 
 EXAMPLE = """
 python teacher/landmark_noise.py real_heads=DIR out=noise.safetensors
@@ -23,19 +24,19 @@ def main(argv: list[str]) -> int:
     from shared.flame.landmark_noise import SCHEMA, noise_path
     from shared.flame.model import FlameModel
     from shared.landmarker.search import FaceLandmarker
-    from shared.provenance import git_sha
-    from shared.synthetic.shards import StoredPortraits
-    from shared.tensor_files import write_tensors
-    from teacher import landmark_truth
-    from teacher.blendshape_measurement import measure_response
-    from teacher.landmark_measurement import measure, summary
+    from shared.records.tensor_files import write_tensors
+    from shared.runs.provenance import git_sha
+    from shared.synthetic.storage.shards import StoredPortraits
+    from teacher.landmark_errors.blendshapes import measure_response
+    from teacher.landmark_errors.measurement import measure, summary
+    from teacher.landmark_errors.truth import portraits, real_people
 
     model = FlameModel(load_flame(config.flame))
     with FaceLandmarker() as detector:
         if config.real_heads is not None:
-            found = landmark_truth.real_people(model, Path(config.real_heads), config.part, detector)
+            found = real_people(model, Path(config.real_heads), config.part, detector)
         else:
-            found = landmark_truth.portraits(model, StoredPortraits(Path(config.portraits or "")), detector)
+            found = portraits(model, StoredPortraits(Path(config.portraits or "")), detector)
     errors, params, blendshapes = found
     tensors = measure(errors)
     figures = summary(tensors, errors)

@@ -7,18 +7,21 @@ from dataclasses import replace
 
 import torch
 
-from shared.config import FitRunConfig, ObserveConfig, ReferenceConfig
-from shared.device import choose_device
+from shared.config import ObserveConfig
+from shared.config.loading import ConfigError, load_config
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
-from shared.options import ConfigError, load_config
-from shared.records import stack
-from shared.runtime import UserError
-from teacher.observe import ObservedFace, observe
-from teacher.pipeline import FittedFace, build_tools, fit_faces
-from teacher.reference import ReferenceEvidence, fit_reference
+from shared.records.tensor_record import stack
+from shared.runs.device import choose_device
+from shared.runs.errors import UserError
+from teacher.config import FitRunConfig, ReferenceConfig
+from teacher.fitting.reference import ReferenceEvidence, fit_reference
+from teacher.observation.face import ObservedFace, observe
+from teacher.pipeline.fit import fit_faces
+from teacher.pipeline.records import FittedFace
+from teacher.pipeline.tools import build_tools
 
 
 class BrokenFitError(Exception):

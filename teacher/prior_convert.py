@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.config import PriorConvertConfig
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
+from teacher.config import PriorConvertConfig
 
 EXAMPLE = """
 python teacher/prior_convert.py input=uv.ckpt out=uv.safetensors flame=FLAME2020

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import PriorEvaluateConfig
-from shared.device import choose_device
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device
+from shared.runs.entry import run_entry
+from teacher.config import PriorEvaluateConfig
 
 EXAMPLE = """
 python teacher/prior_evaluate.py out=runs/prior_evaluation

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.config import FitRunConfig, PriorNoiseConfig
-from shared.device import choose_device
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
+from teacher.config import FitRunConfig, PriorNoiseConfig
 
 EXAMPLE = "python teacher/prior_noise.py weights=runs/prior/weights.safetensors portraits=runs/portraits_of_others"
 
@@ -17,12 +18,12 @@ def main(argv: list[str]) -> int:
     config = load_config(PriorNoiseConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.model import FlameModel
-    from shared.provenance import git_sha
-    from shared.synthetic.shards import StoredPortraits
-    from shared.synthetic.storage import PortraitError
-    from teacher.dense_prior import DensePrior
-    from teacher.noise_measurement import measure_noise, summary
-    from teacher.vertex_noise import save_noise
+    from shared.runs.provenance import git_sha
+    from shared.synthetic.storage.arrays import PortraitError
+    from shared.synthetic.storage.shards import StoredPortraits
+    from teacher.evidence.vertex_noise import save_noise
+    from teacher.pipeline.dense_prior import DensePrior
+    from teacher.prior.evaluation.vertex_noise import measure_noise, summary
 
     run = FitRunConfig(prior=config.weights, flame=config.flame, batch_size=1)
     model = FlameModel(load_flame(config.flame))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.config import OverfitConfig
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from teacher.config import OverfitConfig
 
 EXAMPLE = """
 python teacher/prior_overfit.py out=runs/overfit

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import PriorPredictConfig
-from shared.device import choose_device
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.device import choose_device
+from shared.runs.entry import run_entry
+from teacher.config import PriorPredictConfig
 
 EXAMPLE = """
 python teacher/prior_predict.py inputs=face.jpg out=runs/maps
@@ -17,8 +17,8 @@ python teacher/prior_predict.py weights=runs/prior/weights.safetensors inputs=cl
 def main(argv: list[str]) -> int:
     """Parse, predict, tell."""
     config = load_config(PriorPredictConfig, argv, about=__doc__ or "", example=EXAMPLE)
-    from teacher.prior.prediction.run import run_prediction  # after the options, as these take seconds to import
     from teacher.prior.prediction.tools import build_tools
+    from teacher.runs.map_prediction import run_prediction  # after the options, as these take seconds to import
 
     summary = run_prediction(config, build_tools(config, choose_device(config.device)))
     print("\n".join(summary.lines()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shared.config import PriorTrainConfig
-from shared.options import load_config
-from shared.runtime import run_entry, training_ranks
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.ranks import training_ranks
+from teacher.config import PriorTrainConfig
 
 EXAMPLE = """
 accelerate launch teacher/prior_train.py configs/teacher/prior_compact.yaml out=runs/prior

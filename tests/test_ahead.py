@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.ahead import ahead
+from shared.runs.prefetch import ahead
 
 
 def test_items_keep_their_order_through_stages() -> None:

@@ -7,9 +7,10 @@ from typing import Literal
 import pytest
 
 import shared.config
-from shared.config import FitDatasetConfig, FitInputConfig, HeadCalibrationConfig
+from shared.config import HeadCalibrationConfig
+from shared.config.loading import REQUIRED, ConfigError, UsageError, config_hash, load_config, options, to_yaml
 from shared.config.option import option
-from shared.options import REQUIRED, ConfigError, UsageError, config_hash, load_config, options, to_yaml
+from teacher.config import FitDatasetConfig, FitInputConfig
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from shared.device import short_turns
+from shared.runs.device import short_turns
 
 _FAULTS = """
 import resource, sys, torch
-from shared.device import keep_freed_memory
+from shared.runs.device import keep_freed_memory
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     keep_freed_memory()

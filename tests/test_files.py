@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.files import StorageError, write_bytes
+from shared.runs.files import StorageError, write_bytes
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from shared.flame.params import FlameParams
-from shared.labels import (
+from shared.labels.shard import (
     SCHEMA,
     Cameras,
     LabelError,
@@ -22,7 +22,7 @@ from shared.labels import (
     shard_name,
     write_shard,
 )
-from shared.tensor_files import read_tensors, write_tensors
+from shared.records.tensor_files import read_tensors, write_tensors
 
 PROVENANCE = {"head_id": "abc", "config_hash": "123", "git_sha": "f00"}
 

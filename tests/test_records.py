@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord, concatenate, stack
+from shared.records.tensor_record import TensorRecord, concatenate, stack
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.run_manifest import NAME, claim
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.manifest import NAME, claim
 
 RUN = {"schema": "evaluation/1", "method": "a", "options": {"size": (3, 4), "deep": 1}}
 MADE = ("rows", "page.html")

@@ -1,117 +1,28 @@
-"""Every option of the project, as frozen dataclasses: dataclass defaults <- YAML file <- ``key=value``."""
+"""Options of what both modes share, and how a command reads its options: defaults <- YAML file <- ``key=value``."""
 
-from shared.config.data import (
-    EvaluateConfig,
-    RenderIctConfig,
-    SyntheticConfig,
-)
-from shared.config.export import ExportConfig
-from shared.config.fit import (
-    ClipConfig,
-    DenseConfig,
-    FitConfig,
-    FocalConfig,
-    LookupConfig,
-    ReferenceConfig,
-    RefineConfig,
-    SolverConfig,
-)
+from shared.config.camera import CameraConfig, ObserveConfig
+from shared.config.data import EvaluateConfig, RenderIctConfig, SyntheticConfig
 from shared.config.landmarker import LandmarkerBuildConfig
-from shared.config.live import (
-    InferConfig,
-    SmoothConfig,
-    TrackConfig,
-)
 from shared.config.open_head import (
     CompareUnitsConfig,
     ExpressionCalibrationConfig,
     HeadCalibrationConfig,
     OpenHeadBuildConfig,
 )
-from shared.config.prior import (
-    CompactConfig,
-    IdentityTrainConfig,
-    LandmarkNoiseConfig,
-    OverfitConfig,
-    PriorAugmentConfig,
-    PriorConvertConfig,
-    PriorDataConfig,
-    PriorEvaluateConfig,
-    PriorLossConfig,
-    PriorNoiseConfig,
-    PriorPredictConfig,
-    PriorTrainConfig,
-    VitConfig,
-)
-from shared.config.runs import (
-    AblationConfig,
-    CameraConfig,
-    DemoConfig,
-    FitDatasetConfig,
-    FitInputConfig,
-    FitRunConfig,
-    FitViewsConfig,
-    ObserveConfig,
-    QualityConfig,
-)
-from shared.config.student import (
-    StudentAugmentConfig,
-    StudentDataConfig,
-    StudentDemoConfig,
-    StudentLossConfig,
-    StudentNetworkConfig,
-    StudentTrainConfig,
-)
+from shared.config.refine import RefineConfig
 from shared.config.training import TrainingConfig
 
 __all__ = [
-    "AblationConfig",
     "CameraConfig",
-    "ClipConfig",
-    "CompactConfig",
     "CompareUnitsConfig",
-    "DemoConfig",
-    "DenseConfig",
     "EvaluateConfig",
-    "ExportConfig",
     "ExpressionCalibrationConfig",
-    "FitConfig",
-    "FitDatasetConfig",
-    "FitInputConfig",
-    "FitRunConfig",
-    "FitViewsConfig",
-    "FocalConfig",
     "HeadCalibrationConfig",
-    "IdentityTrainConfig",
-    "InferConfig",
-    "LandmarkNoiseConfig",
     "LandmarkerBuildConfig",
-    "LookupConfig",
     "ObserveConfig",
     "OpenHeadBuildConfig",
-    "OverfitConfig",
-    "PriorAugmentConfig",
-    "PriorConvertConfig",
-    "PriorDataConfig",
-    "PriorEvaluateConfig",
-    "PriorLossConfig",
-    "PriorNoiseConfig",
-    "PriorPredictConfig",
-    "PriorTrainConfig",
-    "QualityConfig",
-    "ReferenceConfig",
     "RefineConfig",
     "RenderIctConfig",
-    "SmoothConfig",
-    "SolverConfig",
-    "StudentAugmentConfig",
-    "StudentDataConfig",
-    "StudentDemoConfig",
-    "StudentLossConfig",
-    "StudentNetworkConfig",
-    "StudentTrainConfig",
     "SyntheticConfig",
-    "TrackConfig",
     "TrainingConfig",
-    "VitConfig",
 ]

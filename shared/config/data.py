@@ -73,7 +73,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class RenderIctConfig:
-    """`python -m shared.evaluate.render_ict`."""
+    """`python -m shared.evaluate.ict`."""
 
     ict: str = option("???", "a checkout of the public repository ICT-FaceKit, or the same data packed as .npz")
     out: str = option("???", "folder for people/; a restart goes on where it stopped")

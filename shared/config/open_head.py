@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.config.loading import REQUIRED
 from shared.config.option import option, require_not_negative, require_positive
-from shared.options import REQUIRED
 
 SCAN_MODEL = "ICT-FaceKit packed in one .npz"
 SEED = "of the draw of people"
@@ -50,7 +50,7 @@ class ExpressionCalibrationConfig:
 
 @dataclass(frozen=True)
 class CompareUnitsConfig:
-    """`python -m shared.flame.open_head.compare_units`."""
+    """`python -m shared.flame.open_head.expression_calibration.compare_units`."""
 
     ict: str = option(REQUIRED, SCAN_MODEL)
     people: int = option(5, "random people of the scan model, beside its average")

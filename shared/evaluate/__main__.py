@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shared.config import EvaluateConfig
-from shared.options import load_config
-from shared.runtime import Ranks, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.ranks import Ranks
 
 EXAMPLE = """
 python -m shared.evaluate method=landmarks out=runs/landmarks_known

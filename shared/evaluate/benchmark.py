@@ -11,7 +11,7 @@ from shared.evaluate.groups import PORTRAIT_DIMENSIONS
 from shared.evaluate.truth_set import BenchmarkItem, TruthSet
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 
 if TYPE_CHECKING:
     from shared.synthetic.studio import PortraitStudio

@@ -16,19 +16,19 @@ import numpy as np
 from tqdm import tqdm
 
 from shared.evaluate import benchmark
-from shared.files import StorageError
 from shared.flame.cache import CACHE_VARIABLE, cache_folder
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.synthetic.detection import Detect, Detection, landmark_detector
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.shards import Shard, ShardWriter, shard_path
-from shared.synthetic.storage import PortraitError
+from shared.runs.files import StorageError
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.storage.arrays import PortraitError
+from shared.synthetic.storage.detection import Detect, Detection, landmark_detector
+from shared.synthetic.storage.shards import Shard, ShardWriter, shard_path
 
 _FORMAT, _LOSSLESS = "webp", 101  # OpenCV's quality for it
 _MADE_BY = ("synthetic", "render", "landmarker")  # packages of shared/, but for
 _NOT_MADE_BY = (
-    *("shards.py", "storage.py", "generate.py", "rendered.py"),
+    *("shards.py", "arrays.py", "generate.py", "rendered.py"),
     *("own_face.py", "motion.py", "contact_sheet.py", "__main__.py"),
 )
 _STRIDE = 247  # visits all persons and views evenly, however few of the pictures are taken: 0.618 of 400, odd

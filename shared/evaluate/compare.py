@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.config.loading import UsageError
 from shared.evaluate.paired import Change, changes
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import RunFolder
-from shared.options import UsageError
-from shared.runtime import UserError, run_entry
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
 
 
 def main(argv: list[str]) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Reconstruction
-from shared.factories import find_factory
 from shared.flame.assets import load_flame
-from shared.runtime import UserError
+from shared.plugins.factories import find_factory
+from shared.runs.errors import UserError
 
 METHODS = {
     "mean_head": "shared.evaluate.methods:mean_head",

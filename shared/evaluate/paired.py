@@ -10,7 +10,7 @@ import numpy as np
 from shared.evaluate.intervals import Ratio, draws, interval, person_sums
 from shared.evaluate.motion import REGIONS
 from shared.evaluate.rows import Row
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 Measure = Callable[[Row], tuple[float, float] | None]  # a picture's top and bottom of a ratio of sums
 

@@ -20,7 +20,7 @@ from shared.geometry.camera import Camera
 from shared.images.decode import Frame, ImageError, load_image
 from shared.images.faces import FaceDetector, select
 from shared.images.source import InputRef
-from shared.provenance import git_sha
+from shared.runs.provenance import git_sha
 
 WORTH = (
     "Agreement with MediaPipe's landmarks is not accuracy: detectors disagree with each other by 4.6 to 5 % of the eye "

@@ -20,7 +20,7 @@ from shared.evaluate.truth_set import BenchmarkItem, TrueHead, TrueLandmarks, Tr
 from shared.flame.assets import load_flame
 from shared.geometry.camera import Camera
 from shared.images.stored import StoredPictureError, read_stored_photo
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 Part = Literal["calibrate", "judge", "all"]
 PEOPLE, PICTURES, TRUTH, SPLIT = "people", "pictures.json", "truth.npz", "split.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +15,13 @@ from shared.evaluate.faces import skin_samples
 from shared.evaluate.heat_maps import LIMIT_MM, HeatPainter, colour_bar
 from shared.evaluate.motion import REGIONS
 from shared.evaluate.photo_judge import WORTH
+from shared.evaluate.results import Results
 from shared.evaluate.rows import TASKS, Row
 from shared.evaluate.run_folder import RunFolder
 from shared.evaluate.summary import Group
 from shared.evaluate.table import COLUMNS, MOTION_COLUMNS, cells, intervals, motion_cells
 from shared.evaluate.truth_set import TruthSet
-from shared.files import write_atomically, write_text
-
-if TYPE_CHECKING:
-    from shared.evaluate.results import Results
+from shared.runs.files import write_atomically, write_text
 
 _SHOWN = 6  # pictures of each sort
 _MISSING = "Without a reconstruction"

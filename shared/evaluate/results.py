@@ -1,22 +1,16 @@
-"""What a finished evaluation leaves: results.json for scripts, report.html to look at, lines for the terminal."""
+"""What a finished evaluation found, and its lines for the terminal."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from shared.config import EvaluateConfig
 from shared.evaluate.photo_judge import WORTH
-from shared.evaluate.report import write_report
-from shared.evaluate.rows import Row, set_checksum
-from shared.evaluate.run_folder import RunFolder
-from shared.evaluate.summary import Group, summarise
+from shared.evaluate.rows import Row
+from shared.evaluate.summary import Group
 from shared.evaluate.table import intervals, motion_table, table
-from shared.evaluate.truth_set import TruthSet
-from shared.files import write_json
 
 _ABSURD_MM = 30.0  # the mean head, and even its mirror image, are nearer
 
@@ -58,30 +52,6 @@ class Results:
         if self.has_truth and self._absurd:
             lines.append("Errors this large come from meshes that are not in metres, or landmarks in another order.")
         return [*lines, f"{1e3 * self.seconds:.0f} ms a picture (median), checksum of the set {self.set_checksum}"]
-
-
-def write_results(
-    folder: RunFolder, rows: Sequence[Row], config: EvaluateConfig, manifest: dict[str, Any], truth: TruthSet | None
-) -> Results:
-    """Write results.json, the heat maps and report.html. StorageError where that fails."""
-    title = f"{config.method}, focal length {config.focal}, on {manifest['set']}"
-    groups = summarise(rows, () if truth is None else truth.dimensions)
-    checksum = set_checksum({row.id: row for row in rows})
-    results = Results(title, manifest, checksum, truth is not None, groups, list(rows))
-    write_json(
-        folder.root / "results.json",
-        {
-            **manifest,
-            "config": asdict(config),
-            "git_sha": sorted({row.git_sha or "unknown" for row in rows}),
-            "set_checksum": checksum,
-            "seconds_median": results.seconds,
-            "groups": [asdict(group) for group in results.groups],
-            "pictures": [asdict(row) for row in rows],
-        },
-    )
-    write_report(folder, results, truth)
-    return results
 
 
 def _agreement(group: Group) -> list[str]:

@@ -12,23 +12,25 @@ from pathlib import Path
 from tqdm import tqdm
 
 from shared.config import EvaluateConfig
-from shared.device import one_thread
 from shared.evaluate.methods import find_method
 from shared.evaluate.photo_judge import PhotoJudge
 from shared.evaluate.protocol import describe
-from shared.evaluate.results import Results, write_results
+from shared.evaluate.results import Results
 from shared.evaluate.rows import Row
 from shared.evaluate.run_folder import MADE, SCHEMA, RunFolder
 from shared.evaluate.scan_set import is_scan_folder
 from shared.evaluate.sets import REAL_HEADS, SETS, load_truth_set
 from shared.evaluate.truth_judge import TruthJudge
 from shared.evaluate.truth_set import TruthSet
-from shared.files import StorageError, exclusive
+from shared.evaluate.write_results import write_results
 from shared.images.source import find_photos
-from shared.provenance import git_sha
-from shared.run_manifest import Manifest, claim
-from shared.runtime import Ranks, UserError
-from shared.sharding import share
+from shared.runs.device import one_thread
+from shared.runs.errors import UserError
+from shared.runs.files import StorageError, exclusive
+from shared.runs.manifest import Manifest, claim
+from shared.runs.provenance import git_sha
+from shared.runs.ranks import Ranks
+from shared.runs.sharding import share
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.evaluate.rows import Row, read_rows
-from shared.files import append_line
+from shared.runs.files import append_line
 
 SCHEMA = "pixel3dmm-distill/evaluation/2"
 MADE = ("distances", "previews", "heat_maps", "locks", "rows.jsonl", "results.json", "report.html")

@@ -20,7 +20,7 @@ from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import face_normals
 from shared.render.rasterizer import rasterize
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.scans.errors import ScanError
 from shared.scans.manifest import MANIFEST, ScanManifest
 from shared.scans.numbers import ScanCamera, read_camera, read_points

@@ -8,8 +8,8 @@ from shared.config import EvaluateConfig
 from shared.evaluate.real_heads import real_heads
 from shared.evaluate.scan_set import is_scan_folder, scan_set
 from shared.evaluate.truth_set import TruthSet
-from shared.factories import find_factory
-from shared.runtime import UserError
+from shared.plugins.factories import find_factory
+from shared.runs.errors import UserError
 
 REAL_HEADS = "real_heads"
 SETS = {"benchmark": "shared.evaluate.benchmark:synthetic"}

@@ -19,7 +19,7 @@ from trimesh.exchange.ply import export_ply
 
 from shared.evaluate.faces import FaceMesh
 from shared.export.mesh_files import as_trimesh
-from shared.files import PARTIAL, storage_error, write_atomically
+from shared.runs.files import PARTIAL, storage_error, write_atomically
 
 TASKS = ("posed", "neutral")
 _KEY = re.compile(r"(\d+)/(.+)_(\d+)_(\w+)")

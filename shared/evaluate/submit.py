@@ -9,7 +9,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from shared.config import EvaluateConfig
-from shared.device import one_thread
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.methods import find_method, template_head
 from shared.evaluate.photo_judge import picture_of
@@ -17,7 +16,8 @@ from shared.evaluate.protocol import Method, Reconstruction, attempt
 from shared.evaluate.submission import SubmissionError, SvfrKey, svfr_keys, write_now, write_svfr
 from shared.images.decode import InputError, load_image
 from shared.images.source import find_photos
-from shared.runtime import UserError
+from shared.runs.device import one_thread
+from shared.runs.errors import UserError
 
 
 @dataclass

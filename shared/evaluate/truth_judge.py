@@ -14,8 +14,8 @@ from shared.evaluate.rows import TASKS, Row, image_sha, numbers_of
 from shared.evaluate.run_folder import RunFolder
 from shared.evaluate.score import PictureScore, score_picture
 from shared.evaluate.truth_set import TrueHead, TruthSet
-from shared.files import write_atomically
-from shared.provenance import git_sha
+from shared.runs.files import write_atomically
+from shared.runs.provenance import git_sha
 
 
 class TruthJudge:

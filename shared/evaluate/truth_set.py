@@ -16,7 +16,7 @@ from shared.flame.landmarks import FACE_OVAL, N_MEDIAPIPE, OUTER_EYE_CORNERS
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 
 # The oval's points slide along the contour as the head turns: no two detectors mean the same by them.
 INNER = tuple(sorted(set(range(N_MEDIAPIPE)) - set(FACE_OVAL)))

@@ -17,11 +17,11 @@ import pygltflib as gl
 import torch
 from torch import Tensor
 
-from shared.files import write_bytes
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import vertex_normals
+from shared.runs.files import write_bytes
 
 SMALLEST_MOTION_M = 1e-6  # morph targets leave out vertices that move less
 

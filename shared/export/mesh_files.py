@@ -9,8 +9,8 @@ import trimesh
 from torch import Tensor
 from trimesh.exchange.ply import export_ply
 
-from shared.files import write_bytes
 from shared.flame.schema import FlameAssets
+from shared.runs.files import write_bytes
 
 
 def write_ply(path: Path, verts_m: Tensor, faces: Tensor) -> Path:

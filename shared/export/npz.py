@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.files import write_bytes
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.runs.files import write_bytes
 
 _PARAMS = tuple(field.name for field in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world")

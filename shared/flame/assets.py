@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.flame.checks import check_model
 from shared.flame.errors import FlameFileError
-from shared.flame.open_head.load import load_open_head
+from shared.flame.open_head_file import load_open_head
 from shared.flame.read import MODEL_SUFFIXES, read_model
 from shared.flame.regions import mirror_map
 from shared.flame.schema import FlameAssets

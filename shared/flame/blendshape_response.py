@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.flame.landmark_noise import stored_noise
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from shared.files import StorageError, write_bytes
+from shared.runs.files import StorageError, write_bytes
 
 CACHE_VARIABLE = "PIXEL3DMM_CACHE"
 SCHEMA = "1"  # raise when the conversion changes; older files are then rebuilt

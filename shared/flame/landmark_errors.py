@@ -12,7 +12,7 @@ from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import facing
 from shared.geometry.camera import Camera
 from shared.geometry.face_axes import upright_axes, yaw_of
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)

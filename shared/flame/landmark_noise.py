@@ -16,16 +16,16 @@ picture, y towards the chin.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from shared.assets import asset_path
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
-from shared.tensor_files import read_tensors
+from shared.records.tensor_files import read_tensors
+from shared.records.tensor_record import TensorRecord
 
 SCHEMA = "pixel3dmm-distill/landmark-noise/1"
 # What is assumed of a head on which no landmarker was measured.
@@ -116,7 +116,7 @@ def leading_modes(covariance: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def noise_path(assets: FlameAssets) -> Path:
     """Where the measured noise of a head is looked for."""
-    return Path(str(files("shared"))) / "assets" / f"landmark_noise.{assets.name}.safetensors"
+    return asset_path(f"landmark_noise.{assets.name}.safetensors")
 
 
 def stored_noise(assets: FlameAssets) -> dict[str, Tensor] | None:

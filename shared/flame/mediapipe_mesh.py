@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 
 import torch
 from torch import Tensor
 
-_ASSET = "assets/mediapipe_mesh.json"
+from shared.assets import asset_path
+
+_ASSET = "mediapipe_mesh.json"
 
 
 def mediapipe_triangles() -> Tensor:
@@ -22,4 +23,4 @@ def mediapipe_mirror() -> Tensor:
 
 
 def _read() -> dict[str, list[int]]:
-    return json.loads(files("shared").joinpath(_ASSET).read_text(encoding="utf-8"))
+    return json.loads(asset_path(_ASSET).read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from shared.flame.params import FlameParams
 from shared.flame.schema import PARENTS, FlameAssets
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)

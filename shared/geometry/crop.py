@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.geometry.rotation import nearest_rotation
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 _TINY = 1e-30  # keeps the direction of a zero normal at zero instead of NaN
 

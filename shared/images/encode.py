@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from shared.files import write_bytes
 from shared.images.exif import exif_of_focal
+from shared.runs.files import write_bytes
 
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smooth maps gain nothing from more
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from shared.images.decode import IMAGE_SUFFIXES, Frame, InputError, load_image, printable
 from shared.images.video import VIDEO_SUFFIXES, iter_camera, iter_video
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".list"))
 Kind = Literal["photo", "video", "camera"]

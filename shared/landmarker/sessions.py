@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import onnxruntime as ort
 
+from shared.assets import asset_path
+
 Where = Literal["auto", "cpu"]
 
-ASSETS = Path(__file__).parents[1] / "assets"
 # In order of preference. Heuristic search and full float32 on CUDA: the same picture gives the same landmarks.
 _ACCELERATORS: dict[str, dict[str, Any]] = {
     "CUDAExecutionProvider": {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
@@ -31,7 +31,7 @@ def open_session(name: str, threads: int = 1, where: Where = "auto") -> ort.Infe
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(str(ASSETS / f"{name}.onnx"), options, providers=_providers(where))
+    return ort.InferenceSession(str(asset_path(f"{name}.onnx")), options, providers=_providers(where))
 
 
 def _providers(where: Where) -> list[Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from shared.networks.face_trunk import NAME as TRUNK
 from shared.networks.face_trunk import FaceTrunk
 from shared.networks.timm_weights import load_weight_file, timm_network
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 logger = logging.getLogger(__name__)
 

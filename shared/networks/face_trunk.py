@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shared.landmarker.sessions import ASSETS
+from shared.assets import asset_path
 
 NAME = "face_landmarks"  # among encoders, and of the asset
 STRIDES = (2, 4, 8, 16, 32, 64, 128)
@@ -64,7 +64,7 @@ class FaceTrunk(nn.Module):
 
     def load_asset(self) -> FaceTrunk:
         """Itself, with the weights of the asset."""
-        graph = onnx.load(ASSETS / f"{NAME}.onnx").graph
+        graph = onnx.load(asset_path(f"{NAME}.onnx")).graph
         stored = [numpy_helper.to_array(one) for one in graph.initializer]
         # The others are the graph's own constants, and the depthwise layers' biases, which are zero.
         weights = (one for one in stored if one.dtype == np.float16 and one.any())

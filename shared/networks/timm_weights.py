@@ -12,7 +12,7 @@ import timm
 from timm.models import load_checkpoint
 from torch import nn
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 logger = logging.getLogger(__name__)
 

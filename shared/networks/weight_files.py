@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 
 def in_halves(network: nn.Module, exact: Callable[[str], bool] = lambda name: False) -> dict[str, Tensor]:

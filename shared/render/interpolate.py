@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from shared.geometry.camera import Camera
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.rasterizer import Fragments
 
 

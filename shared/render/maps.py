@@ -8,7 +8,7 @@ from torch import Tensor
 
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit, vertex_normals
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.interpolate import at_corners, at_vertices, surface_points
 from shared.render.rasterizer import Fragments, rasterize
 

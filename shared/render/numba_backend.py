@@ -18,7 +18,7 @@ from numba import njit
 from torch import Tensor
 
 from shared.render.cover import Cover
-from shared.render.rasterizer import FARTHEST_PX, NEAR_M
+from shared.render.limits import FARTHEST_PX, NEAR_M
 
 _MIN_BAND_PIXELS = 1 << 15  # below this, a second walk over the triangles costs more than it saves
 _MIN_AREA_PX = 1e-9  # a triangle seen edge-on covers nothing

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from shared.render.cover import Cover
-from shared.render.rasterizer import FARTHEST_PX, NEAR_M
+from shared.render.limits import FARTHEST_PX, NEAR_M
 
 _LAYERS = 24  # see-through triangles over each other in one pixel
 

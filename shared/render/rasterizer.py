@@ -18,13 +18,10 @@ import torch
 from torch import Tensor
 
 from shared.geometry.camera import Camera
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.cover import Cover
 
 BACKENDS = ("numba", "pytorch3d")
-# numba compiles these into its cache, which follows changes of `numba_backend.py` only.
-NEAR_M = 0.01
-FARTHEST_PX = 1e7
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 SCHEMA = "pixel3dmm-distill/scans/1"
 MANIFEST = "scans.json"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.config import SyntheticConfig
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
 
 EXAMPLE = """
 python -m shared.synthetic out=runs/portraits count=1000 size=256 seed=0

@@ -16,13 +16,13 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
-from shared.records import TensorRecord, concatenate, stack
+from shared.records.tensor_files import read_tensors, write_tensors
+from shared.records.tensor_record import TensorRecord, concatenate, stack
 from shared.synthetic.pose.identity import draw_identity
 from shared.synthetic.pose.shot import draw_shot
-from shared.synthetic.posed_tensors import cameras_of, params_of, posed_tensors
-from shared.synthetic.streams import stream
+from shared.synthetic.scene.streams import stream
+from shared.synthetic.storage.posed_tensors import cameras_of, params_of, posed_tensors
 from shared.synthetic.studio import Order
-from shared.tensor_files import read_tensors, write_tensors
 
 SCHEMA = "pixel3dmm-distill/drawn-heads/1"
 _SIZE = (512, 512)  # of the pictures that nobody takes

@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from shared.config import SyntheticConfig
-from shared.device import choose_device, keep_freed_memory, one_thread
-from shared.files import remove_partial_files, write_json, write_text
+from shared.config.loading import to_yaml
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.images.decode import InputError
-from shared.options import to_yaml
-from shared.provenance import git_sha
-from shared.run_manifest import claim
-from shared.runtime import Ranks, UserError
-from shared.sharding import ShardProgress, claimed, shards_so_far, share, unfinished
-from shared.synthetic.contact_sheet import write_contact_sheet, write_truth_sheet
-from shared.synthetic.detection import landmark_detector
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.shards import SCHEMA, ShardWriter, StoredPortraits, picture_stem, shard_path
+from shared.runs.device import choose_device, keep_freed_memory, one_thread
+from shared.runs.errors import UserError
+from shared.runs.files import remove_partial_files, write_json, write_text
+from shared.runs.manifest import claim
+from shared.runs.provenance import git_sha
+from shared.runs.ranks import Ranks
+from shared.runs.sharding import ShardProgress, claimed, shards_so_far, share, unfinished
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.storage.contact_sheet import write_contact_sheet, write_truth_sheet
+from shared.synthetic.storage.detection import landmark_detector
+from shared.synthetic.storage.shards import SCHEMA, ShardWriter, StoredPortraits, picture_stem, shard_path
 from shared.synthetic.studio import Order, PortraitStudio
 
 # Options on which no picture depends, but for the last bits on another device: a run may go on with others.

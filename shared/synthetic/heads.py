@@ -23,8 +23,8 @@ from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.render.interpolate import at_vertices, surface_points
 from shared.render.rasterizer import rasterize
 from shared.render.shading import ambient_light, directional_light, irradiance
-from shared.synthetic.colour import linear_to_srgb
 from shared.synthetic.paint import Look, PaintChart, albedo
+from shared.synthetic.scene.colour import linear_to_srgb
 
 # Units that need others to make sense, and gaze, which is drawn as a whole below.
 _EXCLUDED_UNITS = ("mouthClose", "tongueOut", "eyeLook", "jawForward")

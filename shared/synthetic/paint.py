@@ -16,8 +16,8 @@ from torch import Tensor
 from shared.flame.landmarks import LEFT_BROW, LEFT_LIDS, OUTER_LIPS, RIGHT_BROW, RIGHT_LIDS
 from shared.flame.schema import FlameAssets
 from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
-from shared.synthetic.colour import srgb_to_linear
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.smoothstep import smoothstep
 
 # sRGB of human skin from light to dark, of hair and of irises.
 _SKIN = ((250, 218, 196), (236, 188, 158), (214, 160, 122), (180, 122, 84), (132, 82, 54), (88, 54, 38), (58, 37, 29))

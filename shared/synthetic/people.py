@@ -10,9 +10,9 @@ from shared.flame.model import FlameModel
 from shared.synthetic.face.look import FaceLook
 from shared.synthetic.hair.styles import HairLook
 from shared.synthetic.makehuman.library import MakeHumanLibrary
-from shared.synthetic.person import Traits
 from shared.synthetic.pose.identity import draw_identity
-from shared.synthetic.streams import stream
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.streams import stream
 
 _MODELLED_HAIR = 0.5  # share of people with MakeHuman's hair, and with its brows, where there is a library
 _MODELLED_BROWS = 0.35

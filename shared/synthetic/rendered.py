@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 from shared.synthetic.studio import Order, PortraitStudio
 
 

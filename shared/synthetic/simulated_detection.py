@@ -23,7 +23,7 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.records import TensorRecord, concatenate
+from shared.records.tensor_record import TensorRecord, concatenate
 
 _AT_ONCE = 256  # heads
 

@@ -14,26 +14,26 @@ from shared.flame.points import FlamePoints
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
-from shared.records import stack
+from shared.records.tensor_record import stack
 from shared.synthetic.body.bust import BustMaker
 from shared.synthetic.body.look import BodyLook
 from shared.synthetic.face.look import draw_grooming
 from shared.synthetic.face.painter import FacePainter
 from shared.synthetic.hair.dresser import HairDresser
 from shared.synthetic.makehuman.library import MakeHumanLibrary
-from shared.synthetic.metering import exposed_for_the_face
 from shared.synthetic.occluders.draw import draw_occluders
 from shared.synthetic.occluders.look import OccluderLook
 from shared.synthetic.occluders.maker import OccluderMaker
 from shared.synthetic.people import Person
-from shared.synthetic.portrait import Portrait, PortraitFacts
 from shared.synthetic.pose.shot import Kind, Shot, draw_shot
-from shared.synthetic.render import look, render
-from shared.synthetic.scene import PosedHead, Scene, Surface, skull_motion
-from shared.synthetic.sensor import Sensor, apply_sensor
-from shared.synthetic.streams import stream
+from shared.synthetic.scene.metering import exposed_for_the_face
+from shared.synthetic.scene.portrait import Portrait, PortraitFacts
+from shared.synthetic.scene.render import look, render
+from shared.synthetic.scene.scene import PosedHead, Scene, Surface, skull_motion
+from shared.synthetic.scene.sensor import Sensor, apply_sensor
+from shared.synthetic.scene.streams import stream
+from shared.synthetic.scene.truth import FaceSkin, HeadMaps, portrait_truth
 from shared.synthetic.surroundings.draw import Surroundings, SurroundingsMaker
-from shared.synthetic.truth import FaceSkin, HeadMaps, portrait_truth
 
 # Expressions carry most of what there is to learn; a face at rest is soon known.
 _KINDS: dict[Kind, float] = {"neutral": 0.22, "posed": 0.48, "profile": 0.12, "occluded": 0.18}

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.runtime import UserError
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.runs.errors import UserError
 
 SCHEMA = "pixel3dmm-distill/training-checkpoint/1"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from shared.files import append_line
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.files import append_line
 from shared.training.sampler import BatchSampler
 from shared.training.task import Bad, Batch, TrainingSample
 

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from shared.config import TrainingConfig
-from shared.files import write_text
-from shared.options import to_yaml
-from shared.run_manifest import claim
+from shared.config.loading import to_yaml
+from shared.runs.files import write_text
+from shared.runs.manifest import claim
 
 CHECKPOINT, WEIGHTS, BAD_SAMPLES = "checkpoints/last.safetensors", "weights.safetensors", "bad_samples.jsonl"
 BOARD, PICTURE, OPTIONS = "board", "pictures/latest.jpg", "config.yaml"

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from shared.records import TensorRecord, stack
+from shared.records.tensor_record import TensorRecord, stack
 
 Sample = TypeVar("Sample", bound=TensorRecord)
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.config import TrainingConfig
-from shared.device import autocast, choose_device
-from shared.runtime import Ranks, UserError
+from shared.runs.device import autocast, choose_device
+from shared.runs.errors import UserError
+from shared.runs.ranks import Ranks
 from shared.training.board import Board
 from shared.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from shared.training.ema import Ema

@@ -14,7 +14,7 @@ from shared.flame.face_parts import FACE_PARTS
 from shared.synthetic.drawn_heads import DrawnHeads
 from shared.synthetic.simulated_detection import Detections, DetectionSimulator
 from student.data.faces import NO_PICTURE, KnownFace
-from student.pose import FacePose
+from student.head.pose import FacePose
 
 _FIRST_PERSON = 2**50  # none of those on portraits and labels
 

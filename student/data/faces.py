@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from student.pose import FacePose
+from student.head.pose import FacePose
 
 NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
 NO_BLENDSHAPES = torch.full((N_BLENDSHAPES,), torch.nan)

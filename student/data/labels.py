@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.files import append_line
 from shared.flame.model import FlameModel
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import face_crop
@@ -25,11 +24,12 @@ from shared.images.decode import InputError, load_image
 from shared.images.encode import write_jpeg
 from shared.images.source import InputRef, iter_frames
 from shared.images.stored import StoredPictureError, read_stored_photo
-from shared.labels import RUN_SCHEMA, LabelError, LabelShard, read_labels
-from shared.run_manifest import read_manifest
-from shared.runtime import UserError
+from shared.labels.shard import RUN_SCHEMA, LabelError, LabelShard, read_labels
+from shared.runs.errors import UserError
+from shared.runs.files import append_line
+from shared.runs.manifest import read_manifest
 from student.data.faces import NO_BLENDSHAPES, NO_PICTURE, FaceError, KnownFace
-from student.pose import FacePose
+from student.head.pose import FacePose
 
 log = logging.getLogger(__name__)
 

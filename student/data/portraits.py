@@ -12,15 +12,15 @@ from torch import Tensor
 
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
-from shared.records import concatenate
-from shared.runtime import UserError
-from shared.synthetic.detection import Detection
+from shared.records.tensor_record import concatenate
+from shared.runs.errors import UserError
 from shared.synthetic.own_face import is_own_face
-from shared.synthetic.shards import Shard, StoredPortraits
 from shared.synthetic.simulated_detection import Detections, DetectionSimulator
-from shared.synthetic.storage import PortraitError
+from shared.synthetic.storage.arrays import PortraitError
+from shared.synthetic.storage.detection import Detection
+from shared.synthetic.storage.shards import Shard, StoredPortraits
 from student.data.faces import NO_BLENDSHAPES, NO_PICTURE, FaceError, KnownFace
-from student.pose import FacePose
+from student.head.pose import FacePose
 
 _SIMULATIONS = 6  # detections of each portrait, shown in turn
 

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import StudentAugmentConfig, StudentDataConfig, StudentNetworkConfig
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.flame.mirror_codes import mirror_of_codes
@@ -19,9 +18,10 @@ from shared.geometry.warp import Warp
 from shared.images.augment import Photometric
 from shared.images.cover import cover
 from shared.landmarker.blendshapes import blendshape_mirror
+from student.config import StudentAugmentConfig, StudentDataConfig, StudentNetworkConfig
 from student.data.faces import KnownFace
-from student.pose import FacePose, SightPose
-from student.records import StudentInput, StudentSample, StudentTarget
+from student.head.pose import FacePose, SightPose
+from student.network.records import StudentInput, StudentSample, StudentTarget
 
 _MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of places and directions in the head's axes
 _ROTATION_IN_MIRROR = torch.tensor([1.0, -1.0, -1.0])  # of axis-angle

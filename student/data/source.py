@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, get_worker_info
 from shared.training.samples import BadSample
 from student.data.faces import FaceError, Faces
 from student.data.sample import SampleMaker
-from student.records import StudentSample
+from student.network.records import StudentSample
 
 
 @dataclass(frozen=True)

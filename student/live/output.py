@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.ahead import ahead
 from shared.export.mesh_files import write_ply
-from shared.files import write_atomically
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.files import write_atomically
+from shared.runs.prefetch import ahead
 from student.live.drawing import HeadPainter
 from student.live.stages import StageTimes
 

@@ -18,8 +18,8 @@ from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.rotation import axis_angle_to_matrix
-from student.head import HeadDecoder
-from student.records import StudentOutput
+from student.head.decoder import HeadDecoder
+from student.network.records import StudentOutput
 
 _TOLD = tuple(field.name for field in fields(StudentOutput) if field.name != "log_std")
 _CAMERA = ("focal_px", "center_px", "T_cam_world")
@@ -50,8 +50,8 @@ class FacePoser:
     @staticmethod
     def in_onnx(decoder: HeadDecoder) -> FacePoser:
         """In ONNX Runtime; takes half a second to make."""
-        from student.exporting.onnx_file import traced
-        from student.onnx_network import session_of  # takes half a second to import
+        from student.deploy.onnx_file import traced
+        from student.deploy.onnx_network import session_of  # takes half a second to import
 
         module = PoserModule(decoder)
         like = module.example()

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from shared.export.npz import write_params
-from shared.files import storage_error
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
+from shared.runs.files import storage_error
 from student.live.stream import LiveHead
 
 _PARAMS = tuple(field.name for field in fields(FlameParams))

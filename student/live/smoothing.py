@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import SmoothConfig
+from student.config import SmoothConfig
 from student.live.filters import LONGEST_STEP_S, OneEuro, OneEuroRotation
 from student.live.identity import RunningIdentity
-from student.records import StudentOutput
+from student.network.records import StudentOutput
 
 
 class HeadSmoother:

@@ -15,15 +15,15 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.refine import HeadGuess
+from shared.plugins.refine import HeadGuess
+from student.head.pose import FacePose, SightPose
+from student.head.predictor import Predictor
 from student.live.landmark_error import LandmarkError
 from student.live.poser import FacePoser
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.tracker import FaceTracker, Place
-from student.pose import FacePose, SightPose
-from student.predictor import Predictor
-from student.records import StudentOutput
+from student.network.records import StudentOutput
 
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
 _NO_BLENDSHAPES = np.full(N_BLENDSHAPES, np.nan, np.float32)

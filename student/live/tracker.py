@@ -13,9 +13,9 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from shared.config import TrackConfig
 from shared.images.faces import DetectedFace, FaceDetector, box_area, select
 from shared.landmarker.boxes import iou
+from student.config import TrackConfig
 from student.live.filters import LONGEST_STEP_S, OneEuro
 
 _N_FACE = 468  # MediaPipe's points without the irises

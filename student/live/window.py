@@ -8,7 +8,7 @@ import sys
 import cv2
 import numpy as np
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 _TITLE = "pixel3dmm-distill"
 _KEYS_TO_END = {ord("q"), 27}

@@ -8,21 +8,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.config import StudentAugmentConfig, StudentTrainConfig
 from shared.flame.model import FlameModel
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.synthetic.drawn_heads import stored_heads
 from shared.synthetic.simulated_detection import DetectionSimulator
 from shared.training.run_folder import BAD_SAMPLES
+from student.config import StudentAugmentConfig, StudentTrainConfig
 from student.data.drawn import DrawnFaces
 from student.data.faces import Faces
 from student.data.labels import LabelFaces
 from student.data.portraits import PortraitFaces
 from student.data.sample import SampleMaker
 from student.data.source import Share, Source
-from student.encoder import pretrained_encoder
-from student.model import HeadLayout, StudentNetwork
-from student.weights import start_from
+from student.network.encoder import pretrained_encoder
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.weights import start_from
 
 CROPS = "crops"  # the labelled faces, cut out, in the run's folder
 DRAWN = "drawn_heads.safetensors"  # there too

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.maps import render_maps
-from student.model import StudentNetwork
-from student.records import StudentInput, StudentOutput, StudentTarget
+from student.network.model import StudentNetwork
+from student.network.records import StudentInput, StudentOutput, StudentTarget
 from student.training.losses import StudentLoss
 from student.training.truth import heads_of
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.config import StudentLossConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
-from student.records import StudentOutput, StudentTarget
+from student.config import StudentLossConfig
+from student.network.records import StudentOutput, StudentTarget
 from student.training.measured import HeadCodes, MeasuredPoints
 
 _MM = 1e3

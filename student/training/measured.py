@@ -14,7 +14,7 @@ from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
 _STRIDE = 3  # every so many vertices of the face; of lids and lips, all
 _DETAIL = ("left_eye", "right_eye", "mouth")

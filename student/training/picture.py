@@ -10,12 +10,12 @@ from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.render.overlay import overlay
-from student.head import HeadDecoder
-from student.model import StudentNetwork
-from student.predictor import TorchNetwork
-from student.records import StudentSample
+from student.head.decoder import HeadDecoder
+from student.head.predictor import TorchNetwork
+from student.network.model import StudentNetwork
+from student.network.records import StudentSample
+from student.network.weights import TrainedStudent
 from student.training.truth import heads_of
-from student.weights import TrainedStudent
 
 _COLUMNS = 6
 _GREY = 110

@@ -10,28 +10,29 @@ from typing import Any
 
 import torch
 
-from shared.config import StudentTrainConfig
-from shared.device import choose_device, keep_freed_memory, seed_everything
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
-from shared.labels import read_labels
-from shared.provenance import git_sha, without_folders
-from shared.runtime import Ranks, UserError
-from shared.synthetic.shards import StoredPortraits
+from shared.labels.shard import read_labels
+from shared.runs.device import choose_device, keep_freed_memory, seed_everything
+from shared.runs.errors import UserError
+from shared.runs.provenance import git_sha, without_folders
+from shared.runs.ranks import Ranks
+from shared.synthetic.storage.shards import StoredPortraits
 from shared.training.run_folder import claim_run
 from shared.training.samples import collate
 from shared.training.task import Task
 from shared.training.trainer import Outcome, Trainer
+from student.config import StudentTrainConfig
 from student.data.source import Source
-from student.model import StudentNetwork
+from student.network.model import StudentNetwork
+from student.network.weights import save_student
 from student.training.build import build_samples, new_network
 from student.training.dense import DenseLoss, WithDense
 from student.training.losses import StudentLoss
 from student.training.pairs import PairSampler
 from student.training.picture import sample_picture
 from student.training.validation import validation
-from student.weights import save_student
 
 SCHEMA = "pixel3dmm-distill/student-run/1"
 _SHOWN = ("total", "vertices", "neutral", "landmarks")  # terms of the loss

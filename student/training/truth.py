@@ -8,8 +8,8 @@ from torch import Tensor
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from student.pose import SightPose
-from student.records import StudentTarget
+from student.head.pose import SightPose
+from student.network.records import StudentTarget
 
 
 def heads_of(target: StudentTarget, camera: Camera, model: FlameModel, anchor_m: Tensor) -> FlameParams:

@@ -14,14 +14,14 @@ from shared.evaluate.score import score_picture
 from shared.evaluate.truth_set import BenchmarkItem
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
-from shared.records import stack
+from shared.records.tensor_record import stack
 from shared.training.samples import collate
 from student.data.source import Source
-from student.model import StudentNetwork
-from student.predictor import Predictor, TorchNetwork
-from student.records import StudentSample
+from student.head.predictor import Predictor, TorchNetwork
+from student.network.model import StudentNetwork
+from student.network.records import StudentSample
+from student.network.weights import TrainedStudent
 from student.training.losses import StudentLoss
-from student.weights import TrainedStudent
 
 _HELD = 256  # faces at most
 _SHOWN = ("vertices", "neutral", "landmarks", "rotation", "place", "closure", "eyes")

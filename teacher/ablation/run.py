@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
-from shared.config import AblationConfig, DenseConfig, FitConfig, SolverConfig
-from shared.files import write_json, write_text
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
-from shared.provenance import git_sha
+from shared.runs.files import write_json, write_text
+from shared.runs.provenance import git_sha
 from teacher.ablation.subjects import Source, Subject, Subjects, batch
-from teacher.fitter import HeadFitter
-from teacher.vertex_noise import load_noise
+from teacher.config import AblationConfig, DenseConfig, FitConfig, SolverConfig
+from teacher.evidence.vertex_noise import load_noise
+from teacher.fitting.fitter import HeadFitter
 
 SCHEMA = "pixel3dmm-distill/ablation/1"
 EXACT_STD = 0.1  # of landmarks beside exact maps, which decide

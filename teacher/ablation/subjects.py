@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.config import FitRunConfig, LookupConfig
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from shared.evaluate.faces import FaceMesh, skin_samples
 from shared.evaluate.metrics import FaceError
@@ -22,15 +21,16 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.images.decode import Frame
-from shared.records import stack
-from shared.synthetic.portrait import Portrait
-from teacher.correspond import in_uv_map, nearest_in_uv_map
-from teacher.dense_prior import DensePrior
-from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.identity.source import IdentitySource
-from teacher.observe import ObservedFace, observed_face
+from shared.records.tensor_record import stack
+from shared.synthetic.scene.portrait import Portrait
+from teacher.config import FitRunConfig, LookupConfig
+from teacher.evidence.correspondence import in_uv_map, nearest_in_uv_map
+from teacher.evidence.records import DenseEvidence, FaceEvidence
+from teacher.evidence.silhouette import silhouette
+from teacher.identity.protocol import IdentitySource
+from teacher.observation.face import ObservedFace, observed_face
+from teacher.pipeline.dense_prior import DensePrior
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
-from teacher.silhouette import silhouette
 
 Source = Literal["points", "uv map", "nearest", "exact"]  # of the dense evidence
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.config import ReferenceConfig
 from shared.flame.schema import FlameAssets
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence, IdentityEvidence
+from shared.runs.errors import UserError
+from teacher.config import ReferenceConfig
+from teacher.evidence.records import FaceEvidence, IdentityEvidence
 from teacher.identity.arcface import ArcFace, align
-from teacher.identity.source import Picture
+from teacher.identity.protocol import Picture
 from teacher.prior.networks.lightning_files import read_checkpoint
 
 _FLAME_VERTICES = 5023

@@ -20,8 +20,8 @@ from shared.flame.schema import FlameAssets
 from shared.geometry.face_crop import R_sight_world
 from shared.geometry.initial_pose import scaled_orthography
 from shared.geometry.meshes import vertex_normals
-from shared.records import TensorRecord
-from teacher.evidence import DenseEvidence, ExpressionEvidence, FaceEvidence, IdentityEvidence
+from shared.records.tensor_record import TensorRecord
+from teacher.evidence.records import DenseEvidence, ExpressionEvidence, FaceEvidence, IdentityEvidence
 
 _LOG_STD = (-3.0, 0.5)
 _CM = 100.0

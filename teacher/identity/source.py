@@ -1,49 +1,16 @@
-"""Whoever tells the identity of the persons on pictures."""
+"""The source of identities that an option names."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.geometry.camera import Camera
-from shared.runtime import UserError
-from teacher.evidence import ExpressionEvidence, FaceEvidence, IdentityEvidence
-
-logger = logging.getLogger(__name__)
-
-Picture = tuple[np.ndarray, Tensor, Camera]  # (H, W, 3) uint8 RGB, MediaPipe's landmarks (478, 2) in it, its camera
-
-
-class IdentitySource(Protocol):
-    """An identity network with all it needs."""
-
-    @property
-    def directions(self) -> Tensor:
-        """(S, D) orthonormal, of the head's shape codes."""
-        ...
-
-    @property
-    def expression_directions(self) -> Tensor | None:
-        """(E, e) orthonormal, of the expression codes; None if it tells none."""
-        ...
-
-    def tell(
-        self, pictures: Sequence[Picture], evidence: FaceEvidence
-    ) -> tuple[IdentityEvidence, ExpressionEvidence | None]:
-        """What each picture tells of its person, and of its moment, (B rows), on the CPU.
-
-        Args:
-            pictures: one face each.
-            evidence: (B) rows, what else is seen of them, on the CPU.
-        """
-        ...
+from shared.runs.errors import UserError
+from teacher.identity.mica import read_mica
+from teacher.identity.protocol import IdentitySource
+from teacher.identity.weights import load_identity
 
 
 def find_identity(
@@ -63,9 +30,6 @@ def find_identity(
     Raises:
         UserError: the file is not there, is none of these, or does not suit the head or the prior.
     """
-    from teacher.identity.mica import read_mica
-    from teacher.identity.weights import load_identity
-
     if wanted == "none":
         return None
     path = Path(wanted)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.runtime import UserError
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
-from teacher.evidence import ExpressionEvidence, FaceEvidence, IdentityEvidence
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.runs.errors import UserError
+from teacher.evidence.records import ExpressionEvidence, FaceEvidence, IdentityEvidence
 from teacher.identity.network import IdentityNetwork, IdentityView, Targets, Template
-from teacher.identity.source import Picture
+from teacher.identity.protocol import Picture
 
 SCHEMA = "pixel3dmm-distill/identity/1"
 

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 
-N_PARTS = 9  # values of `shared.synthetic.scene.Part`
+N_PARTS = 9  # values of `shared.synthetic.scene.scene.Part`
 UNKNOWN_PART = 255  # in a target's ``part``: not judged
 LANDMARK_CHANNELS = 6  # of ``PriorInput.landmark_maps``: u, v, normal x, y, z, covered
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.config import QualityConfig
+from teacher.config import QualityConfig
 from teacher.quality.measures import Measures
 
 

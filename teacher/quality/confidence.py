@@ -12,7 +12,7 @@ from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
-from teacher.evidence import DenseEvidence
+from teacher.evidence.records import DenseEvidence
 
 HALF_STD = 0.05  # a deviation of so many distances of the outer eye corners, 4.5 mm, halves the confidence
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from shared.config import QualityConfig
 from shared.flame.params import FlameParams
-from teacher.evidence import FitResult, MapCheck
-from teacher.observe import ObservedFace
+from teacher.config import QualityConfig
+from teacher.evidence.records import FitResult, MapCheck
+from teacher.observation.face import ObservedFace
 from teacher.quality.checks import checks
 from teacher.quality.gauges import HeadGauges
 from teacher.quality.measures import Measures, PosedHead

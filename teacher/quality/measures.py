@@ -11,8 +11,8 @@ from torch import Tensor
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.schema import JOINTS
 from shared.geometry.rotation import axis_angle_to_matrix
-from teacher.evidence import FitResult, MapCheck
-from teacher.observe import ObservedFace
+from teacher.evidence.records import FitResult, MapCheck
+from teacher.observation.face import ObservedFace
 from teacher.quality.gauges import HeadGauges
 
 _EYES = [JOINTS.index("left_eye"), JOINTS.index("right_eye")]  # rows of the posed joints

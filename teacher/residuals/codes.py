@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.points import FlamePoints
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.solver.structure import MOMENT, PERSON
 from teacher.solver.terms import Linearisation, Values
 

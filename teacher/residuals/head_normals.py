@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.residuals.normals import NormalTerm
 from teacher.solver.structure import PICTURE
 from teacher.solver.terms import Linearisation, Values

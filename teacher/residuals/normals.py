@@ -8,10 +8,10 @@ from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
 from shared.flame.points import FlamePoints, PosedPoints
-from shared.records import TensorRecord
-from teacher.head_variables import head_jacobian, pose_points
+from shared.records.tensor_record import TensorRecord
 from teacher.residuals.bias import BiasModes
 from teacher.residuals.robust import PseudoHuber
+from teacher.residuals.variables import head_jacobian, pose_points
 from teacher.solver.structure import PICTURE
 from teacher.solver.terms import Linearisation, Values
 

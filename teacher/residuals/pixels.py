@@ -10,10 +10,10 @@ from torch import Tensor
 from shared.flame.points import FlamePoints, PosedPoints
 from shared.geometry.camera import Camera
 from shared.geometry.projection import projection_rows
-from shared.records import TensorRecord
-from teacher.head_variables import head_jacobian, pose_points
+from shared.records.tensor_record import TensorRecord
 from teacher.residuals.principal import shift_jacobian, shifted
 from teacher.residuals.robust import PseudoHuber
+from teacher.residuals.variables import head_jacobian, pose_points
 from teacher.solver.structure import PICTURE
 from teacher.solver.terms import Linearisation, Values
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from shared.flame.points import FlamePoints, PosedPoints
-from shared.records import TensorRecord
-from teacher.head_variables import head_jacobian, pose_points
+from shared.records.tensor_record import TensorRecord
+from teacher.residuals.variables import head_jacobian, pose_points
 from teacher.solver.structure import PICTURE
 from teacher.solver.terms import Linearisation, Values
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.solver.terms import Linearisation, Values
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.config import SolverConfig
+from teacher.config import SolverConfig
 from teacher.solver.equations import Layout, NormalEquations
 from teacher.solver.structure import LEVELS, MOMENT, PERSON, Structure
 from teacher.solver.terms import ChainTerm, Term, Values, Variable

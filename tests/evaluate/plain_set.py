@@ -18,7 +18,7 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.synthetic.portrait import PortraitFacts
+from shared.synthetic.scene.portrait import PortraitFacts
 
 SIDE = 96
 

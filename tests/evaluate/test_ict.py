@@ -12,11 +12,11 @@ import torch
 from shared.config import RenderIctConfig
 from shared.evaluate.ict import checkout, people, render, shot, skin
 from shared.evaluate.ict.expressions import NAMED, draw_mix, draw_named
-from shared.evaluate.ict.model import read_ict
+from shared.evaluate.ict.read import read_ict
 from shared.evaluate.ict.skin import skin_samples, triangles_of
 from shared.evaluate.real_heads import people_of, real_heads
 from shared.geometry.closest import closest_points
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from tests.evaluate import small_ict
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.evaluate.paired import changes
 from shared.evaluate.rows import Row
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from tests.evaluate.test_groups import row
 
 

@@ -11,7 +11,7 @@ import pytest
 from shared.config import EvaluateConfig
 from shared.evaluate.real_heads import people_of, real_heads
 from shared.evaluate.run import evaluate
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from tests.evaluate.real_people import write_people
 
 

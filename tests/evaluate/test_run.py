@@ -23,9 +23,9 @@ from shared.evaluate.results import Results
 from shared.evaluate.run import evaluate
 from shared.evaluate.run_folder import RunFolder
 from shared.evaluate.truth_set import INNER
-from shared.files import exclusive
 from shared.images.source import find_photos
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.files import exclusive
 from tests.evaluate import plain_set
 from tests.teacher.fakes import FakeDetector, make_photos
 

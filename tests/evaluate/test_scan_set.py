@@ -15,7 +15,7 @@ from shared.evaluate.faces import now_landmarks
 from shared.evaluate.run import evaluate
 from shared.evaluate.scan_set import scan_set
 from shared.geometry.meshes import unit
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.scans.errors import ScanError
 from shared.scans.manifest import MANIFEST, SCHEMA
 from tests.evaluate import plain_set

@@ -16,7 +16,7 @@ import trimesh
 
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.submission import SubmissionError, SvfrKey, svfr_keys, write_now, write_svfr
-from shared.files import StorageError
+from shared.runs.files import StorageError
 
 NAMES = ("017/EMO-1-shout+laugh_156_221501007", "372/FREE_786_222200038", "017/SEN-01-cramp_small_danger_005_222200048")
 KEYS = [SvfrKey.parse(name) for name in NAMES]

@@ -13,7 +13,7 @@ from PIL import Image
 from shared.config import EvaluateConfig
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.submit import submit
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from tests.evaluate import plain_set
 
 NAMES = ("017/EMO-1-shout+laugh_56_221501007", "372/FREE_786_222200038")

@@ -12,19 +12,19 @@ from shared.flame.assets import load_flame
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.activations import draw_activations
 from shared.flame.open_head.expression_calibration.carried import HeadParts, runs
-from shared.flame.open_head.expression_calibration.controls import SIDES, Controls, UnitSculpts
 from shared.flame.open_head.expression_calibration.mend_fit import FLIP, MendFitter, mirrored_mend, used_controls
-from shared.flame.open_head.expression_calibration.mended import mended_units
 from shared.flame.open_head.expression_calibration.moment_fit import (
     FaceMotion,
     MotionFitter,
     share_blinks,
 )
-from shared.flame.open_head.expression_calibration.record import (
+from shared.flame.open_head.expression_record import (
     ExpressionCalibration,
     read_calibration,
     write_calibration,
 )
+from shared.flame.open_head.mended_units import mended_units
+from shared.flame.open_head.unit_controls import SIDES, Controls, UnitSculpts
 from shared.flame.schema import FlameAssets
 
 NAMES = ("eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "jawForward")

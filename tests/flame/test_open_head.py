@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from shared.assets import asset_path
 from shared.flame.model import FlameModel
-from shared.flame.open_head.load import ASSET, load_open_head
+from shared.flame.open_head_file import ASSET, load_open_head
 from shared.flame.schema import FlameAssets
 
 MM = 1e-3
@@ -22,7 +22,7 @@ IRIS_RADIUS_M = 0.0059
 
 @pytest.fixture(scope="module")
 def path() -> Path:
-    return Path(str(resources.files("shared") / "assets" / ASSET))
+    return asset_path(ASSET)
 
 
 @pytest.fixture(scope="module")

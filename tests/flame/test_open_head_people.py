@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from shared.assets import asset_path
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
-from shared.flame.open_head.load import ASSET
+from shared.flame.open_head_file import ASSET
 from shared.flame.schema import FlameAssets
 
 MM = 1e-3
-PATH = Path(str(resources.files("shared") / "assets" / ASSET))
+PATH = asset_path(ASSET)
 
 
 @pytest.fixture(scope="module")

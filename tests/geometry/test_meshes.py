@@ -7,7 +7,7 @@ import pytest
 import torch
 import trimesh
 
-from shared.flame.open_head.load import load_open_head
+from shared.flame.open_head_file import load_open_head
 from shared.geometry.closest import SurfaceTree, closest_points
 from shared.geometry.meshes import align, face_normals, mirrored, unit, vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix

@@ -10,7 +10,7 @@ import pytest
 from shared.images.decode import InputError
 from shared.images.source import InputRef, find_inputs, find_photos, iter_frames
 from shared.landmarker.search import FaceLandmarker
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from tests.images.bad_folder import NO_FACE
 
 

@@ -16,7 +16,7 @@ import torch
 from shared.landmarker.blendshapes import BLENDSHAPE_LANDMARKS
 from shared.landmarker.conversion import sources
 from shared.landmarker.conversion.sources import Source, read_source
-from shared.tensor_files import write_tensors
+from shared.records.tensor_files import write_tensors
 from tests.landmarker.crops import cut
 
 RECORDED, SCHEMA = Path(__file__).with_name("recorded.safetensors"), "pixel3dmm-distill/recorded/1"

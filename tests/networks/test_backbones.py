@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from shared.networks.backbones import create_backbone, pretrained_backbone
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 NAME = "mobilenetv4_conv_small_050"
 

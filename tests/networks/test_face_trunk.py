@@ -7,14 +7,14 @@ import onnx
 import onnxruntime
 import torch
 
-from shared.landmarker.sessions import ASSETS
+from shared.assets import asset_path
 from shared.networks.backbones import create_backbone, input_statistics, pretrained_backbone
 from shared.networks.face_trunk import NAME, STRIDES, FaceTrunk
 
 
 def features_of_the_asset(pictures: np.ndarray) -> np.ndarray:
     """Last features of (B, H, W, 3) uint8: what the three heads read."""
-    model = onnx.load(ASSETS / f"{NAME}.onnx")
+    model = onnx.load(asset_path(f"{NAME}.onnx"))
     heads = [node for node in model.graph.node if node.op_type == "Conv"][-3:]
     model.graph.output.append(onnx.helper.make_tensor_value_info(heads[0].input[0], onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString())

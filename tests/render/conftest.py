@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.model import FlameModel
-from shared.flame.open_head.load import load_open_head
+from shared.flame.open_head_file import load_open_head
 from shared.flame.schema import FlameAssets
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from shared.flame.model import FlameModel
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.rasterizer import rasterize
 from shared.synthetic.heads import HeadPainter, HeadRanges, RenderedHead
 

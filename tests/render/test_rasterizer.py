@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.records import stack
+from shared.records.tensor_record import stack
 from shared.render.cover import DITHER, HALF, Cover
 from shared.render.interpolate import refine
 from shared.render.rasterizer import Fragments, rasterize

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from shared.config import ExportConfig, StudentNetworkConfig
 from shared.geometry.camera import Camera
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.records import stack
-from student.encoder import build_encoder
-from student.exporting.crops import Crops, SeenFace, crops_of
-from student.exporting.describe import describe
-from student.exporting.run import Exporter
-from student.model import HeadLayout, StudentNetwork
-from student.predictor import Predictor, TorchNetwork
-from student.weights import TrainedStudent
+from shared.records.tensor_record import stack
+from student.config import ExportConfig, StudentNetworkConfig
+from student.deploy.crops import Crops, SeenFace, crops_of
+from student.deploy.describe import describe
+from student.deploy.run import Exporter
+from student.head.predictor import Predictor, TorchNetwork
+from student.network.encoder import build_encoder
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.weights import TrainedStudent
 from tests.student.heads import cameras, landmarks_of, open_head, random_params
 
 _SMALL = {"backbone": "mobilenetv4_conv_small_050", "pretrained": "none", "size": 64, "width": 32, "layers": 1}

@@ -9,15 +9,15 @@ import onnx
 import pytest
 import torch
 
-from shared.config import StudentNetworkConfig
 from shared.networks.backbones import create_backbone
 from shared.networks.face_trunk import NAME, FaceTrunk
-from shared.tensor_files import write_tensors
-from student.encoder import encoder_of_prior, pretrained_encoder
-from student.model import HeadLayout, StudentNetwork
-from student.predictor import Predictor, TorchNetwork
-from student.records import StudentInput
-from student.weights import TrainedStudent, load_student, save_student
+from shared.records.tensor_files import write_tensors
+from student.config import StudentNetworkConfig
+from student.head.predictor import Predictor, TorchNetwork
+from student.network.encoder import encoder_of_prior, pretrained_encoder
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.records import StudentInput
+from student.network.weights import TrainedStudent, load_student, save_student
 from tests.student.exported import exporter_of, options
 from tests.student.heads import open_head
 

@@ -11,19 +11,19 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from shared.config import ExportConfig
-from shared.options import ConfigError, load_config
-from shared.runtime import UserError
-from student.exporting.crops import photographed_faces
-from student.exporting.onnx_file import header_of
-from student.exporting.parity import largest_distance_mm, reference
-from student.exporting.quantise import quantised
-from student.exporting.run import export
-from student.exporting.signature import OUTPUTS, SCHEMA
-from student.exporting.torch_file import run_program, to_program
-from student.onnx_network import run_named
-from student.predictor import Predictor
-from student.weights import save_student
+from shared.config.loading import ConfigError, load_config
+from shared.runs.errors import UserError
+from student.config import ExportConfig
+from student.deploy.crops import photographed_faces
+from student.deploy.onnx_file import header_of
+from student.deploy.onnx_network import run_named
+from student.deploy.parity import largest_distance_mm, reference
+from student.deploy.quantise import quantised
+from student.deploy.run import export
+from student.deploy.signature import OUTPUTS, SCHEMA
+from student.deploy.torch_file import run_program, to_program
+from student.head.predictor import Predictor
+from student.network.weights import save_student
 from tests.student.exported import FORMS, crops, exporter_of, network_of, options, predictor_of
 from tests.student.heads import open_head
 
@@ -168,7 +168,7 @@ def test_the_command_draws_faces_and_tells_the_distance(
 ) -> None:
     from tests.student.exported import faces
 
-    monkeypatch.setattr("student.exporting.run.drawn_faces", faces)
+    monkeypatch.setattr("student.deploy.run.drawn_faces", faces)
     predictor = predictor_of("landmarks")
     weights = save_student(tmp_path / "x.safetensors", network_of(predictor), predictor.spec.head_id, {})
     files = export(options(tmp_path / "out", checkpoint=str(weights), format="both", quantise="static"))

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.files import write_text
 from shared.flame.face_parts import FACE_PARTS
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
-from shared.labels import Cameras, LabelShard, shard_name, write_shard
+from shared.labels.shard import Cameras, LabelShard, shard_name, write_shard
 from shared.landmarker.blendshapes import N_BLENDSHAPES
+from shared.records.tensor_files import read_tensors, write_tensors
 from shared.render.overlay import overlay
-from shared.runtime import UserError
-from shared.tensor_files import read_tensors, write_tensors
+from shared.runs.errors import UserError
+from shared.runs.files import write_text
 from student.data.labels import LabelFaces
 from tests.student.heads import cameras, landmarks_of, open_head, random_params
 

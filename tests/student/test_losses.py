@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.config import StudentLossConfig
 from shared.flame.face_parts import FACE_PARTS
-from student.model import HeadLayout
-from student.records import StudentOutput, StudentTarget
+from student.config import StudentLossConfig
+from student.network.model import HeadLayout
+from student.network.records import StudentOutput, StudentTarget
 from student.training.losses import StudentLoss
 from tests.student.heads import open_head, random_params
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import StudentNetworkConfig
 from shared.flame.model import FlameModel
 from shared.geometry.crop import Crop
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.records import TensorRecord
-from shared.runtime import UserError
-from student.encoder import build_encoder, pretrained_encoder
-from student.head import HeadDecoder
-from student.model import HeadLayout, StudentNetwork
-from student.predictor import Predictor, TorchNetwork
-from student.records import StudentInput, StudentOutput
-from student.weights import TrainedStudent, load_student, save_student
+from shared.records.tensor_record import TensorRecord
+from shared.runs.errors import UserError
+from student.config import StudentNetworkConfig
+from student.head.decoder import HeadDecoder
+from student.head.predictor import Predictor, TorchNetwork
+from student.network.encoder import build_encoder, pretrained_encoder
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.records import StudentInput, StudentOutput
+from student.network.weights import TrainedStudent, load_student, save_student
 from tests.student.heads import cameras, landmarks_of, open_head, random_params
 from tests.tiny_head import tiny_head
 

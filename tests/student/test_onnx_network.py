@@ -14,15 +14,15 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from shared.config import InferConfig
 from shared.geometry.camera import Camera
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from student.api import open_network
-from student.exporting.onnx_file import header_of
-from student.exporting.signature import ENTRY
-from student.live.tools import fastest
-from student.onnx_network import OnnxNetwork
-from student.predictor import Predictor, TorchNetwork
+from student.config import InferConfig
+from student.deploy.onnx_file import header_of
+from student.deploy.onnx_network import OnnxNetwork
+from student.deploy.signature import ENTRY
+from student.head.predictor import Predictor, TorchNetwork
+from student.inference.tools import fastest
 from tests.student.exported import FORMS, exporter_of, faces, options, predictor_of, whole_pictures
 from tests.student.heads import open_head
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from shared.geometry.crop import Crop
-from student.pose import FacePose, SightPose
+from student.head.pose import FacePose, SightPose
 from tests.student.heads import cameras, open_head, random_params
 
 ANCHOR_M = torch.tensor([0.0, 0.03, 0.07])

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import StudentAugmentConfig, StudentDataConfig, StudentNetworkConfig
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.landmarker.blendshapes import BLENDSHAPE_NAMES, blendshape_mirror
+from student.config import StudentAugmentConfig, StudentDataConfig, StudentNetworkConfig
 from student.data.faces import KnownFace
 from student.data.sample import SampleMaker
-from student.model import HeadLayout
-from student.pose import FacePose, SightPose
-from student.records import StudentSample
+from student.head.pose import FacePose, SightPose
+from student.network.model import HeadLayout
+from student.network.records import StudentSample
 from tests.student.heads import cameras, landmarks_of, open_head, random_params
 
 NETWORK = StudentNetworkConfig(backbone="mobilenetv4_conv_small_050", pretrained="none", size=96)

@@ -16,7 +16,7 @@ from shared.synthetic.drawn_heads import draw_heads
 from shared.synthetic.simulated_detection import DetectionSimulator
 from student.api import Student
 from student.live.landmark_error import LandmarkError
-from student.weights import SHIPPED, load_student
+from student.network.weights import SHIPPED, load_student
 
 NAMES = ["base", "nano"]
 

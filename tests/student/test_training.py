@@ -13,20 +13,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import StudentTrainConfig, SyntheticConfig
+from shared.config import SyntheticConfig
+from shared.config.loading import load_config
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.options import load_config
-from shared.runtime import Ranks, UserError
+from shared.records.tensor_files import read_tensors
+from shared.runs.errors import UserError
+from shared.runs.ranks import Ranks
 from shared.synthetic.generate import generate
-from shared.tensor_files import read_tensors
 from shared.training.samples import collate
-from student.model import HeadLayout, StudentNetwork
+from student.config import StudentTrainConfig
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.weights import SCHEMA, load_student
 from student.training.build import build_samples
 from student.training.dense import DenseLoss
 from student.training.losses import StudentLoss
 from student.training.run import train_student
-from student.weights import SCHEMA, load_student
 from tests.student.test_label_faces import label_run
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import pytest
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 from shared.synthetic.studio import Order, PortraitStudio
 
 SEED = 3

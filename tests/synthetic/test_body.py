@@ -19,8 +19,8 @@ from shared.synthetic.body.edge import neck_loop, open_loops
 from shared.synthetic.body.garment import JAW_GAP_M, Jaw
 from shared.synthetic.body.look import BodyLook, draw_build, draw_pieces
 from shared.synthetic.body.trunk import Posture, rotation_of, yaw_pitch_roll
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Hits, Part, PosedHead, Shading, Surface
 from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.1, 0.1, 0.1), beard=0.0)

@@ -9,7 +9,7 @@ import torch
 
 import shared.synthetic.drawn_heads as drawn_heads
 from shared.synthetic.drawn_heads import draw_heads, stored_heads
-from shared.synthetic.portrait import Portrait
+from shared.synthetic.scene.portrait import Portrait
 from shared.synthetic.studio import PortraitStudio
 from tests.synthetic.conftest import SEED
 

@@ -18,8 +18,8 @@ from shared.geometry.closest import closest_points
 from shared.geometry.meshes import face_normals
 from shared.synthetic.hair.dresser import HairDresser
 from shared.synthetic.hair.styles import STYLES, HairLook
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Part, PosedHead, Surface
 from shared.synthetic.studio import pose_head
 
 NAMES = [style.name for style in STYLES if style.name != "bald"]

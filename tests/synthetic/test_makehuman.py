@@ -28,7 +28,7 @@ from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.library import MakeHumanLibrary
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
-from shared.synthetic.scene import Part, PosedHead
+from shared.synthetic.scene.scene import Part, PosedHead
 from shared.synthetic.studio import pose_head
 
 RIGHT, LEFT, BACK, FRONT, LOW, TOP = 5399, 11998, 962, 5320, 791, 881  # base vertices that all hair is scaled by

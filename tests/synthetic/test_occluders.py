@@ -28,8 +28,8 @@ from shared.synthetic.occluders.loose_hair import draw_loose_hair
 from shared.synthetic.occluders.maker import OccluderMaker
 from shared.synthetic.occluders.microphones import draw_headset, draw_stand_microphone
 from shared.synthetic.occluders.shapes import ellipsoid, lathe, rounded_box, tube
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Part, PosedHead, Surface
 from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.05, 0.03, 0.02), beard=0.0)

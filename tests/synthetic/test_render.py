@@ -12,13 +12,14 @@ from torch import Tensor
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
 from shared.render.shading import ambient_light
-from shared.synthetic.hits_numba import places_numba
-from shared.synthetic.light import Lamps, radiance_torch
-from shared.synthetic.light_numba import radiance_numba
-from shared.synthetic.lighting import Lamp, Lighting
-from shared.synthetic.render import look, places_torch, render
-from shared.synthetic.scene import Hits, Part, Scene, Shading, Surface
-from shared.synthetic.truth import part_map, visible_points
+from shared.synthetic.scene.hits_numba import places_numba
+from shared.synthetic.scene.lamps import Lamps
+from shared.synthetic.scene.light import radiance_torch
+from shared.synthetic.scene.light_numba import radiance_numba
+from shared.synthetic.scene.lighting import Lamp, Lighting
+from shared.synthetic.scene.render import look, places_torch, render
+from shared.synthetic.scene.scene import Hits, Part, Scene, Shading, Surface
+from shared.synthetic.scene.truth import part_map, visible_points
 
 
 def square(half: float, z: float, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[Tensor, Tensor]:

@@ -23,10 +23,11 @@ from torch.utils.data import DataLoader
 from shared.config import SyntheticConfig
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.runtime import Ranks, UserError
+from shared.runs.errors import UserError
+from shared.runs.ranks import Ranks
 from shared.synthetic.generate import build_studio, generate
-from shared.synthetic.portrait import Portrait
 from shared.synthetic.rendered import RenderedPortraits
+from shared.synthetic.scene.portrait import Portrait
 from shared.synthetic.studio import Order, PortraitStudio
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.synthetic.sensor import Sensor, apply_sensor
+from shared.synthetic.scene.sensor import Sensor, apply_sensor
 
 
 def _rng(seed: int = 0) -> np.random.Generator:

@@ -12,10 +12,10 @@ import torch
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
-from shared.synthetic.detection import Detection
-from shared.synthetic.portrait import Portrait, PortraitFacts, PortraitTruth
-from shared.synthetic.shards import ShardWriter, StoredPortraits, shard_path
-from shared.synthetic.storage import PortraitError
+from shared.synthetic.scene.portrait import Portrait, PortraitFacts, PortraitTruth
+from shared.synthetic.storage.arrays import PortraitError
+from shared.synthetic.storage.detection import Detection
+from shared.synthetic.storage.shards import ShardWriter, StoredPortraits, shard_path
 
 N_VERTS = 7
 

@@ -15,7 +15,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.landmarker.blendshapes import BLENDSHAPE_NAMES
-from shared.records import stack
+from shared.records.tensor_record import stack
 from shared.synthetic.simulated_detection import DetectionSimulator
 from tests.tiny_head import tiny_head
 

@@ -12,7 +12,7 @@ import torch
 
 from shared.images.decode import InputError
 from shared.render.shading import irradiance, sh_basis
-from shared.synthetic.colour import LUMINANCE
+from shared.synthetic.scene.colour import LUMINANCE
 from shared.synthetic.surroundings.backgrounds import BACKGROUNDS, draw_background, draw_kind
 from shared.synthetic.surroundings.draw import PICTURE, SurroundingsMaker
 from shared.synthetic.surroundings.exposure import bright_side, brightest_skin, draw_lighting

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from shared.geometry.closest import closest_points
 from shared.geometry.meshes import unit, vertex_normals
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.scene import Part
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.scene.scene import Part
 from shared.synthetic.studio import Order, PortraitStudio
 
 ON_HEAD = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)

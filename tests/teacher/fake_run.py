@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shared.config import FitDatasetConfig
-from shared.options import load_config
-from shared.runtime import run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from teacher.config import FitDatasetConfig
 
 
 def main(argv: list[str]) -> int:
     """The first argument is ``seconds=``, the time that a face takes."""
-    import teacher.run_folder
-    from teacher.dataset import run_dataset
+    import teacher.dataset.run_folder
+    from teacher.dataset.run import run_dataset
     from tests.teacher.fakes import fake_tools
 
-    teacher.run_folder.git_sha = lambda: "test"  # a commit during the test would change the bytes
+    teacher.dataset.run_folder.git_sha = lambda: "test"  # a commit during the test would change the bytes
     seconds = float(argv.pop(0).removeprefix("seconds="))
     outcome = run_dataset(load_config(FitDatasetConfig, argv), tools=fake_tools(seconds))
     if outcome.summary:

@@ -13,9 +13,9 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.images.faces import DetectedFace
-from teacher.evidence import FaceEvidence, FitResult
-from teacher.fitter import Case
-from teacher.pipeline import Tools
+from teacher.evidence.records import FaceEvidence, FitResult
+from teacher.fitting.fitter import Case
+from teacher.pipeline.tools import Tools
 from teacher.quality.gauges import HeadGauges
 from tests.tiny_head import tiny_head
 

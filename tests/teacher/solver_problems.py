@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from shared.config import SolverConfig
 from shared.geometry.rotation import axis_angle_to_matrix, skew
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
+from teacher.config import SolverConfig
 from teacher.solver.levenberg import Problem
 from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
 from teacher.solver.terms import ChainLinearisation, ChainTerm, Euclidean, Linearisation, Term, Variable

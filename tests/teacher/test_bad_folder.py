@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import FitDatasetConfig
-from shared.labels import read_labels
-from shared.runtime import Ranks
-from teacher.dataset import run_dataset
+from shared.labels.shard import read_labels
+from shared.runs.ranks import Ranks
+from teacher.config import FitDatasetConfig
+from teacher.dataset.run import run_dataset
 from tests.images.bad_folder import NO_FACE, make_bad_folder
 from tests.teacher.test_dataset import entries_of
 

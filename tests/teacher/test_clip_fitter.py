@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import ClipConfig, FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from teacher.clip_fitter import fit_clip_jointly, spread_rows, windows
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter, Motion
+from teacher.config import ClipConfig, FitConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.clip import fit_clip_jointly, spread_rows, windows
+from teacher.fitting.fitter import HeadFitter, Motion
 from tests.teacher.test_fitter import project_landmarks
 
 RATE_HZ = 25.0

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import DenseConfig, FitConfig, FitRunConfig, SolverConfig, VitConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
@@ -18,10 +17,11 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.face_crop import face_crop
 from shared.geometry.meshes import vertex_normals
-from shared.runtime import UserError
-from teacher.dense_prior import DensePrior
-from teacher.evidence import DenseEvidence, FaceEvidence, MapCheck
-from teacher.fitter import HeadFitter
+from shared.runs.errors import UserError
+from teacher.config import DenseConfig, FitConfig, FitRunConfig, SolverConfig, VitConfig
+from teacher.evidence.records import DenseEvidence, FaceEvidence, MapCheck
+from teacher.fitting.fitter import HeadFitter
+from teacher.pipeline.dense_prior import DensePrior
 from teacher.prior.geometry.charts import Charts
 from teacher.prior.geometry.crops import crop_input
 from teacher.prior.networks.joined import JoinedPrior, load_priors

@@ -15,17 +15,18 @@ import pytest
 import torch
 from PIL import Image
 
-import teacher.run_folder
-from shared.config import FitDatasetConfig
-from shared.files import StorageError, exclusive
+import teacher.dataset.run_folder
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
-from shared.labels import read_labels
-from shared.runtime import Ranks, UserError
-from teacher.dataset import RunOutcome, run_dataset
-from teacher.evidence import FaceEvidence, FitResult
-from teacher.report import read_entries, render_html, summarise
-from teacher.run_folder import open_run
+from shared.labels.shard import read_labels
+from shared.runs.errors import UserError
+from shared.runs.files import StorageError, exclusive
+from shared.runs.ranks import Ranks
+from teacher.config import FitDatasetConfig
+from teacher.dataset.report import read_entries, render_html, summarise
+from teacher.dataset.run import RunOutcome, run_dataset
+from teacher.dataset.run_folder import open_run
+from teacher.evidence.records import FaceEvidence, FitResult
 from tests.teacher.fakes import FakeFitter, fake_tools, make_photos
 
 SCRIPT = Path(__file__).with_name("fake_run.py")
@@ -34,7 +35,7 @@ COUNT = 10
 
 @pytest.fixture(autouse=True)
 def _fixed_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher.run_folder, "git_sha", lambda: "test")
+    monkeypatch.setattr(teacher.dataset.run_folder, "git_sha", lambda: "test")
 
 
 @pytest.fixture
@@ -284,7 +285,7 @@ def test_the_label_file_comes_last(photos: Path, tmp_path: Path, monkeypatch: py
         seen.append(path)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("teacher.shard.write_shard", stop)
+    monkeypatch.setattr("teacher.dataset.shard.write_shard", stop)
     with pytest.raises(KeyboardInterrupt):
         run(config)
     assert not seen[0].exists()
@@ -314,7 +315,7 @@ def test_a_full_disk_is_an_error_with_advice(photos: Path, tmp_path: Path, monke
     run(config)
     open_run(config).label_path(2).unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("shared.files.os.fsync", full)
+        patched.setattr("shared.runs.files.os.fsync", full)
         with pytest.raises(StorageError, match="the disk is full; free some space"):
             run(config)
     assert run(config).finished

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
-from teacher.clip_fitter import windows
-from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.fitter import Case, HeadFitter
+from teacher.config import DenseConfig, FitConfig
+from teacher.evidence.records import DenseEvidence, FaceEvidence
+from teacher.fitting.clip import windows
+from teacher.fitting.fitter import Case, HeadFitter
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.solver.structure import Structure
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads

@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from shared.export.npz import read_params
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from teacher import fit
 
 ROOT = Path(__file__).parents[2]

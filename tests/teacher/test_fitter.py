@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
@@ -17,9 +16,10 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
-from teacher.register import fit_vertices
+from teacher.config import FitConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
+from teacher.registration.mesh import fit_vertices
 
 # What a detector without noise would have; every code that landmarks can see is fitted.
 EXACT = FitConfig(landmark_noise=1.0, basis_tolerance_m=1e-5, expression_tolerance_m=1e-5)

@@ -12,7 +12,6 @@ import torch
 from scipy.sparse import csc_matrix
 from skimage.data import astronaut
 
-from shared.config import FitConfig, FitDatasetConfig, FitRunConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, OUTER_EYE_CORNERS, OUTER_LIPS, RIGHT_LIDS
@@ -20,12 +19,14 @@ from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
-from teacher.observe import observe
-from teacher.pipeline import build_tools, fit_faces
-from teacher.previews import draw_preview
+from shared.runs.errors import UserError
+from teacher.config import FitConfig, FitDatasetConfig, FitRunConfig
+from teacher.dataset.previews import draw_preview
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
+from teacher.observation.face import observe
+from teacher.pipeline.fit import fit_faces
+from teacher.pipeline.tools import build_tools
 from tests.flame.conftest import head_arrays, write_pickle
 
 # The 105 of FLAME's file: brows, lids, nose and lips; neither silhouette nor irises.

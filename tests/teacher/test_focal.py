@@ -9,17 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig, FocalConfig, ObserveConfig
+from shared.config import ObserveConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.geometry.focal import focal_from_35mm, focal_to_35mm
 from shared.images.decode import Frame
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
-from teacher.focal import FocalSearch, most_probable, under_focal, with_focal_lengths, with_one_focal_length
-from teacher.observe import ObservedFace, batch_evidence, observe
+from teacher.config import FitConfig, FocalConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
+from teacher.fitting.focal import FocalSearch, most_probable, under_focal, with_focal_lengths, with_one_focal_length
+from teacher.observation.face import ObservedFace, batch_evidence, observe
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.solver.structure import Structure
 from tests.teacher.fakes import FakeDetector

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.geometry.meshes import vertex_normals
-from teacher.fitter import HeadFitter
+from teacher.config import DenseConfig, FitConfig
+from teacher.fitting.fitter import HeadFitter
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.residuals.head_normals import TURNED, HeadNormalTerm
 from teacher.residuals.normals import NormalTerm

@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig, IdentityTrainConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence, IdentityEvidence
-from teacher.fitter import HeadFitter
-from teacher.identity.examples import Examples, Sides, examples_of
-from teacher.identity.merge import merge
+from shared.runs.errors import UserError
+from teacher.config import FitConfig, IdentityTrainConfig
+from teacher.energy.merged_identity import merge
+from teacher.evidence.records import FaceEvidence, IdentityEvidence
+from teacher.fitting.fitter import HeadFitter
 from teacher.identity.network import IdentityNetwork, IdentityView, Targets, Template
 from teacher.identity.source import find_identity
-from teacher.identity.train import IdentityFigures, train
+from teacher.identity.training.examples import Examples, Sides, examples_of
+from teacher.identity.training.run import IdentityFigures, train
 from teacher.identity.weights import load_identity, save_identity
 from teacher.prior.networks.vertices import spread_vertices
 from tests.teacher.test_fitter import project_landmarks, random_heads

@@ -12,16 +12,17 @@ from PIL import Image
 from skimage.data import astronaut
 from torch import Tensor
 
-from shared.config import FitDatasetConfig, FitRunConfig, FocalConfig
+from shared.config.loading import load_config
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.geometry.crop import Crop
 from shared.images.decode import Frame
-from shared.labels import read_labels
-from shared.options import load_config
-from shared.runtime import Ranks
-from teacher.dataset import run_dataset
-from teacher.observe import ObservedFace, observe
-from teacher.pipeline import Tools, build_tools, fit_faces
+from shared.labels.shard import read_labels
+from shared.runs.ranks import Ranks
+from teacher.config import FitDatasetConfig, FitRunConfig, FocalConfig
+from teacher.dataset.run import run_dataset
+from teacher.observation.face import ObservedFace, observe
+from teacher.pipeline.fit import fit_faces
+from teacher.pipeline.tools import Tools, build_tools
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from shared.flame.landmark_noise import both_sides
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.geometry.face_axes import upright_axes, yaw_of
 from shared.geometry.rotation import axis_angle_to_matrix
-from teacher.landmark_measurement import LandmarkErrors, measure
+from teacher.landmark_errors.measurement import LandmarkErrors, measure
 
 PEOPLE, VIEWS, UNIT_M = 30, 8, 0.09
 FLIP = torch.tensor([-1.0, 1.0, 1.0])

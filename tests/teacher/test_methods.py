@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import FitRunConfig
 from shared.evaluate.methods import find_method
 from shared.evaluate.protocol import Method, Picture
 from shared.evaluate.score import inner_landmark_error
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.synthetic.heads import HeadPainter, HeadRanges, RenderedHead
 from teacher import methods
-from teacher.pipeline import UnfittedFace
+from teacher.config import FitRunConfig
+from teacher.pipeline.records import UnfittedFace
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from torch import Tensor
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence
+from shared.runs.errors import UserError
+from teacher.evidence.records import FaceEvidence
 from teacher.identity.arcface import SIZE, ArcFace, align
 from teacher.identity.mica import STD, MappingNetwork, read_mica
 from teacher.identity.source import find_identity

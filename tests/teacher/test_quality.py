@@ -8,14 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import ObserveConfig, QualityConfig
+from shared.config import ObserveConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame
-from teacher.evidence import FitResult, MapCheck
-from teacher.observe import ObservedFace, batch_evidence, focal_of, observe
-from teacher.prior.prediction.map_quality import MapWarning
+from teacher.config import QualityConfig
+from teacher.evidence.records import FitResult, MapCheck
+from teacher.observation.face import ObservedFace, batch_evidence, focal_of, observe
+from teacher.prior.map_quality.checks import MapWarning
 from teacher.quality.gate import Verdict, judge
 from teacher.quality.gauges import HeadGauges
 from teacher.quality.measures import PosedHead

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import FitConfig, FitDatasetConfig, QualityConfig
+from shared.config.loading import load_config
 from shared.flame.assets import load_flame
 from shared.flame.face_parts import FACE_PARTS
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.options import load_config
-from shared.records import stack
-from teacher.evidence import DenseEvidence, FaceEvidence
-from teacher.fitter import HeadFitter
+from shared.records.tensor_record import stack
+from teacher.config import FitConfig, FitDatasetConfig, QualityConfig
+from teacher.evidence.records import DenseEvidence, FaceEvidence
+from teacher.fitting.fitter import HeadFitter
 from teacher.quality.confidence import HALF_STD, PartGauge
 from teacher.quality.gauges import HeadGauges
 

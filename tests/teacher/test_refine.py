@@ -19,8 +19,8 @@ from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from shared.refine import Directions, HeadGuess, Refiner, load_refiner
-from shared.runtime import UserError
+from shared.plugins.refine import Directions, HeadGuess, Refiner, load_refiner
+from shared.runs.errors import UserError
 from tests.teacher.test_fitter import face_error_mm, random_heads
 from tests.tiny_head import tiny_head
 
@@ -186,6 +186,6 @@ def test_a_refiner_that_is_not_there_is_named(
         UserError, match=r"refine=teacher: directions are of \(300, 85\) codes, head 'tiny' has \(7, 5\)"
     ):
         load_refiner(FlameModel(tiny_head()), directions)
-    monkeypatch.setitem(sys.modules, "teacher.refine", None)
+    monkeypatch.setitem(sys.modules, "teacher.fitting.refine", None)
     with pytest.raises(UserError, match=r"refine=teacher: there is no module teacher\.refine"):
         load_refiner(model, directions)

@@ -11,7 +11,7 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.closest import closest_points
 from shared.geometry.meshes import face_normals
-from teacher.registration import Scan, register_scans
+from teacher.registration.scans import Scan, register_scans
 
 
 def test_two_scans_of_a_person_give_one_shape_and_both_expressions() -> None:

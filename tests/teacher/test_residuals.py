@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch.func import jacfwd, vmap
 
-from shared.config import DenseConfig, FitConfig
 from shared.flame.assets import load_flame
 from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
 from shared.geometry.camera import Camera
-from teacher.evidence import ContourEvidence, DenseEvidence, FaceEvidence
-from teacher.fitter import Case, HeadFitter
-from teacher.landmark_evidence import LANDMARK_ERRORS
+from teacher.config import DenseConfig, FitConfig
+from teacher.energy.landmarks import LANDMARK_ERRORS
+from teacher.evidence.records import ContourEvidence, DenseEvidence, FaceEvidence
+from teacher.fitting.fitter import Case, HeadFitter
 from teacher.residuals.codes import ExpressionPrior, ShapePrior
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm

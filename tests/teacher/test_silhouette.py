@@ -16,12 +16,12 @@ from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import face_crop
 from shared.render.maps import render_maps
-from shared.synthetic.scene import Part
-from teacher.evidence import ContourEvidence
-from teacher.first_view import FirstView, MeanHead
+from shared.synthetic.scene.scene import Part
+from teacher.evidence.mean_head_view import FirstView, MeanHead
+from teacher.evidence.records import ContourEvidence
+from teacher.evidence.silhouette import silhouette
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.records import PriorMaps
-from teacher.silhouette import silhouette
 
 SIZE = 192  # of crop and maps; the picture is three times as large
 

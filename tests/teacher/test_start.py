@@ -10,24 +10,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import FitConfig, FitRunConfig, SolverConfig
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from shared.guess import load_guesser
 from shared.images.decode import Frame
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence
-from teacher.fitter import Case, HeadFitter
-from teacher.focal import under_focal
-from teacher.observe import observe
-from teacher.pipeline import build_tools, evidence_of, fit_seen
+from shared.plugins.guess import load_guesser
+from shared.runs.errors import UserError
+from teacher.config import FitConfig, FitRunConfig, SolverConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.focal import under_focal
+from teacher.observation.face import observe
+from teacher.pipeline.fit import fit_seen
+from teacher.pipeline.observe import evidence_of
+from teacher.pipeline.tools import build_tools
+from teacher.runs.views import case_of
 from teacher.solver.levenberg import solve
 from teacher.solver.structure import Structure
-from teacher.views import case_of
 from tests.teacher.fakes import FakeDetector
 from tests.teacher.test_fitter import project_landmarks, random_heads
 from tests.tiny_head import tiny_head

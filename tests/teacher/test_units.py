@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from shared.config import FitConfig
 from shared.flame.arkit_units import unit_readings
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.landmarker.blendshapes import BLENDSHAPE_NAMES
-from shared.records import stack
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
+from shared.records.tensor_record import stack
+from teacher.config import FitConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
 from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.units import UnitTerm
 

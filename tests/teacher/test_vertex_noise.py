@@ -9,9 +9,9 @@ import torch
 
 from shared.flame.model import FlameModel
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.runtime import UserError
-from teacher.triangulate import triangulate_offsets
-from teacher.vertex_noise import VertexNoise, load_noise, save_noise
+from shared.runs.errors import UserError
+from teacher.evidence.triangulation import triangulate_offsets
+from teacher.evidence.vertex_noise import VertexNoise, load_noise, save_noise
 from tests.tiny_head import tiny_head
 
 

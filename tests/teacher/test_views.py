@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.config import FitConfig, FitViewsConfig, ObserveConfig
+from shared.config import ObserveConfig
 from shared.export.npz import read_params
 from shared.flame.assets import load_flame
 from shared.flame.landmark_noise import LandmarkNoise
@@ -21,11 +21,12 @@ from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame
-from shared.runtime import UserError
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
-from teacher.observe import observe
-from teacher.views import View, case_of, fit_views, with_cameras
+from shared.runs.errors import UserError
+from teacher.config import FitConfig, FitViewsConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
+from teacher.observation.face import observe
+from teacher.runs.views import View, case_of, fit_views, with_cameras
 from tests.teacher.fakes import FakeDetector, fake_tools, make_photos
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads
 

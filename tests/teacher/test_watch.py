@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import FitInputConfig, ObserveConfig
+from shared.config import ObserveConfig
 from shared.images.decode import Frame
 from shared.images.source import InputRef
-from shared.runtime import UserError
-from teacher.observe import ObservedFace, observe
-from teacher.watch import WatchedFrame, bridge, watch
+from shared.runs.errors import UserError
+from teacher.config import FitInputConfig
+from teacher.observation.face import ObservedFace, observe
+from teacher.runs.clip_track import WatchedFrame, bridge, watch
 from tests.teacher.fakes import FakeDetector, fake_tools
 
 CONFIG = ObserveConfig(crop_size=64)

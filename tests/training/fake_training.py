@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from shared.config import TrainingConfig
+from shared.config.loading import load_config
 from shared.config.option import option
-from shared.options import load_config
-from shared.records import TensorRecord, stack
-from shared.runtime import Ranks, run_entry
-from shared.tensor_files import write_tensors
+from shared.records.tensor_files import write_tensors
+from shared.records.tensor_record import TensorRecord, stack
+from shared.runs.entry import run_entry
+from shared.runs.ranks import Ranks
 from shared.training.task import Task
 from shared.training.trainer import Trainer
 

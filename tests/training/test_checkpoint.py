@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from shared.config import TrainingConfig
-from shared.runtime import UserError
-from shared.tensor_files import write_tensors
+from shared.records.tensor_files import write_tensors
+from shared.runs.errors import UserError
 from shared.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from shared.training.ema import Ema
 from shared.training.optimiser import GuardedAdamW, parameter_groups

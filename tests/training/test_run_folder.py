@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.config import TrainingConfig
-from shared.options import load_config
-from shared.runtime import UserError
+from shared.config.loading import load_config
+from shared.runs.errors import UserError
 from shared.training.run_folder import CHECKPOINT, FREE, OPTIONS, claim_run
 
 SCHEMA = "test/run/1"

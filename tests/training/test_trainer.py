@@ -17,8 +17,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.runtime import Ranks, UserError
-from shared.tensor_files import read_tensors
+from shared.records.tensor_files import read_tensors
+from shared.runs.errors import UserError
+from shared.runs.ranks import Ranks
 from shared.training.checkpoint import SCHEMA as CHECKPOINT_SCHEMA
 from shared.training.run_folder import BAD_SAMPLES, CHECKPOINT, WEIGHTS
 from shared.training.sampler import StepSampler

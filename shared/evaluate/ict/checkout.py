@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from shared.evaluate.ict.model import N_IBUG, PART_QUADS, IctModel
 from shared.evaluate.mesh_files import MeshFileError, read_obj
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 FOLDER, NEUTRAL, INDICES = "FaceXModel", "generic_neutral_mesh.obj", "vertex_indices.json"
 _MM = 10.0  # of the files' unit

@@ -1,15 +1,13 @@
-"""The identity and expression model of ICT-FaceKit as a record, and its packed file."""
+"""The identity and expression model of ICT-FaceKit as a record."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from shared.evaluate.mesh_files import triangles_of
-from shared.runtime import UserError
 
 # Ranges of polygons of the parts that are drawn, as the model's README lists them.
 PART_QUADS: Mapping[str, tuple[int, int]] = {
@@ -19,7 +17,6 @@ PART_QUADS: Mapping[str, tuple[int, int]] = {
 }  # fmt: skip
 NARROW_FACE = (0, 6560)  # polygons of the face without ears, scalp and neck
 N_IBUG = 68
-_PACKED = ("neutral_mm", "identity_mm", "expression_mm", "expression_names", "quads", "ibug68")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,38 +47,3 @@ class IctModel:
     def triangles(self, first: int, last: int) -> np.ndarray:
         """(T, 3) int64 of the polygons from ``first`` to before ``last``."""
         return triangles_of(self.quads[first:last])
-
-
-def read_ict(path: Path) -> IctModel:
-    """The model from a checkout of the public repository, or from the same data packed in one .npz file.
-
-    Raises:
-        UserError: it is neither, or not whole.
-    """
-    if path.is_dir():
-        from shared.evaluate.ict.checkout import read_checkout
-
-        return read_checkout(path)
-    return _read_packed(path)
-
-
-def _read_packed(path: Path) -> IctModel:
-    try:
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in _PACKED}
-            parts = dict(PART_QUADS)
-            if "part_names" in stored:
-                ranges = zip(stored["part_names"].tolist(), stored["part_quads"].tolist(), strict=True)
-                parts = {str(name): (int(first), int(last)) for name, (first, last) in ranges}
-    except (OSError, ValueError, KeyError) as error:
-        advice = "give a checkout of ICT-FaceKit, the folder that holds FaceXModel"
-        raise UserError(f"ict={path} cannot be read ({error}); {advice}") from error
-    return IctModel(
-        arrays["neutral_mm"].astype(np.float32),
-        arrays["identity_mm"].astype(np.float32),
-        arrays["expression_mm"].astype(np.float32),
-        tuple(str(name) for name in arrays["expression_names"]),
-        arrays["quads"].astype(np.int64),
-        arrays["ibug68"].astype(np.int64),
-        parts,
-    )

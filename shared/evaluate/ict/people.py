@@ -19,8 +19,8 @@ from shared.evaluate.ict.paint import Painter
 from shared.evaluate.ict.shot import VIEWS_DEG, Shot, take
 from shared.evaluate.ict.skin import SurfaceSamples, skin_samples, triangles_of
 from shared.evaluate.real_heads import NEUTRAL, PEOPLE, PICTURES, TRUTH
-from shared.files import write_atomically, write_bytes, write_text
-from shared.synthetic.streams import stream
+from shared.runs.files import write_atomically, write_bytes, write_text
+from shared.synthetic.scene.streams import stream
 
 _QUALITY = 92  # of WebP
 _EYE_CORNERS = (36, 39, 42, 45)  # of iBUG's 68

@@ -7,13 +7,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from shared.config import RenderIctConfig
-from shared.device import one_thread
-from shared.evaluate.ict.model import read_ict
 from shared.evaluate.ict.people import PeopleWriter
+from shared.evaluate.ict.read import read_ict
 from shared.evaluate.real_heads import PEOPLE, SPLIT
-from shared.files import exclusive, write_json
-from shared.run_manifest import claim
-from shared.runtime import UserError
+from shared.runs.device import one_thread
+from shared.runs.errors import UserError
+from shared.runs.files import exclusive, write_json
+from shared.runs.manifest import claim
 
 SCHEMA = "pixel3dmm-distill/ict-heads/1"
 _MADE = (PEOPLE, SPLIT, "lock")

@@ -17,7 +17,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from shared.render.interpolate import at_vertices, surface_points
 from shared.render.rasterizer import rasterize
 from shared.render.shading import ambient_light, directional_light, irradiance
-from shared.synthetic.colour import linear_to_srgb
+from shared.synthetic.scene.colour import linear_to_srgb
 from shared.synthetic.surroundings.backgrounds import draw_background, draw_kind
 
 SIDE = 512  # pixels of a picture

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from shared.config import OpenHeadBuildConfig
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
 
 EXAMPLE = """
 python -m shared.flame.open_head out=shared/assets/open_head.safetensors

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from shared.files import write_bytes
 from shared.flame.open_head import makehuman
 from shared.flame.open_head.identity import Population
 from shared.flame.open_head.makehuman import Array, BaseMesh
@@ -19,6 +18,7 @@ from shared.flame.open_head.sculpt import Sculpt
 from shared.flame.open_head.shape import ShapeSpace, sculpted_mean
 from shared.flame.open_head.topology import LABELS, Topology
 from shared.geometry.closest import closest_points
+from shared.runs.files import write_bytes
 
 ASSET = "makehuman_on_open_head.safetensors"
 FORMAT = "makehuman-base-mesh"

@@ -14,7 +14,6 @@ from shared.flame.landmarks import IBUG68
 from shared.flame.open_head import eyes, makehuman, masks
 from shared.flame.open_head.base_mesh import lay_base_mesh
 from shared.flame.open_head.calibrate import calibrate
-from shared.flame.open_head.calibration.record import Calibration
 from shared.flame.open_head.expression import (
     Expressions,
     arkit_to_eyes,
@@ -23,13 +22,13 @@ from shared.flame.open_head.expression import (
     mend_units,
     random_moment,
 )
-from shared.flame.open_head.expression_calibration.controls import UnitSculpts
-from shared.flame.open_head.expression_calibration.mended import mended_units
-from shared.flame.open_head.expression_calibration.record import N_POSE, ExpressionCalibration
+from shared.flame.open_head.expression_record import N_POSE, ExpressionCalibration
 from shared.flame.open_head.identity import Population, sample_population
+from shared.flame.open_head.identity_record import Calibration
 from shared.flame.open_head.landmarks import Embedding, embed_mediapipe
 from shared.flame.open_head.makehuman import Array, BaseMesh, MacroTarget, Target
 from shared.flame.open_head.measure import ADULTS_MM, SCANNED_DEPTHS_MM
+from shared.flame.open_head.mended_units import mended_units
 from shared.flame.open_head.regions import build_regions
 from shared.flame.open_head.rig import (
     KINTREE,
@@ -42,6 +41,7 @@ from shared.flame.open_head.rig import (
 from shared.flame.open_head.sculpt import Sculpt
 from shared.flame.open_head.shape import ShapeSpace, build_shape, sculpted_mean
 from shared.flame.open_head.topology import JOINT_HELPERS, Topology, build_topology, kept_vertices
+from shared.flame.open_head.unit_controls import UnitSculpts
 from shared.flame.open_head.uv import Layout, lay_out
 from shared.flame.schema import FlameAssets
 

@@ -10,7 +10,7 @@ from shared.flame.errors import FlameFileError
 from shared.flame.open_head import eyes
 from shared.flame.open_head.basis import canonical_signs
 from shared.flame.open_head.basis_id import basis_id
-from shared.flame.open_head.calibration.record import ASSET, Calibration
+from shared.flame.open_head.identity_record import ASSET, Calibration
 from shared.flame.open_head.loops import HeadLoops
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.measure import calipers, depth_gauges, find_places

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.flame.open_head.build import SculptedHead, build_head
-from shared.flame.open_head.load import head_of
 from shared.flame.open_head.stored import stored_tensors, stored_text
+from shared.flame.open_head_file import head_of
 from shared.flame.schema import FlameAssets
 
 

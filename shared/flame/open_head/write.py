@@ -7,16 +7,16 @@ from typing import Any
 
 from safetensors.numpy import save
 
-from shared.files import write_bytes
 from shared.flame.open_head.base_mesh import ASSET as BASE_MESH
 from shared.flame.open_head.base_mesh import write_base_mesh
 from shared.flame.open_head.build import SculptedHead, build_head
-from shared.flame.open_head.calibration.record import Calibration
-from shared.flame.open_head.expression_calibration.record import read_calibration
-from shared.flame.open_head.load import FORMAT, load_open_head
+from shared.flame.open_head.expression_record import read_calibration
+from shared.flame.open_head.identity_record import Calibration
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.stored import stored_tensors, stored_text
 from shared.flame.open_head.uncalibrated import uncalibrated_head
+from shared.flame.open_head_file import FORMAT, load_open_head
+from shared.runs.files import write_bytes
 
 FORMAT_VERSION = 2
 

@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 _DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "INT32": np.int32, "INT64": np.int64}
 _DENSE = 0  # format of a dimension in a sparse tensor; the other one is compressed sparse rows

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import unit
-from shared.synthetic.scene import PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 _EVEN = 16  # rounds of smoothing of the direction in which the skin goes on: a few last triangles may flare out
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from shared.geometry.rotation import skew
 from shared.synthetic.body.look import Fabric, Pattern
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.scene import Hits, Shading
 
 _SIDE = 256  # texels a side
 _LEVELS = 5  # of the patterns, each half as sharp as the one before

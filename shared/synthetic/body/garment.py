@@ -13,7 +13,7 @@ from shared.geometry.meshes import unit
 from shared.synthetic.body.edge import smoothed
 from shared.synthetic.body.look import Neckline, Piece
 from shared.synthetic.body.trunk_mesh import Bust, ring_faces
-from shared.synthetic.scene import PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 _SHEET_ROWS = 15
 JAW_GAP_M = 0.012  # that stays free below the jaw

@@ -9,8 +9,8 @@ import numpy as np
 
 from shared.synthetic.body.anatomy import Build
 from shared.synthetic.body.trunk import Posture
-from shared.synthetic.colour import srgb_to_linear
-from shared.synthetic.person import Traits
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.person import Traits
 
 Form = Literal["sheet", "collar", "roll", "hood", "lapels", "scarf"]
 Pattern = Literal["plain", "stripes", "checks", "knit", "print", "melange"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.synthetic.scene import PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 # Origin of the trunk's frame, between the seventh vertebra and the pit of the throat: below the chin, and behind the
 # landmarks in front of the ears. Metres, head frame.

@@ -14,7 +14,7 @@ from shared.geometry.meshes import unit, vertex_normals
 from shared.synthetic.body.anatomy import Build, TrunkRays
 from shared.synthetic.body.edge import NeckEdge
 from shared.synthetic.body.trunk import Posture, trunk_to_world
-from shared.synthetic.scene import PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 COLUMNS, _NECK_ROWS = 72, 7  # rows between the edge and the trunk
 _ROWS = 20

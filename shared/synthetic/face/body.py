@@ -11,8 +11,8 @@ from torch import Tensor
 from shared.synthetic.face.look import SkinLook
 from shared.synthetic.face.noise import NoiseTile
 from shared.synthetic.face.tones import base_tone, pigment_directions
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Hits, Shading
 
 EDGE_OCCLUSION = 0.9  # where head and body meet
 

@@ -17,13 +17,13 @@ from shared.flame.landmarks import LEFT_LIDS, RIGHT_LIDS
 from shared.flame.model import forward_kinematics, local_rotations
 from shared.flame.schema import FlameAssets
 from shared.geometry.meshes import unit
-from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.look import EyeLook
 from shared.synthetic.face.noise import NoiseTile
 from shared.synthetic.face.pen import smooth_curve
 from shared.synthetic.face.textures import IrisTexture
-from shared.synthetic.scene import Hits, PosedHead, Shading
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.scene import Hits, PosedHead, Shading
+from shared.synthetic.scene.smoothstep import smoothstep
 
 IRIS_SINE = 11.7 / 24.4  # radius of the iris over that of the eyeball
 _CORNEA = 12.2 / 7.8  # radius of the eyeball over that of the cornea

@@ -15,7 +15,7 @@ from shared.geometry.meshes import unit, vertex_normals
 from shared.synthetic.face.noise import strand_tile
 from shared.synthetic.face.pen import Pen, smooth_curve
 from shared.synthetic.face.window import locate
-from shared.synthetic.scene import Hits, Part, PosedHead, Shading, Surface
+from shared.synthetic.scene.scene import Hits, Part, PosedHead, Shading, Surface
 
 _ALONG = 17  # vertices along a lid
 _RINGS = (0.0, 0.4, 0.75, 1.0)  # from root to tip

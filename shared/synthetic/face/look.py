@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.synthetic.colour import srgb_to_linear
-from shared.synthetic.person import Traits
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.person import Traits
 
 RGB = tuple[float, float, float]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from shared.synthetic.face.charts import CHANNELS
 from shared.synthetic.face.look import Grooming, SkinLook
-from shared.synthetic.person import Traits
+from shared.synthetic.scene.person import Traits
 
 # Melanin and blood in the units of `tones`; slopes along +u and +v; share of hairs; light kept away; make-up and its
 # colour times share.

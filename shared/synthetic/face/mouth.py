@@ -14,7 +14,7 @@ from shared.geometry.meshes import unit
 from shared.synthetic.face.eyes import FLESH_RGB, PALE_FLESH_RGB
 from shared.synthetic.face.look import MouthLook
 from shared.synthetic.face.noise import NoiseTile
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.scene import Hits, Shading
 
 TEETH, TONGUE, SOCKETS = ("teeth", "upper_teeth", "lower_teeth"), ("tongue",), ("sockets",)
 # Widths of the teeth from the middle to the back, millimetres; usual means.

@@ -26,8 +26,8 @@ from shared.synthetic.face.skin import SkinCharts, skin_material
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
 from shared.synthetic.face.window import FaceWindow
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Material, Part, PosedHead, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Material, Part, PosedHead, Surface
 
 _OPEN_RAD = 0.35  # the second jaw for which occlusion is baked
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.synthetic.face.mouth import SOCKETS, TEETH, TONGUE
-from shared.synthetic.scene import Part
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.scene import Part
+from shared.synthetic.scene.smoothstep import smoothstep
 
 _EYES = ("left_eye", "right_eye")
 _INSIDE = (*TEETH, *TONGUE, *SOCKETS, "mouth_interior")

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.textures import SkinTexture
 from shared.synthetic.face.window import FaceWindow
+from shared.synthetic.scene.colour import srgb_to_linear
 
 STEP = 0.02  # of log albedo, in int8
 _OPPOSITE_DEG = 100.0

@@ -17,8 +17,8 @@ from shared.synthetic.face.pen import Pen
 from shared.synthetic.face.photo import STEP, SkinPhoto, nearest, sample_detail
 from shared.synthetic.face.tones import pigment_directions, typology_angle_deg
 from shared.synthetic.face.window import FaceWindow
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Hits, PosedHead, Shading
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Hits, PosedHead, Shading
 
 _PORE_SEEN_M = 0.00040  # sub-pixels of this size average pores away
 _PORE_SLOPE = 0.12

@@ -15,8 +15,8 @@ from shared.synthetic.hair.fur import Patch
 from shared.synthetic.hair.skull import Chart, skin_faces, toward
 from shared.synthetic.hair.textures import flow_streaks
 from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import PosedHead, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import PosedHead, Surface
 
 _SIDE = 512
 _CHART = Chart((0.0, -0.529999, 0.847999), (0.0, 0.847999, 0.529999), 2.1)

@@ -11,7 +11,7 @@ from shared.synthetic.hair.hairline import line_elevation
 from shared.synthetic.hair.ribbons import smooth_noise
 from shared.synthetic.hair.skull import Skull, compass
 from shared.synthetic.hair.styles import Drape, Gather
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.smoothstep import smoothstep
 
 COLUMNS = 84  # curves of a sheet
 _OVER, _FALL = 10, 12  # points of a curve over the skull and below

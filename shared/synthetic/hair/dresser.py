@@ -19,9 +19,9 @@ from shared.synthetic.hair.styles import Drape, Gather, HairLook, Tufts
 from shared.synthetic.hair.textures import flow_streaks
 from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.hair.tufts import tufts
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Part, PosedHead, Surface
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.smoothstep import smoothstep
 
 _ROOTS = 2600
 _CAP_M = 0.0012

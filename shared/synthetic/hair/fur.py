@@ -14,7 +14,7 @@ from torch import Tensor
 from shared.flame.schema import FlameAssets
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.hair.skull import CROWN, Chart, toward
-from shared.synthetic.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import Part, PosedHead, Surface
 
 
 @dataclass(frozen=True, eq=False)

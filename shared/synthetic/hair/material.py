@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.scene import Hits, Shading
 
 SPECULAR, ROUGHNESS = 0.046, 0.32
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.geometry.meshes import unit
 from shared.synthetic.hair.textures import TUFTS
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.smoothstep import smoothstep
 
 _V_LOW, _V_HIGH = 0.004, 0.996  # inside the texture, which repeats
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from shared.synthetic.person import Traits
+from shared.synthetic.scene.person import Traits
 
 Flow = Literal["forward", "side", "back", "up", "crown"]
 

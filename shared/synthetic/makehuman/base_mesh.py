@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from shared.assets import asset_path
 from shared.flame.schema import JOINTS, FlameAssets
 from shared.geometry.meshes import unit
-from shared.records import TensorRecord
-from shared.synthetic.scene import PosedHead
+from shared.records.tensor_record import TensorRecord
+from shared.synthetic.scene.scene import PosedHead
 
 ASSET = "makehuman_on_open_head.safetensors"
 
@@ -63,7 +63,7 @@ class BaseMesh:
     @staticmethod
     def of(assets: FlameAssets) -> BaseMesh:
         """Read the file that comes with the package. ValueError if it is for another head."""
-        with resources.as_file(resources.files("shared") / "assets" / ASSET) as path, safe_open(path, "pt") as file:
+        with safe_open(asset_path(ASSET), "pt") as file:
             head_id = file.metadata()["head_id"]
             tensors = {name: file.get_tensor(name) for name in ("vertex", "face", "barycentric", "offset_m")}
         if head_id != assets.head_id:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from shared.geometry.closest import SurfaceTree
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.synthetic.makehuman.base_mesh import BaseMesh, BaseVertices, triangle_frames
 from shared.synthetic.makehuman.files import GarmentFile
-from shared.synthetic.scene import PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 _NEAR_M = 0.02  # what stands farther off doesn't follow the slope of the skin
 _THIN = 0.05  # height of a triangle over its length, below which it doesn't say where an offset points

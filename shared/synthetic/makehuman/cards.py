@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord
-from shared.synthetic.colour import srgb_to_linear
+from shared.records.tensor_record import TensorRecord
 from shared.synthetic.hair.material import ROUGHNESS, SPECULAR, sample_wrapped
 from shared.synthetic.makehuman.files import read_image
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.scene import Hits, Shading
 
 LARGEST_PX = 512
 _STRAND_SIGMA_PX = 6.0  # neighbourhood in which strands run one way

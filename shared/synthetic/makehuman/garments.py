@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.makehuman.base_mesh import BaseMesh
 from shared.synthetic.makehuman.binding import Binding, Clearance
@@ -17,8 +17,8 @@ from shared.synthetic.makehuman.cards import Picture, PictureMaterial
 from shared.synthetic.makehuman.files import GarmentFile
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
-from shared.synthetic.scene import Part, PosedHead, Surface
-from shared.synthetic.smoothstep import smoothstep
+from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.smoothstep import smoothstep
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")
 _CLEARANCE_M = {"hair": 0.002, "brows": 0.0004}  # least height over the skin; lashes grow out of the lid

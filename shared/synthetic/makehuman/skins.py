@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -17,14 +16,15 @@ from safetensors import safe_open
 from scipy import ndimage
 from torch import Tensor
 
-from shared.flame.open_head.load import ASSET
+from shared.assets import asset_path
+from shared.flame.open_head_file import ASSET
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from shared.render.rasterizer import rasterize
-from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.textures import SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
 from shared.synthetic.makehuman.files import AssetError, read_image
+from shared.synthetic.scene.colour import srgb_to_linear
 
 SIDE = 1024  # of a skin over the head's texture coordinates
 _SMALLEST = 1024  # of an atlas, pixels: less is a thumbnail
@@ -47,7 +47,7 @@ class AtlasMap:
     @staticmethod
     def of(assets: FlameAssets) -> AtlasMap:
         """For the open head that comes with the package."""
-        with resources.as_file(resources.files("shared") / "assets" / ASSET) as path, safe_open(path, "pt") as file:
+        with safe_open(asset_path(ASSET), "pt") as file:
             atlas = file.get_tensor("atlas_uv").float()
         rows = assets.uv_faces
         known = (atlas[rows] >= 0).all(-1).all(-1)

@@ -16,7 +16,7 @@ from shared.synthetic.occluders.held import draw_held
 from shared.synthetic.occluders.look import OccluderLook
 from shared.synthetic.occluders.loose_hair import draw_loose_hair
 from shared.synthetic.occluders.microphones import draw_headset, draw_stand_microphone
-from shared.synthetic.person import Traits
+from shared.synthetic.scene.person import Traits
 
 _GLASSES, _HAT = 0.20, 0.08  # shares of all pictures but the occluded
 _TWO, _GLASSES_OCCLUDED, _HAT_OCCLUDED, _HEADSET = 0.25, 0.22, 0.15, 0.04

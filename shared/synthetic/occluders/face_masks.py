@@ -14,7 +14,7 @@ from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Cloth, Plain, draw_colour
 from shared.synthetic.occluders.shapes import Mesh, grid, join, smooth_path, tube
-from shared.synthetic.scene import Hits, Shading, Surface
+from shared.synthetic.scene.scene import Hits, Shading, Surface
 
 _ROWS, _COLUMNS = 21, 33
 _WINDOW = math.cos(math.radians(6.0))  # skin within this angle holds the cloth up

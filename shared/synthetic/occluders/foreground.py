@@ -20,8 +20,8 @@ from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Cloth, Plain, draw_colour
 from shared.synthetic.occluders.shapes import Mesh, axes, ellipsoid, lathe, rounded_box, tube
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Material, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Material, Surface
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from shared.geometry.meshes import unit
 from shared.synthetic.occluders.hand import HandLook, draw_hand, turned
 from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Surface
 
 _Vector = tuple[float, float, float]
 _SINK_M = 0.003  # flesh gives way

@@ -14,7 +14,7 @@ from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Mirror, Plain, Tortoise, draw_colour
 from shared.synthetic.occluders.shapes import Mesh, grid, join, smooth_path, tube
-from shared.synthetic.scene import Material, Surface
+from shared.synthetic.scene.scene import Material, Surface
 
 # Half width and half height of a lens over the distance of the pupils, roundness of its corners (2 an ellipse, higher
 # a box), how far its upper outer corner is pulled up, how much narrower it is towards the bottom inside.

@@ -15,7 +15,7 @@ from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import Rgb
 from shared.synthetic.occluders.materials import Cloth, HandSkin, draw_colour
 from shared.synthetic.occluders.shapes import Mesh, axes, smooth_path, tube
-from shared.synthetic.scene import Surface
+from shared.synthetic.scene.scene import Surface
 
 _BARE_M = 0.5  # a sleeve that starts beyond the forearm
 _LENGTHS_M = (0.12, 0.26, 0.44)  # of the forearm's path, from the wrist

@@ -13,7 +13,7 @@ from shared.synthetic.occluders.head_fit import HeadFit, directions
 from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Cloth, Plain, draw_colour
 from shared.synthetic.occluders.shapes import Mesh, grid, lathe
-from shared.synthetic.scene import Material, Surface
+from shared.synthetic.scene.scene import Material, Surface
 
 _COLUMNS, _ROWS = 64, 22
 _EDGE = 3  # rows of the border that curls in

@@ -15,8 +15,8 @@ from shared.synthetic.occluders.look import OccluderLook, Rgb
 from shared.synthetic.occluders.materials import Cloth, Mirror, Plain, draw_colour
 from shared.synthetic.occluders.microphones import MicrophoneBody, draw_body
 from shared.synthetic.occluders.shapes import Mesh, lathe, rounded_box
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import Material, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import Material, Surface
 
 # From the frame of the object, whose long side is y, to that of the hand, which grips it along x.
 _TO_HAND = ((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))

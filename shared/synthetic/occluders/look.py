@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from shared.synthetic.occluders.head_fit import HeadFit
-from shared.synthetic.scene import Surface
+from shared.synthetic.scene.scene import Surface
 
 Rgb = tuple[float, float, float]
 

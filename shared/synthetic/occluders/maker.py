@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from shared.flame.schema import FlameAssets
 from shared.synthetic.occluders.head_fit import HeadFit, SkullChart
 from shared.synthetic.occluders.look import OccluderLook
-from shared.synthetic.person import Traits
-from shared.synthetic.scene import PosedHead, Surface
+from shared.synthetic.scene.person import Traits
+from shared.synthetic.scene.scene import PosedHead, Surface
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from shared.geometry.meshes import unit
-from shared.synthetic.colour import srgb_to_linear
 from shared.synthetic.face.tones import base_tone
 from shared.synthetic.occluders.look import Rgb
-from shared.synthetic.scene import Hits, Shading
+from shared.synthetic.scene.colour import srgb_to_linear
+from shared.synthetic.scene.scene import Hits, Shading
 
 
 def draw_colour(rng: np.random.Generator, saturation: float = 0.42) -> Rgb:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from shared.synthetic.colour import srgb_to_linear
+from shared.synthetic.scene.colour import srgb_to_linear
 
 Painter = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]  # (rng, (h, w)) -> canvas
 _FRACTION_BITS = 4  # of cv2's fixed-point coordinates

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.synthetic.lighting import Lighting
+from shared.synthetic.scene.lighting import Lighting
 from shared.synthetic.surroundings.backgrounds import BACKGROUNDS, draw_background, draw_kind
 from shared.synthetic.surroundings.exposure import bright_side, draw_lighting, expose_background
 from shared.synthetic.surroundings.lights import draw_light_kind, draw_plan

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from shared.render.shading import irradiance
-from shared.synthetic.colour import LUMINANCE
-from shared.synthetic.lighting import Lamp, Lighting
+from shared.synthetic.scene.colour import LUMINANCE
+from shared.synthetic.scene.lighting import Lamp, Lighting
 from shared.synthetic.surroundings.light_colour import six_walls
 from shared.synthetic.surroundings.lights import LightPlan
 

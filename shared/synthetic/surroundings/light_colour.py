@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.synthetic.colour import LUMINANCE
+from shared.synthetic.scene.colour import LUMINANCE
 
 _XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 

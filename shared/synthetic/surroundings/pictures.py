@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.images.decode import ImageError, load_image
 from shared.images.source import find_inputs
-from shared.synthetic.colour import srgb_to_linear
+from shared.synthetic.scene.colour import srgb_to_linear
 from shared.synthetic.surroundings.canvas import through_lens
 
 log = logging.getLogger(__name__)

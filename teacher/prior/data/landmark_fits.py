@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.config import FitConfig
 from shared.flame.blendshape_response import response_of
 from shared.flame.landmark_noise import LandmarkNoise, both_sides
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.records import concatenate, stack
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_record import concatenate, stack
 from shared.synthetic.own_face import is_own_face
-from shared.synthetic.shards import StoredPortraits
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
-from teacher.blendshape_evidence import BlendshapeEvidence
-from teacher.blendshape_measurement import measure_response
-from teacher.evidence import FaceEvidence
-from teacher.fitter import HeadFitter
-from teacher.landmark_measurement import compare, measure
+from shared.synthetic.storage.shards import StoredPortraits
+from teacher.config import FitConfig
+from teacher.energy.blendshapes import BlendshapeEvidence
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.fitter import HeadFitter
+from teacher.landmark_errors.blendshapes import measure_response
+from teacher.landmark_errors.measurement import compare, measure
 
 SCHEMA = "pixel3dmm-distill/landmark-fits/2"
 FILE = "landmark_fits.safetensors"

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import PriorAugmentConfig, PriorDataConfig
 from shared.flame.schema import FlameAssets
 from shared.geometry.face_crop import face_crop
 from shared.images.augment import Photometric
 from shared.images.cover import cover
-from shared.synthetic.detection import Detection
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.scene import Part
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.scene.scene import Part
+from shared.synthetic.storage.detection import Detection
+from teacher.config import PriorAugmentConfig, PriorDataConfig
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.portrait_view import PortraitViews
 from teacher.prior.data.warp import MapWarp

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.scans.errors import ScanError
 from shared.scans.manifest import MANIFEST, ScanManifest
 from shared.scans.numbers import read_camera, read_points

@@ -17,18 +17,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
-from shared.config import PriorTrainConfig, SyntheticConfig
+from shared.config import SyntheticConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.runtime import UserError
-from shared.synthetic.detection import Detect, landmark_detector
+from shared.runs.errors import UserError
 from shared.synthetic.generate import build_studio
 from shared.synthetic.rendered import RenderedPortraits
-from shared.synthetic.shards import StoredPortraits
-from shared.synthetic.storage import PortraitError
+from shared.synthetic.storage.arrays import PortraitError
+from shared.synthetic.storage.detection import Detect, landmark_detector
+from shared.synthetic.storage.shards import StoredPortraits
 from shared.training.samples import BadSample
+from teacher.config import PriorTrainConfig
 from teacher.prior.data.face_view import FaceView, SampleError
 from teacher.prior.data.landmark_fits import LandmarkFits, landmark_fits
 from teacher.prior.data.portrait_view import PortraitViews

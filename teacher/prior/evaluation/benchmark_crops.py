@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import PriorDataConfig
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
-from shared.synthetic.detection import Detection
-from shared.synthetic.portrait import Portrait, PortraitFacts
-from shared.synthetic.scene import Part
-from teacher.evidence import FaceEvidence
+from shared.synthetic.scene.portrait import Portrait, PortraitFacts
+from shared.synthetic.scene.scene import Part
+from shared.synthetic.storage.detection import Detection
+from teacher.config import PriorDataConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.initial_heads import StartHeads
 from teacher.prior.data.face_view import FaceView
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.evaluation.occlusion import cover_face, face_skin
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.records import PriorInput, PriorTarget
-from teacher.start_heads import StartHeads
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,10 @@
 """A person's own deviations: what is left when all that other people's pictures have in common is taken away.
 
 A mean head that smooths every lip, or a network that tilts every nose, deviates from the truth in the same way on
-everybody. Such constants say nothing of a person, and the fit takes the network's away (`teacher.vertex_noise`). So at
-every vertex of the head the mean deviation of **all other people** is subtracted, from the predicted and from the true
-deviations each their own, in the axes of the head: least squares where a picture shows two of three components, with a
-slight pull to zero.
+everybody. Such constants say nothing of a person, and the fit takes the network's away
+(`teacher.evidence.vertex_noise`). So at every vertex of the head the mean deviation of **all other people** is
+subtracted, from the predicted and from the true deviations each their own, in the axes of the head: least squares where
+a picture shows two of three components, with a slight pull to zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.evaluation.deviations import products
 
 PRIOR_VIEWS = 0.3  # enough for vertices that hardly anybody shows

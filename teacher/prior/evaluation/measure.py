@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.geometry.lookup import UvIndex, look_up, trust
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import UNKNOWN_PART, PriorInput, PriorMaps, PriorPrediction, PriorTarget

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from shared.flame.landmarks import FACE_OVAL
-from shared.synthetic.streams import stream
+from shared.synthetic.scene.streams import stream
 
 _SEED = 40_000_003  # of the benchmark
 _LOBES = 3  # waves around the patch's outline

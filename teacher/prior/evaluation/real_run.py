@@ -9,8 +9,6 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from shared.config import PriorEvaluateConfig
-from shared.files import write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
@@ -18,10 +16,13 @@ from shared.geometry.crop import Crop
 from shared.geometry.face_crop import R_crop_camera, face_crop
 from shared.images.faces import FaceDetector, select
 from shared.landmarker.search import FaceLandmarker
-from shared.provenance import git_sha
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.files import write_json, write_text
+from shared.runs.provenance import git_sha
 from shared.synthetic.own_face import is_own_face
-from teacher.evidence import FaceEvidence
+from teacher.config import PriorEvaluateConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.initial_heads import StartHeads
 from teacher.prior.evaluation.judge import Predict, batches
 from teacher.prior.evaluation.real_figures import RealGroup, RealRow, summarise
 from teacher.prior.evaluation.real_score import PredictedMaps
@@ -35,7 +36,6 @@ from teacher.prior.prediction.pictures import photo
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.prediction.sheets import sheet_row, write_sheet
 from teacher.prior.records import PriorInput, PriorPrediction
-from teacher.start_heads import StartHeads
 
 SCHEMA = "pixel3dmm-distill/prior-on-real-heads/1"
 _WAYS = {"with landmarks": False, "without landmarks": True}  # whether they are hidden

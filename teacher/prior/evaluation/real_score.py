@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from shared.geometry.meshes import unit
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.evaluation.common import Deviations
 from teacher.prior.evaluation.deviations import across, products
 from teacher.prior.evaluation.real_truth import RealTruth

@@ -16,11 +16,11 @@ from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
 from teacher.prior.evaluation.real_score import RealJudge
 from teacher.prior.evaluation.real_truth import RealTruth, Yardstick, head_regions, posed_heads, real_truth
 from teacher.prior.geometry.surface import HeadSurface
-from teacher.true_heads import TrueHeads, stored_heads
+from teacher.registration.true_heads import TrueHeads, stored_heads
 
 SCHEMA = "pixel3dmm-distill/real-truth/2"
 _YARDSTICKS = ("mean", "neutral")

@@ -1,8 +1,8 @@
 """What is true in a picture of a real head, place by place, beside what the mean head would say there.
 
 Places are the seen points of the scan. Their normals are the scan's own; which place of the head they are (UV, part of
-the face) is told by the head that was laid on the scan (`teacher.true_heads`), some tenths of a millimetre beside it.
-Nothing here depends on a crop or on a network.
+the face) is that of the head registered to the scan (`teacher.registration.true_heads`), some tenths of a millimetre
+beside it. Nothing here depends on a crop or on a network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.closest import SurfaceTree
 from shared.geometry.meshes import align, unit, vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.maps import RenderedMaps, render_maps
 from teacher.prior.evaluation.sampling import sample_map
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shared.config import PriorEvaluateConfig
 from shared.evaluate import benchmark
-from shared.files import write_json, write_text
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.images.source import find_photos
 from shared.landmarker.search import FaceLandmarker
-from shared.provenance import git_sha
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from shared.runs.files import write_json, write_text
+from shared.runs.provenance import git_sha
+from teacher.config import PriorEvaluateConfig
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrops
 from teacher.prior.evaluation.judge import Judge, Judged, Predict, evaluate
 from teacher.prior.evaluation.photos import PhotoReport, judge_photos, readers

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.flame.mediapipe_mesh import mediapipe_mirror
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.geometry.texels import Texels
 
 _TEXELS = 1024

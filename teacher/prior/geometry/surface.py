@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.geometry.texels import Texels
 
 _TEXELS = 1024  # 0.65 mm on the face; between texels points are interpolated

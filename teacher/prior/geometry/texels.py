@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from shared.render.rasterizer import rasterize
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shared.config import CompactConfig
 from shared.flame.schema import FlameAssets
 from shared.networks.backbones import create_backbone, input_statistics, pretrained_backbone
+from teacher.config import CompactConfig
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.points_head import PointLayout, PointsHead
 from teacher.prior.records import LANDMARK_CHANNELS, N_PARTS, Frame, PriorInput, PriorMaps, PriorPrediction

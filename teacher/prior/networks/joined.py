@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior, load_prior
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction

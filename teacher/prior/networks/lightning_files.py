@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 # Whose names may occur; a file that asks for any other is refused, though it could not run that either.
 _PACKAGES = {

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.records import PriorPoints
 

@@ -20,8 +20,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from shared.config import VitConfig
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import VitConfig
 from teacher.prior.networks.lightning_files import read_lightning
 from teacher.prior.networks.vit import CHANNELS, VitPrior
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shared.config import VitConfig
 from shared.flame.schema import FlameAssets
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import VitConfig
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.vit_backbone import create_vit, pretrained_vit
 from teacher.prior.records import Frame, PriorInput, PriorMaps, PriorPrediction

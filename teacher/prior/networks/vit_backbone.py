@@ -9,7 +9,7 @@ from timm.models import eva, vision_transformer
 from torch import nn
 
 from shared.networks.timm_weights import load_weight_file, timm_network
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 
 logger = logging.getLogger(__name__)
 

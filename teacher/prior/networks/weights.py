@@ -9,15 +9,16 @@ from typing import Any
 
 import torch
 
-from shared.config import CompactConfig, VitConfig
+from shared.assets import asset_path
 from shared.networks.weight_files import fill, in_halves
-from shared.runtime import UserError
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.runs.errors import UserError
+from teacher.config import CompactConfig, VitConfig
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
-from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior/1"
-SHIPPED = Path(__file__).parents[3] / "shared" / "assets" / "prior_compact.safetensors"
+SHIPPED = asset_path("prior_compact.safetensors")
 _CONFIGS = {"compact": CompactConfig, "vit": VitConfig}
 
 

@@ -4,11 +4,11 @@
 000012.normal.png    normals: channel value 0 to 65535 is -1 to 1
 000012.uv.png        red and green are u and v, 0 to 65535 is 0 to 1; blue is empty
 000012.log_var.png   log-variances of normals (red) and UV (green), 0 to 65535 is -16 to 8; blue is empty
-000012.part.png      8 bits, values of `shared.synthetic.scene.Part`
+000012.part.png      8 bits, values of `shared.synthetic.scene.scene.Part`
 000012.safetensors   points, the crop's place in the picture, the landmarks, and a JSON header that says which of the
                      maps there are; moved into place last, so that it is there means all is
 
-PNGs of maps have 16 bits a channel, as in `shared.synthetic.storage`.
+PNGs of maps have 16 bits a channel, as in `shared.synthetic.storage.arrays`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from torch import Tensor
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg, write_png
 from shared.images.stored import StoredPictureError, read_stored
-from shared.records import TensorRecord
-from shared.runtime import UserError
-from shared.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
+from shared.records.tensor_record import TensorRecord
+from shared.runs.errors import UserError
 from teacher.prior.records import PriorMaps, PriorPoints, PriorPrediction
 
 SCHEMA = "pixel3dmm-distill/maps/1"

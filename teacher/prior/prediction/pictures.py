@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.render.overlay import draw_points
-from shared.synthetic.contact_sheet import part_colours
+from shared.synthetic.storage.contact_sheet import part_colours
 from teacher.prior.records import N_PARTS, Frame, PriorMaps, PriorPoints, PriorPrediction, PriorSample
 
 _OUTSIDE = 0.35  # brightness where there is no truth

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
-from shared.records import stack
-from shared.runtime import UserError
+from shared.records.tensor_record import stack
+from shared.runs.errors import UserError
 from teacher.prior.geometry.mirror import Mirror
+from teacher.prior.map_quality.checks import MapQuality, MapWarning
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.flip import average, mirrored_input, mirrored_prediction
-from teacher.prior.prediction.map_quality import MapQuality, MapWarning
 from teacher.prior.records import PriorInput, PriorPrediction
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.files import write_json
+from shared.runs.files import write_json
 from teacher.prior.prediction.map_files import read_crop, read_face_maps
 from teacher.prior.prediction.sheets import sheet_row, write_sheet
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from shared.images.encode import write_jpeg
-from shared.synthetic.contact_sheet import part_colours
-from teacher.prior.prediction.map_quality import HEAD_PARTS
+from shared.synthetic.storage.contact_sheet import part_colours
+from teacher.prior.map_quality.checks import HEAD_PARTS
 from teacher.prior.prediction.pictures import doubt_colours, normal_colours
 from teacher.prior.records import PriorMaps
 

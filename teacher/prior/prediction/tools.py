@@ -9,18 +9,18 @@ from functools import partial
 
 import torch
 
-from shared.config import PriorPredictConfig
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.images.faces import FaceDetector
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import PriorPredictConfig
+from teacher.fitting.initial_heads import StartHeads
 from teacher.prior.geometry.landmark_maps import LandmarkMapper
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior, load_prior
 from teacher.prior.prediction.predictor import Predictor
-from teacher.start_heads import StartHeads
 
 
 @dataclass(frozen=True, eq=False)

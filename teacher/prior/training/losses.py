@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shared.config import PriorLossConfig
 from shared.flame.schema import FlameAssets
-from shared.records import TensorRecord
+from shared.records.tensor_record import TensorRecord
+from teacher.config import PriorLossConfig
 from teacher.prior.geometry.texels import Texels
 from teacher.prior.records import UNKNOWN_PART, PriorMaps, PriorPoints, PriorPrediction, PriorTarget, TargetMaps
 

@@ -15,24 +15,25 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from shared.config import OverfitConfig, PriorDataConfig, PriorLossConfig, PriorTrainConfig, SyntheticConfig
-from shared.device import seed_everything
-from shared.files import write_json
+from shared.config import SyntheticConfig
 from shared.flame.schema import FlameAssets
 from shared.images.encode import write_jpeg
-from shared.records import stack
-from shared.run_manifest import claim
-from shared.runtime import Ranks
+from shared.records.tensor_record import stack
+from shared.runs.device import seed_everything
+from shared.runs.files import write_json
+from shared.runs.manifest import claim
+from shared.runs.ranks import Ranks
 from shared.synthetic.generate import build_studio
 from shared.synthetic.studio import Order
 from shared.training.run_folder import MADE
 from shared.training.trainer import Trainer
+from teacher.config import OverfitConfig, PriorDataConfig, PriorLossConfig, PriorTrainConfig
 from teacher.prior.data.sample import SampleMaker
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.prediction.pictures import heat, normal_colours, photo, uv_colours
 from teacher.prior.records import PriorPrediction, PriorSample
 from teacher.prior.training.run import load_head, prior_task
-from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior-overfit/1"
 FIGURES, SHEET = "overfit.json", "overfit.jpg"

@@ -10,26 +10,27 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from shared.config import PriorDataConfig, PriorTrainConfig
-from shared.device import choose_device, keep_freed_memory, seed_everything
 from shared.flame.assets import load_flame
 from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
-from shared.provenance import git_sha, without_folders
-from shared.runtime import Ranks, UserError
-from shared.synthetic.shards import StoredPortraits
+from shared.runs.device import choose_device, keep_freed_memory, seed_everything
+from shared.runs.errors import UserError
+from shared.runs.provenance import git_sha, without_folders
+from shared.runs.ranks import Ranks
+from shared.synthetic.storage.shards import StoredPortraits
 from shared.training.run_folder import claim_run
 from shared.training.samples import collate
 from shared.training.task import Task
 from shared.training.trainer import Outcome, Trainer
+from teacher.config import PriorDataConfig, PriorTrainConfig
 from teacher.prior.data.sources import build_source
 from teacher.prior.evaluation.validation import validation
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import save_prior, start_from
 from teacher.prior.records import PriorPrediction, PriorTarget
 from teacher.prior.training.losses import FaceRegion, prior_loss
 from teacher.prior.training.picture import sample_picture
-from teacher.prior_net import build_network
 
 SCHEMA = "pixel3dmm-distill/prior-run/1"
 _SHOWN = ("total", "uv_mm", "normal_deg", "points_px")  # terms of the loss

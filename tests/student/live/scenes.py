@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import InferConfig, StudentNetworkConfig
 from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
@@ -22,14 +21,15 @@ from shared.geometry.camera import Camera
 from shared.images.decode import Frame
 from shared.images.faces import DetectedFace, box_area
 from shared.landmarker.boxes import iou
-from shared.records import stack
-from student.head import StudentSpec
+from shared.records.tensor_record import stack
+from student.config import InferConfig, StudentNetworkConfig
+from student.head.decoder import StudentSpec
+from student.head.pose import FacePose, SightPose
+from student.head.predictor import Predictor
+from student.inference.tools import Tools
 from student.live.drawing import HeadPainter
 from student.live.poser import FacePoser
-from student.live.tools import Tools
-from student.pose import FacePose, SightPose
-from student.predictor import Predictor
-from student.records import StudentInput, StudentOutput
+from student.network.records import StudentInput, StudentOutput
 from tests.tiny_head import tiny_head
 
 SIDE, RATE_HZ, FOCAL_PX = 240, 30.0, 300.0

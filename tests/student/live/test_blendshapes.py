@@ -15,10 +15,10 @@ from shared.images.decode import Frame
 from shared.images.faces import DetectedFace
 from shared.images.source import InputRef
 from student.api import Student
-from student.live.clip import run_clip
-from student.live.photo import heads_of
-from student.predictor import Predictor
-from student.records import StudentInput, StudentOutput
+from student.head.predictor import Predictor
+from student.inference.clip import run_clip
+from student.inference.photo import heads_of
+from student.network.records import StudentInput, StudentOutput
 from tests.student.live.scenes import TrueDetector, TrueNetwork, frames_of, landmarks_of, model, moving, picture, tools
 
 COUNT = 6

@@ -14,13 +14,13 @@ from shared.export.npz import read_params
 from shared.images.decode import Frame
 from shared.images.source import InputRef
 from shared.images.video import VideoError
-from student.live.clip import run_clip
-from student.live.report import InputReport, finished, keep
+from student.head.predictor import Predictor
+from student.inference.clip import run_clip
+from student.inference.report import InputReport, finished, keep
 from student.live.smoothing import HeadSmoother
 from student.live.stages import Durations, StageTimes
 from student.live.stream import STAGES
-from student.predictor import Predictor
-from student.records import StudentInput
+from student.network.records import StudentInput
 from tests.student.live.scenes import (
     RATE_HZ,
     TrueDetector,

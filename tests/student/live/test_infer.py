@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from shared.config import StudentNetworkConfig
 from shared.landmarker.search import FaceLandmarker
 from shared.landmarker.tracker import LandmarkTracker
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from student.config import StudentNetworkConfig
 from student.infer import main
-from student.model import HeadLayout, StudentNetwork
-from student.weights import save_student
+from student.network.model import HeadLayout, StudentNetwork
+from student.network.weights import save_student
 from tests.student.heads import open_head
 
 ROOT = Path(__file__).parents[3]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from shared.config import TrackConfig
 from shared.images.faces import DetectedFace
+from student.config import TrackConfig
 from student.live.tracker import FaceTracker, HeadLedTracker, LandmarkLedTracker, Place
 from tests.student.live.scenes import RATE_HZ, TrueDetector, landmarks_of, moving, picture
 

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from shared.config import HeadCalibrationConfig
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = """
@@ -22,8 +23,8 @@ def main(argv: list[str]) -> int:
     from shared.flame.errors import FlameFileError
     from shared.flame.open_head.build import sculpt_head
     from shared.flame.open_head.calibration.people import ScanModel
-    from shared.flame.open_head.calibration.record import ASSET
     from shared.flame.open_head.calibration.run import calibrate_people
+    from shared.flame.open_head.identity_record import ASSET
     from shared.flame.open_head.makehuman import MissingDataError, data_root
     from shared.flame.open_head.uncalibrated import uncalibrated_head
 

@@ -14,7 +14,6 @@ from shared.flame.open_head.calibration.gaussian import Gaussian
 from shared.flame.open_head.calibration.head_surface import HeadSurface
 from shared.flame.open_head.calibration.moments import estimate_covariance
 from shared.flame.open_head.calibration.people import Person, ScanModel, sphere
-from shared.flame.open_head.calibration.record import Calibration
 from shared.flame.open_head.calibration.surface_fit import (
     AGAIN_M,
     FAR_M,
@@ -23,6 +22,7 @@ from shared.flame.open_head.calibration.surface_fit import (
     FitWeights,
     SurfaceFitter,
 )
+from shared.flame.open_head.identity_record import Calibration
 from shared.flame.open_head.makehuman import Array
 from shared.flame.open_head.shape import parity
 from shared.flame.schema import FlameAssets

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from shared.config import ExpressionCalibrationConfig
-from shared.options import load_config
-from shared.runtime import UserError, run_entry
+from shared.config.loading import load_config
+from shared.runs.entry import run_entry
+from shared.runs.errors import UserError
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = """
@@ -21,13 +22,13 @@ def main(argv: list[str]) -> int:
     # After the options, as they take seconds to import.
     from shared.flame.errors import FlameFileError
     from shared.flame.open_head.build import build_head, sculpt_head
-    from shared.flame.open_head.calibration.record import Calibration
-    from shared.flame.open_head.expression_calibration.record import ASSET, write_calibration
     from shared.flame.open_head.expression_calibration.run import CarriedPeople, calibrate_expressions
     from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
-    from shared.flame.open_head.load import load_open_head
+    from shared.flame.open_head.expression_record import ASSET, write_calibration
+    from shared.flame.open_head.identity_record import Calibration
     from shared.flame.open_head.makehuman import MissingDataError, data_root
     from shared.flame.open_head.uncalibrated import uncalibrated_head
+    from shared.flame.open_head_file import load_open_head
 
     try:
         units = ScanUnits.read(Path(config.ict))

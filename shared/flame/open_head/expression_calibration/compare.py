@@ -11,8 +11,8 @@ from shared.flame.model import FlameModel
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.carried import HeadParts
 from shared.flame.open_head.expression_calibration.mend_fit import FLIP
-from shared.flame.open_head.expression_calibration.record import N_POSE, ExpressionCalibration
 from shared.flame.open_head.expression_calibration.run import CarriedPeople
+from shared.flame.open_head.expression_record import N_POSE, ExpressionCalibration
 from shared.flame.open_head.makehuman import Array
 from shared.flame.schema import FlameAssets
 

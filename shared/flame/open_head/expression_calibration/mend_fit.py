@@ -8,8 +8,8 @@ import numpy as np
 
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.carried import HeadParts
-from shared.flame.open_head.expression_calibration.controls import SIDES, Controls, UnitSculpts
 from shared.flame.open_head.makehuman import Array
+from shared.flame.open_head.unit_controls import SIDES, Controls, UnitSculpts
 
 # Units that stay as sculpted: there is no counterpart (tongueOut), or the sculpt is exact by construction.
 KEPT = ("tongueOut", "mouthClose", "jawOpen")

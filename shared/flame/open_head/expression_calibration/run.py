@@ -14,7 +14,6 @@ from shared.flame.open_head.calibration.surface_fit import NEAR_M, SurfaceFitter
 from shared.flame.open_head.expression import mirrored_name
 from shared.flame.open_head.expression_calibration.activations import draw_activations
 from shared.flame.open_head.expression_calibration.carried import CarriedUnits, HeadParts, carry
-from shared.flame.open_head.expression_calibration.controls import UnitSculpts
 from shared.flame.open_head.expression_calibration.mend_fit import (
     FLIP,
     KEPT,
@@ -24,7 +23,6 @@ from shared.flame.open_head.expression_calibration.mend_fit import (
     mirrored_mend,
     used_controls,
 )
-from shared.flame.open_head.expression_calibration.mended import mended_units
 from shared.flame.open_head.expression_calibration.moment_fit import (
     UNSEEN,
     FaceMotion,
@@ -33,9 +31,11 @@ from shared.flame.open_head.expression_calibration.moment_fit import (
     share_blinks,
     starting_prior,
 )
-from shared.flame.open_head.expression_calibration.record import ExpressionCalibration
 from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
+from shared.flame.open_head.expression_record import ExpressionCalibration
 from shared.flame.open_head.makehuman import Array
+from shared.flame.open_head.mended_units import mended_units
+from shared.flame.open_head.unit_controls import UnitSculpts
 from shared.flame.schema import ArkitMap, FlameAssets
 
 JAW_IN_MIRROR = (1.0, -1.0, -1.0)  # axis-angle

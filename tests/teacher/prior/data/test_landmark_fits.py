@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig
 from shared.geometry.face_crop import face_crop
-from shared.synthetic.shards import StoredPortraits
-from teacher.evidence import FaceEvidence
+from shared.synthetic.storage.shards import StoredPortraits
+from teacher.config import CompactConfig, PriorDataConfig, PriorTrainConfig
+from teacher.evidence.records import FaceEvidence
+from teacher.fitting.initial_heads import StartHeads
 from teacher.prior.data import landmark_fits as module
 from teacher.prior.data.landmark_fits import landmark_fits
 from teacher.prior.data.sources import Source, StoredFaces, build_source
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.records import PriorSample
-from teacher.start_heads import StartHeads
 from tests.teacher.prior.data.plain_portrait import SIZE, detection, head, mirror, portrait, vertices, write_portraits
 
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import PriorAugmentConfig, PriorDataConfig
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.face_crop import R_crop_camera, face_crop
-from shared.records import stack
-from shared.synthetic.detection import Detection
-from shared.synthetic.scene import Part
+from shared.records.tensor_record import stack
+from shared.synthetic.scene.scene import Part
+from shared.synthetic.storage.detection import Detection
+from teacher.config import PriorAugmentConfig, PriorDataConfig
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.data.warp import MapWarp

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import CompactConfig, PriorDataConfig, PriorTrainConfig
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from shared.scans.manifest import MANIFEST, SCHEMA
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.scene import Part
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.scene.scene import Part
 from shared.training.samples import BadSample
+from teacher.config import CompactConfig, PriorDataConfig, PriorTrainConfig
 from teacher.prior.data.face_view import SampleError
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.data.scans import ScannedFaces

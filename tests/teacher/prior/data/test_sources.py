@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from shared.config import CompactConfig, PriorAugmentConfig, PriorDataConfig, PriorTrainConfig
-from shared.runtime import UserError
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.shards import Shard, ShardWriter, shard_path
+from shared.runs.errors import UserError
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.storage.shards import Shard, ShardWriter, shard_path
 from shared.training.samples import BadSample, collate
+from teacher.config import CompactConfig, PriorAugmentConfig, PriorDataConfig, PriorTrainConfig
 from teacher.prior.data.sources import RenderedFaces, Source, build_source
 from teacher.prior.geometry.mirror import Mirror
 from teacher.prior.records import PriorSample

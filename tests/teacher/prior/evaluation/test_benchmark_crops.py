@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import PriorDataConfig
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits
-from shared.synthetic.detection import Detection
-from shared.synthetic.portrait import Portrait
-from shared.synthetic.scene import Part
-from shared.synthetic.shards import shard_path
+from shared.synthetic.scene.portrait import Portrait
+from shared.synthetic.scene.scene import Part
+from shared.synthetic.storage.detection import Detection
+from shared.synthetic.storage.shards import shard_path
+from teacher.config import PriorDataConfig
 from teacher.prior.data.sample import SampleMaker
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrops
 from tests.teacher.prior.data.plain_portrait import head, plain_portrait, scene, vertices

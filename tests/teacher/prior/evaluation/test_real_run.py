@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from shared.config import PriorEvaluateConfig
 from shared.flame.assets import load_flame
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import R_crop_camera
-from shared.runtime import UserError
-from teacher import true_heads
+from shared.runs.errors import UserError
+from teacher.config import PriorEvaluateConfig
 from teacher.prior.evaluation.real_run import RealCrop, predicted_maps, run_on_real_heads
 from teacher.prior.evaluation.real_set import RealPicture, RealPictures
 from teacher.prior.geometry.crops import prior_input
 from teacher.prior.networks.weights import load_prior
 from teacher.prior.records import Frame, PriorMaps, PriorPrediction
+from teacher.registration import true_heads
 from tests.evaluate.real_people import write_people
 from tests.teacher.prior.evaluation.exact_heads import CAMERA, SIDE, exact_truth
 

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from shared.config import CompactConfig, PriorLossConfig
 from shared.flame.assets import load_flame
+from teacher.config import CompactConfig, PriorLossConfig
 from teacher.prior.networks.compact import CompactPrior, coarse_uv
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.prior.records import PriorInput, PriorTarget

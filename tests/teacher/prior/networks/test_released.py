@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from teacher.prior.networks.lightning_files import read_lightning
 from teacher.prior.networks.released import read_released
 from teacher.prior.networks.weights import load_prior

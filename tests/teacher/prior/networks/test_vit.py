@@ -10,13 +10,13 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from shared.config import PriorLossConfig, VitConfig
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import PriorLossConfig, VitConfig
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.vit import VitPrior
 from teacher.prior.networks.vit_backbone import create_vit, pretrained_vit
 from teacher.prior.records import PriorInput, PriorTarget
 from teacher.prior.training.losses import FaceRegion, prior_loss
-from teacher.prior_net import build_network
 
 ALL = FaceRegion.everywhere(0)
 TINY = VitConfig(backbone="vit_tiny_patch16_224", pretrained="none", size=64, width=32, layers=1, heads=2)

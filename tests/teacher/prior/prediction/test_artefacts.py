@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teacher.prior.prediction.artefacts import alternation, edge_step, patch_score
+from teacher.prior.map_quality.artefacts import alternation, edge_step, patch_score
 
 SIZE = 128
 EVERYWHERE = torch.ones(SIZE, SIZE, dtype=torch.bool)

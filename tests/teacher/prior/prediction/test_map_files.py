@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from shared.geometry.crop import Crop
-from shared.runtime import UserError
+from shared.runs.errors import UserError
 from teacher.prior.prediction.map_files import FaceMaps, read_crop, read_face_maps, write_face_maps
 from teacher.prior.records import PriorMaps, PriorPoints, PriorPrediction
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.synthetic.scene import Part
-from teacher.prior.prediction.map_quality import MapQuality
+from shared.synthetic.scene.scene import Part
+from teacher.prior.map_quality.checks import MapQuality
 from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPrediction
 
 SIZE = 128

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from shared.config import CompactConfig
 from shared.flame.assets import load_flame
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import CompactConfig
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.predictor import Predictor
 from teacher.prior.records import PriorInput, PriorMaps, PriorPoints, PriorPrediction
-from teacher.prior_net import build_network
 
 SIZE = 32
 

@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from shared.config import PriorPredictConfig
 from shared.images.faces import DetectedFace
-from shared.runtime import UserError
-from shared.synthetic.storage import read_picture
+from shared.runs.errors import UserError
+from shared.synthetic.storage.arrays import read_picture
+from teacher.config import PriorPredictConfig
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.networks.weights import Prior
 from teacher.prior.prediction.map_files import read_face_maps
 from teacher.prior.prediction.predictor import Predictor
-from teacher.prior.prediction.run import run_prediction
 from teacher.prior.prediction.tools import PredictTools
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction
+from teacher.runs.map_prediction import run_prediction
 from tests.teacher.fakes import FakeDetector, make_photos
 
 SIZE = 64

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import CompactConfig, PriorPredictConfig
 from shared.flame.assets import load_flame
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import CompactConfig, PriorPredictConfig
+from teacher.prior.networks.build import build_network
 from teacher.prior.networks.weights import save_prior
 from teacher.prior.prediction.tools import build_tools, network_id
-from teacher.prior_net import build_network
 
 
 @pytest.fixture(scope="module")

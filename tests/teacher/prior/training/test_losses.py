@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import PriorLossConfig
+from teacher.config import PriorLossConfig
 from teacher.prior.records import UNKNOWN_PART, PriorMaps, PriorPoints, PriorPrediction, PriorTarget
 from teacher.prior.training.losses import UV_MM, FaceRegion, prior_loss
 from tests.teacher.prior.networks.test_compact import target

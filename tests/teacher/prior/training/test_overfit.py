@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.config import CompactConfig, OverfitConfig
-from shared.runtime import UserError
+from shared.runs.errors import UserError
+from teacher.config import CompactConfig, OverfitConfig
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction, PriorSample, PriorTarget
 from teacher.prior.training.overfit import FIGURES, SHEET, OverfitFigures, judge, overfit
 

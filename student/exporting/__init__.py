@@ -1,1 +1,0 @@
-"""Trained students as files that run without this project: ONNX and torch.export."""

@@ -1,0 +1,98 @@
+"""From what the network tells of a crop to a FLAME head in the world of the full picture's camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from shared.flame.code_basis import CodeBasis
+from shared.flame.mediapipe_embedding import mediapipe_embedding
+from shared.flame.model import FlameModel
+from shared.flame.params import FlameParams
+from shared.geometry.camera import Camera
+from shared.geometry.crop import Crop
+from shared.plugins.refine import HeadGuess
+from shared.records.tensor_record import TensorRecord
+from student.config import StudentNetworkConfig
+from student.head.pose import SightPose
+from student.network.records import StudentOutput
+
+
+@dataclass(frozen=True, eq=False)
+class StudentSpec:
+    """What one must know of a trained network to use it, whatever runs it."""
+
+    config: StudentNetworkConfig
+    basis: CodeBasis  # directions of its codes
+    anchor_m: Tensor  # (3,) the point of the unposed head whose place it tells
+    head_id: str  # of the head whose codes it tells
+
+
+@dataclass(frozen=True)
+class StudentHeads(TensorRecord):
+    """B heads."""
+
+    params: FlameParams
+    camera: Camera  # of the full picture
+    verts_m: Tensor  # (B, V, 3) posed, in the world of the camera
+    landmarks_px: Tensor  # (B, 478, 2) MediaPipe's points on that mesh, pixels of the full picture
+    shape_std: Tensor  # (B, D) how sure it is, along the directions of the spec
+    expression_std: Tensor  # (B, d)
+    jaw_std: Tensor  # (B, 3)
+    # (B, 52) the landmarker's, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; None: not asked
+    blendshapes: Tensor | None = None
+
+    @property
+    def guess(self) -> HeadGuess:
+        """As a refiner takes them."""
+        return HeadGuess(self.params, self.camera, self.shape_std, self.expression_std, self.jaw_std)
+
+
+class HeadDecoder:
+    """Makes heads of one head model from what a network tells."""
+
+    def __init__(self, model: FlameModel, spec: StudentSpec) -> None:
+        """ValueError if the model is another head than the network's."""
+        if model.assets.head_id != spec.head_id:
+            raise ValueError(
+                f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}; give flame="
+            )
+        self.model, self.spec = model, spec
+        self.known, self.embedding = mediapipe_embedding(model.assets)  # MediaPipe's landmarks that the head has (P,)
+
+    def params(self, told: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
+        """(B) parameters in the world of the camera of the full picture (B), from crops (B) of it."""
+        seen = camera.warped(crop.affine, crop.size)
+        pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale)
+        still = torch.zeros_like(told.jaw)
+        unplaced = FlameParams(
+            shape=told.shape @ self.spec.basis.shape.T,
+            expression=told.expression @ self.spec.basis.expression.T,
+            global_rot=still,
+            neck=told.neck,
+            jaw=told.jaw,
+            eyes=told.eyes,
+            translation=still,
+            eyelids=told.eyelids,
+        )
+        in_camera = pose.in_camera(seen.focal_px.mean(-1), seen.center_px)
+        return in_camera.placed(unplaced, camera, self.model, self.spec.anchor_m)
+
+    def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
+        """Posed heads (B)."""
+        params = self.params(told, crop, camera)
+        return StudentHeads(params, camera, *self._seen(params, camera), *told.std())
+
+    def moved(self, heads: StudentHeads, params: FlameParams) -> StudentHeads:
+        """The same heads (B) with other parameters, such as refined ones."""
+        verts, landmarks = self._seen(params, heads.camera)
+        return replace(heads, params=params, verts_m=verts, landmarks_px=landmarks)
+
+    def _seen(self, params: FlameParams, camera: Camera) -> tuple[Tensor, Tensor]:
+        """Vertices (B, V, 3), and MediaPipe's points (B, 478, 2) in the picture."""
+        verts = self.model(params).verts_m
+        landmarks = verts.new_zeros(len(verts), 478, 2)
+        landmarks[:, self.known] = camera.project(self.embedding.positions(verts, self.model.assets.faces))
+        return verts, landmarks

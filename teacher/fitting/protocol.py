@@ -1,0 +1,25 @@
+"""What a fitter is, for those who use one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from shared.flame.params import FlameParams
+from teacher.evidence.records import FaceEvidence, FitResult
+from teacher.fitting.fitter import Case
+
+
+class Fitter(Protocol):
+    """Anything that fits faces, as `HeadFitter` does."""
+
+    def fit(self, evidence: FaceEvidence) -> FitResult:
+        """One row a face."""
+        ...
+
+    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+        """One row a picture, of persons and moments that they share."""
+        ...
+
+    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
+        """Where the fit starts, one row a face."""
+        ...

@@ -1,0 +1,37 @@
+"""Judging: the mesh of each fit, and what the quality gate says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from shared.flame.landmarks import OUTER_EYE_CORNERS
+from teacher.config import QualityConfig
+from teacher.evidence.records import FitResult
+from teacher.observation.face import ObservedFace
+from teacher.pipeline.observe import Seen
+from teacher.pipeline.records import FittedFace
+from teacher.pipeline.tools import Tools
+from teacher.quality.gate import judge
+from teacher.quality.measures import PosedHead
+
+
+def judged(
+    faces: Sequence[ObservedFace], seen: Seen, result: FitResult, tools: Tools, limits: QualityConfig
+) -> list[FittedFace]:
+    """Fits, one a row, with their meshes and what the gate says of them."""
+    result = result.detach()
+    with torch.no_grad():
+        posed = tools.model(result.params)
+    result, posed, evidence = result.to("cpu"), posed.to("cpu"), seen.evidence.to("cpu")
+    fitted = []
+    for row, (face, check) in enumerate(zip(faces, seen.checks, strict=True)):
+        one, head = result[row], PosedHead(posed.verts_m[row], posed.joints_m[row])
+        verdict = judge(face, one, head, tools.gauges, limits, check)
+        right, left = (evidence.landmarks_px[row, corner] for corner in OUTER_EYE_CORNERS)
+        dense = None if evidence.dense is None else evidence.dense[row]
+        camera = one.camera.warped(face.crop.inverse_affine(), face.camera.size)
+        confidence = tools.gauges.parts.confidence(head.verts_m, camera, dense, float((right - left).norm()))
+        fitted.append(FittedFace(face, one, head.verts_m, verdict, confidence, check))
+    return fitted
