@@ -101,7 +101,7 @@ def compare_recipe(subjects: Subjects, seen: list, fitter: HeadFitter, recipe: R
         face = one.face.evidence()
         crop, prediction = subjects.prior.look(one.face.crop_image, face)
         given = ReferenceEvidence.of(prediction.maps, subjects.vertices, uv, crop, face.camera, recipe.gate_uv)
-        start = fitter.first_guess(stack([face]))
+        start = fitter.initial_params(stack([face]))
         found, ms = timed(lambda given=given, start=start: fit_reference(model, stack([given]), start, recipe))
         spent.append(ms)
         evidence = batch([one], "points", True)

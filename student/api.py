@@ -17,7 +17,7 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.images.cameras import camera_of
-from shared.images.decode import Frame, load_image
+from shared.images.decode import Frame, frame_of_array, load_image
 from shared.images.faces import FaceDetector, select
 from shared.records.tensor_record import stack
 from shared.runs.device import choose_device
@@ -101,7 +101,7 @@ class Student:
         return camera_of(Frame(image=image, id=id, path=""), self.camera)
 
     def _infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]:
-        frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
+        frame = load_image(Path(image)) if isinstance(image, str | Path) else frame_of_array(image)
         faces = select(self.detector.detect(frame.image), self.which)
         if not faces:
             return []
@@ -111,9 +111,3 @@ class Student:
         heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera, blendshapes)
         heads = replace(heads, blendshapes=blendshapes)
         return [heads[row] for row in range(len(faces))]
-
-
-def _as_frame(image: np.ndarray) -> Frame:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"an image array must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
-    return Frame(image=image, id="array", path="")

@@ -1,27 +1,17 @@
-"""The student as others find it by name: as a method of `shared.evaluate`, and as the teacher's first guess."""
+"""The student as a method of `shared.evaluate`, found there by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
-from shared.flame.model import FlameModel
-from shared.flame.params import FlameParams
-from shared.flame.schema import FlameAssets
-from shared.geometry.camera import Camera
-from shared.plugins.guess import Guesser
 from shared.plugins.refine import Directions, load_refiner
 from shared.records.tensor_record import stack
-from shared.runs.errors import UserError
 from student.api import Student
-from student.deploy.open_network import open_network
-from student.head.predictor import Predictor, found_blendshapes
+from student.head.predictor import found_blendshapes
 
 
 def student() -> Method:
@@ -74,17 +64,3 @@ def method(student: Student, refine: int = 0) -> Method:
         )
 
     return reconstruct
-
-
-def guesser(weights: str | None, head: FlameAssets, device: torch.device) -> Guesser:
-    """The student as `shared.plugins.guess` takes it. ``weights`` None: the shipped base. UserError if of another head."""
-    network = open_network(weights or "base", device)
-    try:
-        predictor = Predictor(network, FlameModel(head))
-    except ValueError as error:
-        raise UserError(f"start={weights or 'student'}: {error}") from error
-
-    def guess(images: Sequence[np.ndarray], landmarks_px: Tensor, camera: Camera) -> FlameParams:
-        return predictor.predict(images, landmarks_px, landmarks_px, camera).params
-
-    return guess

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.images.decode import Frame, load_image
+from shared.images.decode import frame_of_array, load_image
 from shared.images.faces import FaceDetector
 from shared.runs.device import choose_device
 from teacher.config import FitRunConfig
@@ -73,15 +73,9 @@ class Teacher:
             ImageError: if a file cannot be read as a picture.
             ValueError: if an array is not a picture.
         """
-        frame = load_image(Path(image)) if isinstance(image, str | Path) else _as_frame(image)
+        frame = load_image(Path(image)) if isinstance(image, str | Path) else frame_of_array(image)
         fitted = fit_faces(observe(frame, self._detector, self.config), self.tools, self.config.quality)
         return [_head(one) for one in fitted if isinstance(one, FittedFace)]
-
-
-def _as_frame(image: np.ndarray) -> Frame:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"an image array must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
-    return Frame(image=image, id="array", path="")
 
 
 def _head(one: FittedFace) -> FittedHead:

@@ -72,7 +72,7 @@ def reference() -> Method:
         seen = face.evidence()
         crop, prediction = prior.look(face.crop_image, seen)
         evidence = ReferenceEvidence.of(prediction.maps, prior.vertices, uv, crop, seen.camera, recipe.gate_uv)
-        found = fit_reference(model, stack([evidence]), fitter.first_guess(stack([seen])), recipe)
+        found = fit_reference(model, stack([evidence]), fitter.initial_params(stack([seen])), recipe)
         with torch.no_grad():
             verts = model(found.params).verts_m[0]
             neutral = model(replace(model.neutral_params(), shape=found.params.shape[0])).verts_m

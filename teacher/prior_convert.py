@@ -25,14 +25,10 @@ def main(argv: list[str]) -> int:
     if Path(config.out).suffix != ".safetensors":
         raise UserError(f"out={config.out}: give a path that ends in .safetensors")
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
-    from shared.flame.errors import FlameFileError
     from teacher.prior.networks.released import SOURCE, read_released
     from teacher.prior.networks.weights import save_prior
 
-    try:
-        head_id = load_flame(config.flame).head_id
-    except FlameFileError as error:
-        raise UserError(f"flame={config.flame}: {error}") from error
+    head_id = load_flame(config.flame).head_id
     released = read_released(Path(config.input))
     vit = released.network.config
     made = {**SOURCE, "unused": [*released.no_part, *released.unknown], "assumed": list(released.assumed)}

@@ -19,7 +19,6 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("rasterizer.py", "sizes=64 repeats=1 oracle_repeats=1 batch=2", "64"),
         ("solvers.py", "pictures=2 batch=2 steps=3 recipe=0", "energy is no higher"),
-        ("closed_loop.py", "start=noise pictures=2", "steps fewer"),
         ("student_training.py", "config=nano steps=2 repeats=1 workers=0 device=cpu", "on a held batch"),
         ("student_live.py", "checkpoints=nano out={tmp} frames=4 loops=2 size=240x320 memory_loops=2", "memory after"),
         ("live_jitter.py", "checkpoints=nano out={tmp} frames=8 still=10 size=240x320", "MediaPipe"),

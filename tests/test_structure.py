@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+from shared.plugins.factories import registered
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("shared", "teacher", "student")
@@ -19,6 +24,9 @@ FORBIDDEN = {
     "student": {"teacher", "tests"},
 }
 MAX_LINES = 400
+# Beside entries and the public names a root holds nothing.
+MAX_ROOT_FILES = {"shared": 1, "teacher": 16, "student": 7}
+FACTORY = re.compile(r"((?:shared|teacher|student)(?:\.\w+)+):\w+")  # "package.module:factory" in a string
 # Paths of a machine, and hosts that are not a place a reader can go to.
 MACHINE_PATH = re.compile(r"""(?<![\w.])/(?:tmp|work|root|home|mnt|Users)/""")
 HOST = re.compile(r"https?://([\w.-]+)|\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)\b")
@@ -38,8 +46,9 @@ def _tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode == 0 and listed.stdout:
         return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
-    skipped = {".venv", "runs", "build", "dist", "__pycache__"}
-    return [path for path in ROOT.rglob("*") if path.is_file() and not skipped & set(path.relative_to(ROOT).parts)]
+    skipped = {".venv", "runs", "build", "dist"}
+    files = (path for path in ROOT.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [path for path in files if path.relative_to(ROOT).parts[0] not in skipped]
 
 
 def _modules() -> list[Path]:
@@ -47,7 +56,7 @@ def _modules() -> list[Path]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Full names of all modules a file imports, at its top or inside functions."""
+    """Full names of all modules a file imports, at its top or inside functions, or names as those of a factory."""
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -57,6 +66,8 @@ def _imports(path: Path) -> Iterator[str]:
             module = ".".join(part for part in (base, node.module) if part)
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and FACTORY.fullmatch(node.value):
+            yield node.value.partition(":")[0]
 
 
 def _entries() -> set[str]:
@@ -90,6 +101,62 @@ def test_layers(package: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_roots_hold_entries_and_public_names_alone(package: str) -> None:
+    files = [path.name for path in (ROOT / package).glob("*.py")]
+    assert len(files) <= MAX_ROOT_FILES[package], f"move into a folder: {sorted(files)}"
+
+
+def _graph() -> dict[str, set[str]]:
+    """Each module of ours and those of ours that it imports."""
+    names = {_module(path): path for path in _modules()}
+    return {name: {one for one in _imports(path) if one in names and one != name} for name, path in names.items()}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same between folders."""
+    folder = {_module(path): path.parent.relative_to(ROOT).as_posix() for path in _modules()}
+    joined: dict[str, set[str]] = {}
+    for name, imported in graph.items():
+        joined.setdefault(folder[name], set()).update(folder[one] for one in imported if folder[one] != folder[name])
+    return joined
+
+
+def _circle(graph: dict[str, set[str]]) -> list[str]:
+    """Names that import each other in a ring; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_circle_of_imports() -> None:
+    """Neither between modules, nor between folders, imports inside functions included."""
+    graph = _graph()
+    assert not (circle := _circle(graph)), " <- ".join(circle)
+    assert not (circle := _circle(_folders(graph))), " <- ".join(circle)
+
+
+def test_a_circle_would_be_found() -> None:
+    assert _circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+
+
+def test_registered_factories_are_there() -> None:
+    """Entry points of pyproject.toml are text, which no type checker sees."""
+    for group in ("methods", "refiners"):
+        known = registered(group)
+        assert known, f"no {group}: install the project anew"
+        for name, target in known.items():
+            module, _, factory = target.partition(":")
+            assert callable(getattr(importlib.import_module(module), factory)), f"{group}: {name}"
+
+
 def test_nothing_imports_an_entry_script() -> None:
     entries = _entries()
     wrong = [
@@ -98,13 +165,11 @@ def test_nothing_imports_an_entry_script() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_module_hides_one_of_the_standard_library() -> None:
+def test_no_module_hides_one_that_is_installed() -> None:
     """`accelerate launch teacher/x.py` puts teacher/ first on sys.path."""
-    wrong = [
-        str(path.relative_to(ROOT))
-        for path in _modules()
-        if path.parent in (ROOT / "teacher", ROOT / "student") and path.stem in sys.stdlib_module_names
-    ]
+    installed = {*sys.stdlib_module_names, *metadata.packages_distributions()} - set(PACKAGES)
+    tops = {path.relative_to(ROOT).parts[1] for path in _modules() if path.relative_to(ROOT).parts[0] != "shared"}
+    wrong = sorted(name for name in tops if name.removesuffix(".py") in installed)
     assert not wrong, "rename: " + ", ".join(wrong)
 
 
@@ -151,8 +216,6 @@ def test_the_patterns_bite(line: str) -> None:
 
 def test_there_is_one_opencv() -> None:
     """Two flavours own the same folder cv2/ and overwrite each other's files."""
-    from importlib import metadata
-
     installed = {one.metadata["Name"].lower() for one in metadata.distributions()}
     assert {name for name in installed if name.startswith("opencv")} == {"opencv-python-headless"}
 

@@ -8,18 +8,8 @@ from collections.abc import Callable, Sequence
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Reconstruction
 from shared.flame.assets import load_flame
-from shared.plugins.factories import find_factory
+from shared.plugins.factories import find_factory, registered
 from shared.runs.errors import UserError
-
-METHODS = {
-    "mean_head": "shared.evaluate.methods:mean_head",
-    "landmarks": "teacher.methods:landmarks",
-    "teacher": "teacher.methods:teacher",
-    "student": "student.methods:student",
-    "student_picture": "student.methods:student_picture",
-    "student_refined": "student.methods:student_refined",
-    "nano": "student.methods:nano",
-}
 
 
 def find_method(name: str, flame: str | None = None, options: Sequence[str] = ()) -> Callable[[], Method]:
@@ -33,7 +23,7 @@ def find_method(name: str, flame: str | None = None, options: Sequence[str] = ()
     Raises:
         UserError: there is none of that name, it does not take what is given, or it builds none.
     """
-    factory = find_factory("method", name, METHODS)
+    factory = find_factory("method", name, registered("methods"))
     given = {key: value for key, value in (("flame", flame), ("options", tuple(options))) if value}
     takes = inspect.signature(factory).parameters
     for key, option in (("flame", "flame"), ("options", "method_options")):

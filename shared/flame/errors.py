@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.runs.errors import UserError
 
-class FlameFileError(ValueError):
+
+class FlameFileError(UserError):
     """A head model file that is missing, damaged, hostile, or not what its name says."""
 
     def __init__(self, path: Path | str, problem: str, hint: str = "") -> None:

@@ -71,6 +71,13 @@ class Frame:
         return None if self.focal_35mm is None else focal_from_35mm(self.focal_35mm, self.size)
 
 
+def frame_of_array(image: np.ndarray) -> Frame:
+    """A picture (H, W, 3) uint8 RGB that comes from no file. ValueError if it is not one."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"an image array must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+    return Frame(image=image, id="array", path="")
+
+
 def load_image(
     path: str | os.PathLike[str], id: str | None = None, index: int = 0, max_pixels: int = MAX_PIXELS
 ) -> Frame:

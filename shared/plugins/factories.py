@@ -6,9 +6,19 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Any
 
 from shared.runs.errors import UserError
+
+
+def registered(group: str) -> dict[str, str]:
+    """Names of parts and their "package.module:factory", as installed packages declare them.
+
+    Ours are in pyproject.toml under ``[project.entry-points."pixel3dmm_distill.GROUP"]``; so this package names no
+    other, and a package of a user's can add to them. Nothing is imported.
+    """
+    return {point.name: point.value for point in entry_points(group=f"pixel3dmm_distill.{group}")}
 
 
 def find_factory(option: str, name: str, known: Mapping[str, str], takes: Sequence[str] = ()) -> Callable[..., Any]:
@@ -17,8 +27,7 @@ def find_factory(option: str, name: str, known: Mapping[str, str], takes: Sequen
     Args:
         option: of the command, for messages.
         name: a key of ``known``, or "package.module:factory".
-        known: short names and their "package.module:factory". As text, so that nothing is imported before it is asked
-            for, and this package knows of no other.
+        known: short names and their "package.module:factory", see `registered`.
         takes: what the factory is given, in order; nothing by default.
 
     Raises:

@@ -16,11 +16,9 @@ from shared.config import RefineConfig
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
-from shared.plugins.factories import find_factory
+from shared.plugins.factories import find_factory, registered
 from shared.records.tensor_record import TensorRecord
 from shared.runs.errors import UserError
-
-REFINERS = {"teacher": "teacher.fitting.refine:landmark_refiner"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,9 @@ def load_refiner(
     Raises:
         UserError: it is not installed, or cannot work with this head.
     """
-    factory: Callable[..., Refiner] = find_factory("refine", name, REFINERS, ("model", "directions", "config"))
+    factory: Callable[..., Refiner] = find_factory(
+        "refine", name, registered("refiners"), ("model", "directions", "config")
+    )
     try:
         return factory(model, directions, config or RefineConfig())
     except ValueError as error:

@@ -12,7 +12,6 @@ from typing import Any
 from shared.config import SyntheticConfig
 from shared.config.loading import to_yaml
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.images.decode import InputError
 from shared.runs.device import choose_device, keep_freed_memory, one_thread
@@ -107,8 +106,6 @@ def build_studio(config: SyntheticConfig, ranks: Ranks | None = None) -> Portrai
     try:
         model = FlameModel(load_flame(config.flame)).to(device)
         return PortraitStudio(model, (config.size, config.size), *folders)
-    except FlameFileError as error:
-        raise UserError(str(error)) from error
     except InputError as error:
         raise UserError(f"backgrounds={config.backgrounds}: {error.reason}") from error
     except (OSError, ValueError, KeyError) as error:

@@ -92,7 +92,6 @@ class StudentLossConfig:
     neck: float = option(2.0, "rotation of the neck, radians")
     closure: float = option(0.5, "distance of upper and lower lids and lips")
     identity: float = option(1.0, "neutral faces of one person against each other")
-    dense: float = option(0.0, "normals and UV of each place, by a decoder that is not kept; 0: without one")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from typing import Any
 import torch
 
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.labels.shard import read_labels
 from shared.runs.device import choose_device, keep_freed_memory, seed_everything
-from shared.runs.errors import UserError
 from shared.runs.provenance import git_sha, without_folders
 from shared.runs.ranks import Ranks
 from shared.synthetic.storage.shards import StoredPortraits
@@ -28,7 +26,6 @@ from student.data.source import Source
 from student.network.model import StudentNetwork
 from student.network.weights import save_student
 from student.training.build import build_samples, new_network
-from student.training.dense import DenseLoss, WithDense
 from student.training.losses import StudentLoss
 from student.training.pairs import PairSampler
 from student.training.picture import sample_picture
@@ -41,10 +38,7 @@ _SHOWN = ("total", "vertices", "neutral", "landmarks")  # terms of the loss
 def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
     keep_freed_memory()
-    try:
-        model = FlameModel(load_flame(config.flame))
-    except FlameFileError as error:
-        raise UserError(str(error)) from error
+    model = FlameModel(load_flame(config.flame))
     ranks.after_first(lambda: claim_run(config, SCHEMA, model.assets.head_id))
     seed_everything(config.seed)
     network = new_network(config, model)
@@ -53,7 +47,7 @@ def train_student(config: StudentTrainConfig, ranks: Ranks) -> Outcome:
     if ranks.rank == 0:
         on_cpu = StudentLoss.of(config.loss, model, network.basis, network.anchor_m.clone())
         validate = validation(model, on_cpu, samples.held, config.validation)
-        task = replace(task, validate=lambda one: validate(one.network if isinstance(one, WithDense) else one))
+        task = replace(task, validate=validate)
     trainer = Trainer(config, task, ranks)
     if ranks.rank == 0:
         millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
@@ -77,23 +71,8 @@ def student_task(
     def sampler(count: int, batch_size: int, seed: int, rank: int, world: int, first_step: int) -> PairSampler:
         return PairSampler(persons, batch_size, seed, rank, world, first_step)
 
-    if not config.loss.dense:
-        picture = partial(sample_picture, model=model)
-        return Task(network, source, collate, loss, picture, save, sampler=sampler, shown=_SHOWN)
-    try:
-        both = WithDense(network)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    return Task(
-        network=both,
-        source=source,
-        collate=collate,
-        loss=DenseLoss(loss, there),
-        picture=lambda one, sample: sample_picture(one.network, sample, model),
-        save_weights=lambda path, one, made: save(path, one.network, made),
-        sampler=sampler,
-        shown=(*_SHOWN, "dense"),
-    )
+    picture = partial(sample_picture, model=model)
+    return Task(network, source, collate, loss, picture, save, sampler=sampler, shown=_SHOWN)
 
 
 def _save_weights(

@@ -66,9 +66,6 @@ class FitRunConfig(ObserveConfig):
     identity: str = option(
         "none", "who predicts the shape of the person: none, a file of teacher/identity_train.py, or mica.tar"
     )
-    start: str = option(
-        "pose", "where the solver starts: pose (the mean head's, from landmarks), student, or a file of its weights"
-    )
     batch_size: int = option(32, "faces fitted together")
     device: str = option("auto", "auto, cpu, cuda, ...; auto takes a GPU where there is one")
     quality: QualityConfig = field(default_factory=QualityConfig)

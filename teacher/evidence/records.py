@@ -76,7 +76,6 @@ class FaceEvidence(TensorRecord):
     dense: DenseEvidence | None = None  # at the fitter's vertices
     identity: IdentityEvidence | None = None  # None: the mean head is expected
     expression: ExpressionEvidence | None = None  # None: the neutral one is expected
-    start: FlameParams | None = None  # where the solver starts; not finite, or None: from landmarks alone
     blendshapes: Tensor | None = None  # (..., 52) the landmarker's coefficients; a row that is not finite says nothing
     seen: Tensor | None = None  # (...) bool: False where there is no face; the rest then says nothing. None: all seen
 

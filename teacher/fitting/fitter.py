@@ -131,7 +131,7 @@ class HeadFitter:
         """Fit pictures that share persons and moments, a row each."""
         _check(evidence)
         problem = self.problem(evidence, case)
-        if evidence.start is not None or case.motion is not None:
+        if case.motion is not None:
             return self.result(solve(problem, self.config.solver), problem, evidence)
         first = self._rough.problem(replace(evidence, dense=None), case)
         rough = solve(first, replace(self.config.solver, max_steps=1))
@@ -141,7 +141,7 @@ class HeadFitter:
     def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
         """The energy of the evidence (N rows), and its unknowns where the solver starts.
 
-        That is the mean head at its closed-form pose, or what the evidence names; the energy itself is the same.
+        That is the mean head at its closed-form pose.
         """
         structure, config, first = case.structure, self.config, self._first_pose(evidence)
         like = evidence.landmarks_px
@@ -155,7 +155,7 @@ class HeadFitter:
         # Shape comes last of what persons have: all points see it, and the solver joins neighbours.
         values = {
             **{e.coefficients: (const(0.0, level, e.fields_px.shape[-1]), level) for e, level in fields},
-            **_head_unknowns(from_params(self._guess(evidence, first), self.basis), case),
+            **_head_unknowns(from_params(self._mean_head(first), self.basis), case),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
         }
         terms: list[Term] = [
@@ -220,9 +220,9 @@ class HeadFitter:
             converged=solution.converged[person],
         )
 
-    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
-        """Where the fit of each row starts: the mean head at its closed-form pose, or what the evidence names."""
-        return self._guess(evidence, self._first_pose(evidence))
+    def initial_params(self, evidence: FaceEvidence) -> FlameParams:
+        """Where the fit of each row starts: the mean head at its closed-form pose."""
+        return self._mean_head(self._first_pose(evidence))
 
     def energy_at(self, evidence: FaceEvidence, params: FlameParams) -> Tensor:
         """(N,) what the fit's energy says of other parameters; the noise's own unknowns are at their best.
@@ -288,10 +288,10 @@ class HeadFitter:
         reduce = config.expression_std * torch.block_diag(basis, jaw)
         return reduce.T @ known.covariance.to(basis) @ reduce
 
-    def _guess(self, evidence: FaceEvidence, first: _FirstPose) -> FlameParams:
+    def _mean_head(self, first: _FirstPose) -> FlameParams:
+        """At its first pose, a row a picture."""
         neutral = self.model.neutral_params(len(first.global_rot))
-        mean_head = replace(neutral, global_rot=first.global_rot, translation=first.translation)
-        return mean_head if evidence.start is None else _where_finite(evidence.start, mean_head)
+        return replace(neutral, global_rot=first.global_rot, translation=first.translation)
 
     def _first_pose(self, evidence: FaceEvidence) -> _FirstPose:
         landmarks, root = self.landmarks, self.model.joints_template[0]
@@ -356,14 +356,6 @@ def _head_unknowns(guess: Mapping[str, Tensor], case: Case) -> dict[str, tuple[T
             total = rows.new_zeros(case.structure.count(level), rows.shape[1]).index_add_(0, owner, rows)
             found[name] = total / owner.bincount()[:, None], level
     return found
-
-
-def _where_finite(params: FlameParams, otherwise: FlameParams) -> FlameParams:
-    """The rows of one that are finite, and those of the other."""
-    values, others = vars(params), vars(otherwise)
-    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in values.values()]).all(0)
-    rows = {name: finite.view(-1, *[1] * (value.ndim - 1)) for name, value in values.items()}
-    return FlameParams(**{name: torch.where(rows[name], values[name], others[name]) for name in values})
 
 
 def _first_of(owner: Tensor) -> Tensor:

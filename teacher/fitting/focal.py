@@ -146,19 +146,14 @@ def with_one_focal_length(
 def under_focal(evidence: FaceEvidence, factor: Tensor) -> FaceEvidence:
     """What is seen (N rows) if the focal lengths are ``factor`` (N,) times those of its cameras.
 
-    The pixels stay. Normals were seen relative to the line of sight to the face, and turn with it. What a fit starts
-    from goes farther away, or comes nearer.
+    The pixels stay. Normals were seen relative to the line of sight to the face, and turn with it.
     """
     camera = replace(evidence.camera, focal_px=evidence.camera.focal_px * factor[:, None])
     turn = _turn_of_sight(evidence.camera, camera)
-    dense, start = evidence.dense, evidence.start
+    dense = evidence.dense
     if dense is not None and dense.normal_frame == "world":
         dense = replace(dense, normal=dense.normal @ turn.transpose(1, 2))
-    if start is not None:
-        pose = {"global_rot": start.global_rot, "translation": start.translation}
-        origin = start.translation.new_zeros(3)  # near enough to the root joint
-        start = replace(start, **_moved_head(pose, evidence.camera, factor, turn, origin))
-    return replace(evidence, camera=camera, dense=dense, start=start)
+    return replace(evidence, camera=camera, dense=dense)
 
 
 def _assumed_35mm(faces: Sequence[ObservedFace], like: Tensor) -> Tensor:

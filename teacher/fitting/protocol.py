@@ -20,6 +20,6 @@ class Fitter(Protocol):
         """One row a picture, of persons and moments that they share."""
         ...
 
-    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
+    def initial_params(self, evidence: FaceEvidence) -> FlameParams:
         """Where the fit starts, one row a face."""
         ...

@@ -27,7 +27,7 @@ class Seen:
 
 
 def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
-    """What is seen of faces, one a row: landmarks, what the networks say of them, where a fit starts. On the CPU.
+    """What is seen of faces, one a row: landmarks, what the networks say of them. On the CPU.
 
     In halves where the GPU's memory does not suffice; UserError if not even for one face.
     """
@@ -40,9 +40,6 @@ def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
         if tools.identity is not None:
             person, moment = tools.identity.tell(pictures, evidence)
             evidence = replace(evidence, identity=person, expression=moment)
-        if tools.guesser is not None:
-            start = tools.guesser([face.crop_image for face in faces], evidence.landmarks_px, evidence.camera)
-            evidence = replace(evidence, start=start)
         return Seen(evidence, checks)
     except torch.cuda.OutOfMemoryError as error:
         require_several(faces, error)

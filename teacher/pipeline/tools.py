@@ -9,10 +9,8 @@ from functools import partial
 import torch
 
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.images.faces import FaceDetector
-from shared.plugins.guess import Guesser, load_guesser
 from shared.runs.errors import UserError
 from teacher.config import FitRunConfig
 from teacher.evidence.vertex_noise import load_noise
@@ -38,7 +36,6 @@ class Tools:
     device: torch.device
     focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
     identity: IdentitySource | None = None  # None: the mean head is expected
-    guesser: Guesser | None = None  # None: fits start from the mean head
 
 
 def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
@@ -56,14 +53,11 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         identity = _identity(config, prior, model, device)
         shape, expression = (None, None) if identity is None else (identity.directions, identity.expression_directions)
         fitter = HeadFitter(model, config.fit, vertices, noise, directions=shape, expression_directions=expression)
-    except FlameFileError as error:
-        raise UserError(str(error)) from error
     except ValueError as error:
         raise UserError(f"flame={config.flame}: {error}") from error
     detector = partial(FaceLandmarker, stills=config.stills, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
-    guesser = load_guesser(config.start, model.assets, device)
-    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity, guesser)
+    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity)
 
 
 def _identity(

@@ -1,7 +1,8 @@
 """FLAME parameters of scans: the head model laid on points with normals, several scans of one person together.
 
 Unlike in `teacher.registration.mesh`, it is not known which vertex a point belongs to. The surface is matched anew
-before each round: every vertex of the face looks for the nearest scan point whose normal agrees, and is drawn to its plane.
+before each round: every vertex of the face looks for the nearest scan point whose normal agrees, and is drawn
+to its plane.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def _unseen(like: FaceEvidence, face: ObservedFace) -> FaceEvidence:
         std, jaw_std = (torch.full_like(one, torch.inf) for one in (expression.std, expression.jaw_std))
         expression = replace(expression, std=std, jaw_std=jaw_std)
     bare, seen = face.evidence()[None], torch.zeros(1, dtype=torch.bool)
-    return replace(bare, dense=dense, identity=identity, expression=expression, start=like.start, seen=seen)
+    return replace(bare, dense=dense, identity=identity, expression=expression, seen=seen)
 
 
 def _rows(evidence: FaceEvidence, count: int) -> list[FaceEvidence]:

@@ -26,7 +26,6 @@ from student.config import StudentTrainConfig
 from student.network.model import HeadLayout, StudentNetwork
 from student.network.weights import SCHEMA, load_student
 from student.training.build import build_samples
-from student.training.dense import DenseLoss
 from student.training.losses import StudentLoss
 from student.training.run import train_student
 from tests.student.test_label_faces import label_run
@@ -130,35 +129,10 @@ def test_drawn_heads_are_not_for_networks_that_see_pictures(tmp_path: Path) -> N
         train_student(config(*SMALL, "data.drawn=8", f"out={tmp_path / 'run'}"), Ranks())
 
 
-@pytest.mark.slow
-def test_the_decoder_learns_and_is_not_kept(portraits: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    words = [*SMALL, *STILL, f"data.portraits=[{portraits}]", f"out={out}", "learning_rate=3e-3", "ema=0.5"]
-    outcome = train_student(config(*words, "loss.dense=0.5", "steps=40", "picture_steps=20"), Ranks())
-    assert outcome.progress.skipped == 0
-    assert all(key.partition(".")[0] != "lateral" for key in read_tensors(out / "weights.safetensors", SCHEMA)[0])
-    load_student(str(out))
-    model = FlameModel(load_flame())
-    options = config(*words, "loss.dense=0.5")
-    network = load_student(str(out)).network
-    sample = collate([build_samples(options, network, model).training[index] for index in range(4)]).sample
-    assert sample is not None
-    loss = DenseLoss(StudentLoss.of(options.loss, model, network.basis, network.anchor_m), model)
-    normal, uv, mask = loss.truth(sample.target, (12, 12))
-    points = (sample.target.anchor_px / 8).long()
-    rows = torch.arange(4)
-    assert bool((mask[rows, points[:, 1], points[:, 0]] == 1).all()), "the middle of the face is seen"
-    assert bool((normal[rows, 2, points[:, 1], points[:, 0]] < 0).all()), "and faces the viewer"
-    assert ((uv >= 0) & (uv <= 1)).all()
-    with pytest.raises(UserError, match="needs a network that sees the picture"):
-        train_student(config(*words, "loss.dense=1", "network.backbone=none", f"out={tmp_path / 'x'}"), Ranks())
-
-
 @pytest.mark.gpu
-@pytest.mark.parametrize("dense", [0.0, 0.5])
-def test_training_on_a_gpu(dense: float, portraits: Path, tmp_path: Path) -> None:
+def test_training_on_a_gpu(portraits: Path, tmp_path: Path) -> None:
     words = [*SMALL, f"data.portraits=[{portraits}]", f"out={tmp_path / 'run'}", "device=cuda", "steps=3"]
-    assert train_student(config(*words, f"loss.dense={dense}"), Ranks()).progress.skipped == 0
+    assert train_student(config(*words), Ranks()).progress.skipped == 0
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ class FakeFitter:
         """As `HeadFitter.fit_together`, except that nothing is shared."""
         return self.fit(evidence)
 
-    def first_guess(self, evidence: FaceEvidence) -> FlameParams:
-        """As `HeadFitter.first_guess`."""
+    def initial_params(self, evidence: FaceEvidence) -> FlameParams:
+        """As `HeadFitter.initial_params`."""
         return self.model.neutral_params(len(evidence.landmarks_px))
 
     def fit(self, evidence: FaceEvidence) -> FitResult:

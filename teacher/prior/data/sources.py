@@ -19,7 +19,6 @@ from torch.utils.data import Dataset, get_worker_info
 
 from shared.config import SyntheticConfig
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.runs.errors import UserError
@@ -158,7 +157,7 @@ def build_source(config: PriorTrainConfig, vertices: Tensor | None, assets: Flam
         size = config.compact.size if config.family == "compact" else config.vit.size
         fitted = config.family == "compact" and config.compact.start == "fit"
         maker = SampleMaker.of(head, config.data, config.augment, size, vertices, fitted)
-    except (FlameFileError, ValueError) as error:
+    except ValueError as error:
         raise UserError(str(error)) from error
     faces: list[Faces] = [_stored(Path(folder), head, maker.views, fitted) for folder in config.data.portraits]
     n_points = len(maker.views.vertices)

@@ -10,7 +10,6 @@ from functools import partial
 import torch
 
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
 from shared.images.faces import FaceDetector
@@ -61,10 +60,7 @@ def network_id(network: PriorNetwork) -> str:
 
 def _head(prior: Prior, config: PriorPredictConfig) -> FlameAssets | None:
     """The head that the network was trained on; None if it is not at hand, which only some networks can do without."""
-    try:
-        assets = load_flame(config.flame)
-    except FlameFileError as error:
-        raise UserError(f"flame={config.flame}: {error}") from error
+    assets = load_flame(config.flame)
     if assets.head_id == prior.head_id:
         return assets
     if config.flame is not None or config.flip or (prior.network.sees_landmarks and config.landmarks):

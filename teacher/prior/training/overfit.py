@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from shared.config import SyntheticConfig
+from shared.flame.assets import load_flame
 from shared.flame.schema import FlameAssets
 from shared.images.encode import write_jpeg
 from shared.records.tensor_record import stack
@@ -33,7 +34,7 @@ from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 from teacher.prior.prediction.pictures import heat, normal_colours, photo, uv_colours
 from teacher.prior.records import PriorPrediction, PriorSample
-from teacher.prior.training.run import load_head, prior_task
+from teacher.prior.training.run import prior_task
 
 SCHEMA = "pixel3dmm-distill/prior-overfit/1"
 FIGURES, SHEET = "overfit.json", "overfit.jpg"
@@ -64,7 +65,7 @@ class HeldSamples(Dataset[PriorSample]):
 
 def overfit(config: OverfitConfig) -> OverfitFigures:
     """Draw the views, train on them, and write figures and picture. UserError, StorageError as in a training run."""
-    assets, training = load_head(config.flame), training_of(config)
+    assets, training = load_flame(config.flame), training_of(config)
     _claim(config, assets.head_id)
     seed_everything(config.seed)
     network_config = training.compact if config.family == "compact" else training.vit

@@ -11,10 +11,8 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from shared.flame.assets import load_flame
-from shared.flame.errors import FlameFileError
 from shared.flame.schema import FlameAssets
 from shared.runs.device import choose_device, keep_freed_memory, seed_everything
-from shared.runs.errors import UserError
 from shared.runs.provenance import git_sha, without_folders
 from shared.runs.ranks import Ranks
 from shared.synthetic.storage.shards import StoredPortraits
@@ -39,7 +37,7 @@ _SHOWN = ("total", "uv_mm", "normal_deg", "points_px")  # terms of the loss
 def train_prior(config: PriorTrainConfig, ranks: Ranks) -> Outcome:
     """Train, or go on with what is in the folder. UserError, StorageError: something the user can put right."""
     keep_freed_memory()
-    assets = load_head(config.flame)
+    assets = load_flame(config.flame)
     ranks.after_first(lambda: claim_run(config, SCHEMA, assets.head_id))
     seed_everything(config.seed)
     network_config = config.compact if config.family == "compact" else config.vit
@@ -65,14 +63,6 @@ def prior_task(
     loss = partial(_loss, config, FaceRegion.of(assets, network.vertices))
     save = partial(_save_weights, config, assets.head_id)
     return Task(network, source, collate, loss, sample_picture, save, shown=_SHOWN)
-
-
-def load_head(flame: str | None) -> FlameAssets:
-    """The head of an option ``flame``. UserError if it cannot be used."""
-    try:
-        return load_flame(flame)
-    except FlameFileError as error:
-        raise UserError(str(error)) from error
 
 
 def _loss(

@@ -8,7 +8,6 @@ from pathlib import Path
 from shared.config import HeadCalibrationConfig
 from shared.config.loading import load_config
 from shared.runs.entry import run_entry
-from shared.runs.errors import UserError
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = """
@@ -20,19 +19,15 @@ def main(argv: list[str]) -> int:
     """Parse, fit, write the calibration."""
     config = load_config(HeadCalibrationConfig, argv, about=__doc__ or "", example=EXAMPLE)
     # After the options, as they take seconds to import.
-    from shared.flame.errors import FlameFileError
     from shared.flame.open_head.build import sculpt_head
     from shared.flame.open_head.calibration.people import ScanModel
     from shared.flame.open_head.calibration.run import calibrate_people
     from shared.flame.open_head.identity_record import ASSET
-    from shared.flame.open_head.makehuman import MissingDataError, data_root
+    from shared.flame.open_head.makehuman import data_root
     from shared.flame.open_head.uncalibrated import uncalibrated_head
 
-    try:
-        model = ScanModel.read(Path(config.ict))
-        head = uncalibrated_head(sculpt_head(data_root()))
-    except (MissingDataError, FlameFileError) as error:
-        raise UserError(str(error)) from error
+    model = ScanModel.read(Path(config.ict))
+    head = uncalibrated_head(sculpt_head(data_root()))
     calibration = calibrate_people(head, model, config.people, config.seed)
     path = calibration.write(Path(config.out or DATA / ASSET))
     print(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB): {calibration.made}", file=sys.stderr)

@@ -8,7 +8,6 @@ from pathlib import Path
 from shared.config import ExpressionCalibrationConfig
 from shared.config.loading import load_config
 from shared.runs.entry import run_entry
-from shared.runs.errors import UserError
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = """
@@ -20,22 +19,18 @@ def main(argv: list[str]) -> int:
     """Parse, measure, write the numbers."""
     config = load_config(ExpressionCalibrationConfig, argv, about=__doc__ or "", example=EXAMPLE)
     # After the options, as they take seconds to import.
-    from shared.flame.errors import FlameFileError
     from shared.flame.open_head.build import build_head, sculpt_head
     from shared.flame.open_head.expression_calibration.run import CarriedPeople, calibrate_expressions
     from shared.flame.open_head.expression_calibration.scan_units import ScanUnits
     from shared.flame.open_head.expression_record import ASSET, write_calibration
     from shared.flame.open_head.identity_record import Calibration
-    from shared.flame.open_head.makehuman import MissingDataError, data_root
+    from shared.flame.open_head.makehuman import data_root
     from shared.flame.open_head.uncalibrated import uncalibrated_head
     from shared.flame.open_head_file import load_open_head
 
-    try:
-        units = ScanUnits.read(Path(config.ict))
-        sculpted = sculpt_head(data_root())
-        built = build_head(sculpted, uncalibrated_head(sculpted), Calibration.read())
-    except (MissingDataError, FlameFileError) as error:
-        raise UserError(str(error)) from error
+    units = ScanUnits.read(Path(config.ict))
+    sculpted = sculpt_head(data_root())
+    built = build_head(sculpted, uncalibrated_head(sculpted), Calibration.read())
     head = load_open_head()
     carried = CarriedPeople.sample(head, units, config.people, config.seed)
     assert head.arkit is not None
