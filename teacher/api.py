@@ -84,7 +84,7 @@ def _head(one: FittedFace) -> FittedHead:
         camera=one.camera,
         verts_m=one.verts_m,
         landmarks_px=one.face.landmarks_px,
-        score=one.verdict.score,
+        score=one.verdict.quality,
         failures=tuple(failure.reason for failure in one.failures),
         blendshapes=one.face.blendshapes,
     )

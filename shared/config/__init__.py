@@ -9,6 +9,7 @@ from shared.config.open_head import (
     HeadCalibrationConfig,
     OpenHeadBuildConfig,
 )
+from shared.config.quality import QualityConfig
 from shared.config.refine import RefineConfig
 from shared.config.training import TrainingConfig
 
@@ -21,6 +22,7 @@ __all__ = [
     "LandmarkerBuildConfig",
     "ObserveConfig",
     "OpenHeadBuildConfig",
+    "QualityConfig",
     "RefineConfig",
     "RenderIctConfig",
     "SyntheticConfig",

@@ -32,7 +32,6 @@ from teacher.config.runs import (
     FitInputConfig,
     FitRunConfig,
     FitViewsConfig,
-    QualityConfig,
 )
 
 __all__ = [
@@ -60,7 +59,6 @@ __all__ = [
     "PriorPredictConfig",
     "PriorTaskConfig",
     "PriorTrainConfig",
-    "QualityConfig",
     "ReferenceConfig",
     "SolverConfig",
     "VitConfig",

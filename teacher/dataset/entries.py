@@ -42,7 +42,7 @@ def face_entry(outcome: FitOutcome) -> Entry:
         "detector_score": _number(face.detector_score),
     }
     if isinstance(outcome, FittedFace):
-        numbers = {"score": outcome.verdict.score, **asdict(outcome.verdict.measures)}
+        numbers = {"score": outcome.verdict.quality, **asdict(outcome.verdict.measures)}
         entry |= {name: _number(value) for name, value in numbers.items()}
         if outcome.check is not None:
             entry["uv_distance"] = [_number(value) for value in outcome.check.uv_distance]

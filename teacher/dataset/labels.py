@@ -32,7 +32,7 @@ def labels_of(fitted: Sequence[FittedFace], vertices: bool) -> LabelShard:
         crop_size=torch.tensor([crops.size] * len(fitted)),
         landmarks_px=torch.stack([one.face.landmarks_px for one in fitted]),
         confidence=torch.stack([one.confidence for one in fitted]),
-        score=torch.tensor([one.verdict.score for one in fitted]),
+        score=torch.tensor([one.verdict.quality for one in fitted]),
         landmark_error=torch.tensor([one.verdict.measures.landmark_error for one in fitted]),
         eye_distance_m=results.eye_distance_m,
         code_rms=results.code_rms,

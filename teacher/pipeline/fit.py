@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from teacher.config import QualityConfig
+from shared.config import QualityConfig
 from teacher.fitting.focal import with_focal_lengths
 from teacher.observation.face import ObservedFace
 from teacher.pipeline.judge import judged

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
+from shared.config import QualityConfig
 from shared.flame.landmarks import OUTER_EYE_CORNERS
-from teacher.config import QualityConfig
+from shared.quality.measures import PosedHead
 from teacher.evidence.records import FitResult
 from teacher.observation.face import ObservedFace
 from teacher.pipeline.observe import Seen
 from teacher.pipeline.records import FittedFace
 from teacher.pipeline.tools import Tools
 from teacher.quality.gate import judge
-from teacher.quality.measures import PosedHead
 
 
 def judged(
@@ -28,10 +28,10 @@ def judged(
     fitted = []
     for row, (face, check) in enumerate(zip(faces, seen.checks, strict=True)):
         one, head = result[row], PosedHead(posed.verts_m[row], posed.joints_m[row])
-        verdict = judge(face, one, head, tools.gauges, limits, check)
+        verdict = judge(face, one, head, tools.metrics, limits, check)
         right, left = (evidence.landmarks_px[row, corner] for corner in OUTER_EYE_CORNERS)
         dense = None if evidence.dense is None else evidence.dense[row]
         camera = one.camera.warped(face.crop.inverse_affine(), face.camera.size)
-        confidence = tools.gauges.parts.confidence(head.verts_m, camera, dense, float((right - left).norm()))
+        confidence = tools.parts.confidence(head.verts_m, camera, dense, float((right - left).norm()))
         fitted.append(FittedFace(face, one, head.verts_m, verdict, confidence, check))
     return fitted

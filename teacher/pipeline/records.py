@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from shared.geometry.camera import Camera
+from shared.quality.gate import Failure
 from teacher.evidence.records import FitResult, MapCheck
 from teacher.observation.face import ObservedFace
-from teacher.quality.gate import Failure, Verdict
+from teacher.quality.gate import FitVerdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +21,8 @@ class FittedFace:
     face: ObservedFace
     result: FitResult
     verts_m: Tensor  # (V, 3) posed, world frame
-    verdict: Verdict
-    confidence: Tensor  # (R,) for each of `FACE_PARTS`, see `PartGauge`
+    verdict: FitVerdict
+    confidence: Tensor  # (R,) for each of `FACE_PARTS`, see `PartConfidence`
     check: MapCheck | None  # of the network's maps
 
     @property

@@ -11,6 +11,7 @@ import torch
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.images.faces import FaceDetector
+from shared.quality.metrics import HeadMetrics
 from shared.runs.errors import UserError
 from teacher.config import FitRunConfig
 from teacher.evidence.vertex_noise import load_noise
@@ -21,7 +22,7 @@ from teacher.identity.protocol import IdentitySource
 from teacher.identity.source import find_identity
 from teacher.pipeline.dense_prior import DensePrior
 from teacher.prior.prediction.tools import network_id
-from teacher.quality.gauges import HeadGauges
+from teacher.quality.part_confidence import PartConfidence
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Tools:
     model: FlameModel
     fitter: Fitter
     prior: DensePrior | None  # None: landmarks are all that is seen
-    gauges: HeadGauges  # of the model
+    metrics: HeadMetrics  # of the model
+    parts: PartConfidence
     detector: Callable[[], FaceDetector]  # a new one, for one thread
     device: torch.device
     focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
@@ -57,7 +59,17 @@ def build_tools(config: FitRunConfig, device: torch.device) -> Tools:
         raise UserError(f"flame={config.flame}: {error}") from error
     detector = partial(FaceLandmarker, stills=config.stills, thorough=config.faces == "all")
     focal = FocalSearch(fitter, config.focal) if config.focal.estimate else None
-    return Tools(model, fitter, prior, HeadGauges.of(model, vertices), detector, device, focal, identity)
+    return Tools(
+        model,
+        fitter,
+        prior,
+        HeadMetrics.of(model),
+        PartConfidence.of(model, vertices),
+        detector,
+        device,
+        focal,
+        identity,
+    )
 
 
 def _identity(

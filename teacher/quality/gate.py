@@ -1,71 +1,58 @@
-"""The quality gate: which fits become labels, and why the others do not."""
+"""The quality gate of fits: which become labels, and why the others do not."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
 
-import torch
-
-from shared.flame.params import FlameParams
-from teacher.config import QualityConfig
+from shared.config import QualityConfig
+from shared.quality.checks import Check, head_checks
+from shared.quality.gate import Failure, Verdict, verdict_of
+from shared.quality.measures import PosedHead
+from shared.quality.metrics import HeadMetrics
 from teacher.evidence.records import FitResult, MapCheck
 from teacher.observation.face import ObservedFace
-from teacher.quality.checks import checks
-from teacher.quality.gauges import HeadGauges
-from teacher.quality.measures import Measures, PosedHead
+from teacher.quality.measures import FitMeasures
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A limit that a fit breaks."""
-
-    name: str  # stable, for counting: "landmark error", "identity drift", ...
-    reason: str  # with the numbers, for people
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The gate's answer for one face."""
-
-    score: float  # the margin of the weakest check: 1 far from every limit, 0 at one or beyond
-    failures: tuple[Failure, ...]  # empty: it becomes a label
-    measures: Measures
+FitVerdict = Verdict[FitMeasures]
 
 
 def judge(
     face: ObservedFace,
     result: FitResult,
     head: PosedHead,
-    gauges: HeadGauges,
+    metrics: HeadMetrics,
     config: QualityConfig,
     check: MapCheck | None = None,
-) -> Verdict:
+) -> FitVerdict:
     """Judge one fit, all on the CPU and without leading dimensions.
 
     Args:
-        face: what was seen.
+        face: what was observed.
         result: its fit.
         head: the mesh of it.
-        gauges: of that head model.
+        metrics: of that head model.
         config: the limits.
         check: of the network's maps; None where no network looked at the face.
     """
-    measures = Measures.of(face, result, head, gauges, check)
-    failures, margins = [], []
-    if not _is_finite(result.params):
-        failures.append(Failure("not finite", "the fit gave numbers that are not finite"))
-    for one in checks(measures, config):
-        # Also true for NaN: what cannot be compared fails.
-        if not one.margin > 0:
-            failures.append(Failure(one.name, one.reason))
-        margins.append(min(max(one.margin, 0.0), 1.0) if math.isfinite(one.margin) else 0.0)
-    if check is not None:
-        failures += [Failure(warning.name, warning.reason) for warning in check.warnings]
+    measures = FitMeasures.of_fit(face, result, head, metrics, check)
+    more = [] if check is None else [Failure(warning.name, warning.reason) for warning in check.warnings]
     if not measures.converged:
-        failures.append(Failure("not converged", f"still moving after {int(result.steps)} steps"))
-    return Verdict(0.0 if failures else min(margins), tuple(failures), measures)
+        more.append(Failure("not converged", f"still moving after {int(result.steps)} steps"))
+    return verdict_of(result.params, measures, [*head_checks(measures, config), *_map_checks(measures, config)], more)
 
 
-def _is_finite(params: FlameParams) -> bool:
-    return all(bool(torch.isfinite(getattr(params, field.name)).all()) for field in fields(params))
+def _map_checks(m: FitMeasures, limit: QualityConfig) -> Iterator[Check]:
+    """Whether the network's maps show enough of the head, where there is a network."""
+    if m.map_found is not None:
+        yield Check(
+            "little seen",
+            (m.map_found - limit.map_found) / limit.map_found,
+            f"the network sees {m.map_found:.0%} of the head, at least {limit.map_found:.0%} is needed",
+        )
+    if m.map_uv_distance is not None:
+        yield Check(
+            "patch artefacts",
+            1 - m.map_uv_distance / limit.map_uv_distance,
+            f"vertices lie {m.map_uv_distance:.4f} of the texture off the UV map (median), "
+            f"limit {limit.map_uv_distance:g}",
+        )

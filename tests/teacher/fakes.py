@@ -13,10 +13,11 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.images.faces import DetectedFace
+from shared.quality.metrics import HeadMetrics
 from teacher.evidence.records import FaceEvidence, FitResult
 from teacher.fitting.fitter import Case
 from teacher.pipeline.tools import Tools
-from teacher.quality.gauges import HeadGauges
+from teacher.quality.part_confidence import PartConfidence
 from tests.tiny_head import tiny_head
 
 
@@ -71,7 +72,8 @@ class FakeFitter:
 def fake_tools(seconds: float = 0.0) -> Tools:
     """Tools on the tiny head."""
     model = FlameModel(tiny_head())
-    return Tools(model, FakeFitter(model, seconds), None, HeadGauges.of(model, None), FakeDetector, torch.device("cpu"))
+    metrics, parts = HeadMetrics.of(model), PartConfidence.of(model, None)
+    return Tools(model, FakeFitter(model, seconds), None, metrics, parts, FakeDetector, torch.device("cpu"))
 
 
 def make_photos(folder: Path, count: int, size: tuple[int, int] = (120, 160)) -> list[str]:

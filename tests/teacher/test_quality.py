@@ -8,18 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.config import ObserveConfig
+from shared.config import ObserveConfig, QualityConfig
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.images.decode import Frame
-from teacher.config import QualityConfig
+from shared.quality.measures import PosedHead
+from shared.quality.metrics import HeadMetrics
 from teacher.evidence.records import FitResult, MapCheck
 from teacher.observation.face import ObservedFace, batch_evidence, focal_of, observe
 from teacher.prior.map_quality.checks import MapWarning
-from teacher.quality.gate import Verdict, judge
-from teacher.quality.gauges import HeadGauges
-from teacher.quality.measures import PosedHead
+from teacher.quality.gate import FitVerdict, judge
 from tests.teacher.fakes import FakeDetector, FakeFitter
 from tests.tiny_head import tiny_head
 
@@ -39,7 +38,7 @@ def a_result(face: ObservedFace) -> FitResult:
 
 
 MODEL = FlameModel(tiny_head())
-GAUGES = HeadGauges.of(MODEL, None)
+METRICS = HeadMetrics.of(MODEL)
 
 
 def verdict(
@@ -47,16 +46,16 @@ def verdict(
     face: ObservedFace | None = None,
     head: PosedHead | None = None,
     check: MapCheck | None = None,
-) -> Verdict:
+) -> FitVerdict:
     face = face or a_face()
     head = head or PosedHead(MODEL.v_template, JOINTS)
-    return judge(face, change(a_result(face)), head, GAUGES, QualityConfig(), check)
+    return judge(face, change(a_result(face)), head, METRICS, QualityConfig(), check)
 
 
 def test_a_good_fit_passes() -> None:
     good = verdict()
     assert good.failures == ()
-    assert 0.5 < good.score <= 1
+    assert 0.5 < good.quality <= 1
     assert good.measures.distance_m == pytest.approx(0.52)
     assert good.measures.eye_distance_px == pytest.approx(0.2 * SIZE[1], rel=1e-4)
 
@@ -67,7 +66,7 @@ def with_shape(result: FitResult, shape: Tensor) -> FitResult:
 
 CASES: dict[str, Callable[[FitResult], FitResult]] = {
     "landmark error": lambda r: replace(r, landmark_error=torch.tensor(0.2)),
-    "identity drift": lambda r: with_shape(r, 4 * torch.nn.functional.normalize(GAUGES.drift.imitation[-1], dim=0)),
+    "identity drift": lambda r: with_shape(r, 4 * torch.nn.functional.normalize(METRICS.leakage.imitation[-1], dim=0)),
     "eye distance": lambda r: replace(r, eye_distance_m=torch.tensor(0.042)),
     "not converged": lambda r: replace(r, converged=torch.tensor(False)),
     "jaw": lambda r: replace(r, params=replace(r.params, jaw=torch.tensor([0.9, 0.0, 0.0]))),
@@ -80,7 +79,7 @@ CASES: dict[str, Callable[[FitResult], FitResult]] = {
 def test_each_check_fails_by_its_name_alone(name: str) -> None:
     bad = verdict(CASES[name])
     assert [failure.name for failure in bad.failures] == [name]
-    assert bad.score == 0
+    assert bad.quality == 0
     assert bad.failures[0].reason
 
 
@@ -112,7 +111,7 @@ def test_what_the_maps_lack_is_named() -> None:
         (replace(good, warnings=(warning,)), "patch artefacts"),
     ):
         bad = verdict(check=check)
-        assert ([failure.name for failure in bad.failures], bad.score) == ([name], 0)
+        assert ([failure.name for failure in bad.failures], bad.quality) == ([name], 0)
 
 
 @pytest.mark.parametrize("name", ["landmark error", "eye distance"])
@@ -164,7 +163,7 @@ def test_the_unit_of_landmarks_does_not_shrink_as_the_head_turns() -> None:
 
 def test_the_score_falls_towards_a_limit() -> None:
     errors = [0.01, 0.03, 0.05, 0.0595]
-    scores = [verdict(lambda r, e=e: replace(r, landmark_error=torch.tensor(e))).score for e in errors]
+    scores = [verdict(lambda r, e=e: replace(r, landmark_error=torch.tensor(e))).quality for e in errors]
     assert scores == sorted(scores, reverse=True)
     assert scores[-1] < 0.02
 

@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from teacher.config import QualityConfig
-from teacher.quality.measures import Measures
+from shared.config import QualityConfig
+from shared.quality.measures import HeadMeasures
 
 
 @dataclass(frozen=True)
 class Check:
-    """One limit and how far a fit is from it."""
+    """One limit and how far a head is from it."""
 
     name: str  # stable, for counting
-    margin: float  # 1 ideal, 0 at the limit, negative beyond; NaN where the fit went astray
+    margin: float  # 1 ideal, 0 at the limit, negative beyond; NaN where the head went astray
     reason: str  # for when it fails, with the numbers
 
 
-def checks(m: Measures, limit: QualityConfig) -> Iterator[Check]:
-    """What the gate asks of every fit. Several checks may share a name."""
+def head_checks(m: HeadMeasures, limit: QualityConfig) -> Iterator[Check]:
+    """What the gate asks of every head. Several checks may share a name."""
     yield from _landmarks(m, limit)
     yield from _codes(m, limit)
     yield from _pose(m, limit)
-    yield from _maps(m, limit)
 
 
-def _landmarks(m: Measures, limit: QualityConfig) -> Iterator[Check]:
+def _landmarks(m: HeadMeasures, limit: QualityConfig) -> Iterator[Check]:
     yield Check(
         "landmark error",
         1 - m.landmark_error / limit.landmark_error,
@@ -45,7 +44,7 @@ def _landmarks(m: Measures, limit: QualityConfig) -> Iterator[Check]:
     )
 
 
-def _codes(m: Measures, limit: QualityConfig) -> Iterator[Check]:
+def _codes(m: HeadMeasures, limit: QualityConfig) -> Iterator[Check]:
     """Is it a head, and a likely one?"""
     for name, rms, most in (
         ("shape codes", m.shape_rms, limit.shape_rms),
@@ -56,12 +55,12 @@ def _codes(m: Measures, limit: QualityConfig) -> Iterator[Check]:
         yield Check("out of prior", 1 - max(rms - 1, 0) / (most - 1), reason)
     yield Check(
         "out of prior",
-        _half_free(m.largest_code, limit.largest_code),
+        half_free(m.largest_code, limit.largest_code),
         f"a code of {m.largest_code:.1f} standard deviations, limit {limit.largest_code:g}",
     )
     yield Check(
         "identity drift",
-        _half_free(m.drift, limit.drift),
+        half_free(m.drift, limit.drift),
         f"the neutral head carries an expression, {m.drift:.1f} standard deviations of what heads differ by, "
         f"limit {limit.drift:g}",
     )
@@ -79,7 +78,7 @@ def _codes(m: Measures, limit: QualityConfig) -> Iterator[Check]:
     )
 
 
-def _pose(m: Measures, limit: QualityConfig) -> Iterator[Check]:
+def _pose(m: HeadMeasures, limit: QualityConfig) -> Iterator[Check]:
     nearer = f"the eyes came out {m.distance_m * 100:.0f} cm before the camera, limit {limit.distance_m * 100:g} cm"
     behind = "the head came out behind the camera"
     yield Check("distance", m.distance_m / limit.distance_m - 1, nearer if m.distance_m > 0 else behind)
@@ -88,26 +87,9 @@ def _pose(m: Measures, limit: QualityConfig) -> Iterator[Check]:
         ("neck", "neck", m.neck_deg, limit.neck_deg),
         ("flipped face", "head", abs(m.yaw_deg), limit.yaw_deg),
     ):
-        yield Check(name, _half_free(angle, most), f"the {part} is turned by {angle:.0f} degrees, limit {most:g}")
+        yield Check(name, half_free(angle, most), f"the {part} is turned by {angle:.0f} degrees, limit {most:g}")
 
 
-def _maps(m: Measures, limit: QualityConfig) -> Iterator[Check]:
-    """Whether the network's maps show enough of the head, where there is a network."""
-    if m.map_found is not None:
-        yield Check(
-            "little seen",
-            (m.map_found - limit.map_found) / limit.map_found,
-            f"the network sees {m.map_found:.0%} of the head, at least {limit.map_found:.0%} is needed",
-        )
-    if m.map_uv_distance is not None:
-        yield Check(
-            "patch artefacts",
-            1 - m.map_uv_distance / limit.map_uv_distance,
-            f"vertices lie {m.map_uv_distance:.4f} of the texture off the UV map (median), "
-            f"limit {limit.map_uv_distance:g}",
-        )
-
-
-def _half_free(value: float, limit: float) -> float:
+def half_free(value: float, limit: float) -> float:
     """Margin with full marks up to half the limit."""
     return 2 - 2 * value / limit

@@ -13,18 +13,18 @@ TOO_LONG = 2.0  # times the template's edge: mouths and lids that open stretch f
 
 
 @dataclass(frozen=True)
-class MeshGauge:
+class MeshStretch:
     """The template's edges."""
 
     edges: Tensor  # (N, 2) int64 vertices
     length_m: Tensor  # (N,)
 
     @staticmethod
-    def of(assets: FlameAssets) -> MeshGauge:
+    def of(assets: FlameAssets) -> MeshStretch:
         """Each edge of the head once, on the CPU."""
         faces, template = assets.faces.cpu(), assets.v_template.cpu()
         edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values.unique(dim=0)
-        return MeshGauge(edges, _lengths(template, edges))
+        return MeshStretch(edges, _lengths(template, edges))
 
     def stretched(self, verts_m: Tensor) -> float:
         """Share of the head's edges, by length, that are over `TOO_LONG` times too long. ``verts_m`` (V, 3)."""

@@ -18,7 +18,7 @@ HALF_STD = 0.05  # a deviation of so many distances of the outer eye corners, 4.
 
 
 @dataclass(frozen=True)
-class PartGauge:
+class PartConfidence:
     """The parts of a head, and which of its vertices the dense evidence is of."""
 
     part: Tensor  # (V,) int64 places in `FACE_PARTS`
@@ -26,12 +26,12 @@ class PartGauge:
     faces: Tensor  # (F, 3)
 
     @staticmethod
-    def of(model: FlameModel, vertices: Tensor | None) -> PartGauge:
+    def of(model: FlameModel, vertices: Tensor | None) -> PartConfidence:
         """On the CPU."""
         assets = model.assets.to(torch.device("cpu"))
         known, embedding = mediapipe_embedding(assets)
         part = face_parts(assets, known, embedding.positions(assets.v_template, assets.faces))
-        return PartGauge(part, None if vertices is None else vertices.cpu(), assets.faces)
+        return PartConfidence(part, None if vertices is None else vertices.cpu(), assets.faces)
 
     def confidence(
         self, verts_m: Tensor, camera: Camera, dense: DenseEvidence | None, eye_distance_px: float

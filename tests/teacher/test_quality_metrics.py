@@ -1,4 +1,4 @@
-"""The gauges on the head that ships: what people are like passes, and what is planted is found."""
+"""The metrics on the head that ships: what people are like passes, and what is planted is found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from shared.config import QualityConfig
 from shared.config.loading import load_config
 from shared.flame.assets import load_flame
 from shared.flame.face_parts import FACE_PARTS
@@ -16,12 +17,12 @@ from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.quality.metrics import HeadMetrics
 from shared.records.tensor_record import stack
-from teacher.config import FitConfig, FitDatasetConfig, QualityConfig
+from teacher.config import FitConfig, FitDatasetConfig
 from teacher.evidence.records import DenseEvidence, FaceEvidence
 from teacher.fitting.fitter import HeadFitter
-from teacher.quality.confidence import HALF_STD, PartGauge
-from teacher.quality.gauges import HeadGauges
+from teacher.quality.part_confidence import HALF_STD, PartConfidence
 
 LIMITS = QualityConfig()
 RECIPE = Path(__file__).parents[2] / "configs" / "teacher" / "fit_dataset.yaml"
@@ -33,8 +34,8 @@ def model() -> FlameModel:
 
 
 @pytest.fixture(scope="module")
-def gauges(model: FlameModel) -> HeadGauges:
-    return HeadGauges.of(model, None)
+def metrics(model: FlameModel) -> HeadMetrics:
+    return HeadMetrics.of(model)
 
 
 def people(model: FlameModel, count: int, expression: float = 1.0, jaw: float = 0.0) -> FlameParams:
@@ -47,23 +48,23 @@ def people(model: FlameModel, count: int, expression: float = 1.0, jaw: float = 
     )
 
 
-def test_people_carry_no_expression(model: FlameModel, gauges: HeadGauges) -> None:
+def test_people_carry_no_expression(model: FlameModel, metrics: HeadMetrics) -> None:
     everyone = people(model, 400, jaw=0.2)
-    reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
+    reach = torch.tensor([metrics.leakage.reach(everyone[row]) for row in range(400)])
     assert (reach > LIMITS.drift).float().mean() < 0.01
 
 
-def test_what_a_picture_tells_of_people_keeps_the_limit_of_datasets(model: FlameModel, gauges: HeadGauges) -> None:
+def test_what_a_picture_tells_of_people_keeps_the_limit_of_datasets(model: FlameModel, metrics: HeadMetrics) -> None:
     """Fits to one picture have shape codes of 0.1 to 0.4 (rms)."""
     limit = load_config(FitDatasetConfig, [str(RECIPE), "inputs=a", "out=b"]).quality.drift
     assert limit <= LIMITS.drift
     everyone = people(model, 400, jaw=0.2)
     everyone = replace(everyone, shape=0.4 * everyone.shape)
-    reach = torch.tensor([gauges.drift.reach(everyone[row]) for row in range(400)])
+    reach = torch.tensor([metrics.leakage.reach(everyone[row]) for row in range(400)])
     assert (reach > limit).float().mean() < 0.005
 
 
-def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameModel, gauges: HeadGauges) -> None:
+def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameModel, metrics: HeadMetrics) -> None:
     """The same landmarks, fitted with and without the freedom to move the jaw and the lips."""
     true = replace(people(model, 4, 0.5, jaw=0.3), translation=torch.tensor([0.0, 0.0, -0.6]).expand(4, 3))
     true = replace(true, shape=0.3 * true.shape)
@@ -76,17 +77,17 @@ def test_a_fit_that_puts_the_open_mouth_into_the_identity_is_found(model: FlameM
     stiff = replace(trusting, expression_std=0.01, jaw_std=(0.002, 0.002, 0.002))
     for config, drifts in ((trusting, False), (stiff, True)):
         found = HeadFitter(model, config, landmark_noise=noise).fit(evidence).params
-        reach = [gauges.drift.reach(found[row]) for row in range(4)]
+        reach = [metrics.leakage.reach(found[row]) for row in range(4)]
         assert [one > LIMITS.drift for one in reach] == [drifts] * 4, reach
 
 
-def test_strong_expressions_stretch_little_and_wild_codes_much(model: FlameModel, gauges: HeadGauges) -> None:
+def test_strong_expressions_stretch_little_and_wild_codes_much(model: FlameModel, metrics: HeadMetrics) -> None:
     laughing, wild = people(model, 16, 2.0, jaw=0.5), people(model, 16)
     wild = replace(wild, shape=10 * wild.shape)
     with torch.no_grad():
         for params, explodes in ((laughing, False), (wild, True)):
             verts = model(params).verts_m
-            assert [gauges.mesh.stretched(one) > LIMITS.stretched for one in verts] == [explodes] * 16
+            assert [metrics.mesh.stretched(one) > LIMITS.stretched for one in verts] == [explodes] * 16
 
 
 def test_confidence_tells_which_parts_are_seen(model: FlameModel) -> None:
@@ -98,7 +99,7 @@ def test_confidence_tells_which_parts_are_seen(model: FlameModel) -> None:
     with torch.no_grad():
         verts = model(posed).verts_m  # looks to its left: the camera sees the right side
     vertices = torch.arange(0, model.assets.n_vertices, 3)
-    gauge = PartGauge.of(model, vertices)
+    gauge = PartConfidence.of(model, vertices)
     by_mesh = dict(zip(FACE_PARTS, gauge.confidence(verts, camera, None, 100.0).tolist(), strict=True))
     assert by_mesh["right_cheek"] > 0.9 > 0.3 > by_mesh["left_cheek"]
     left = gauge.part[vertices] == FACE_PARTS.index("left_cheek")

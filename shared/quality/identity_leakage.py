@@ -23,20 +23,20 @@ _POINTS = 100  # so many independent places
 
 
 @dataclass(frozen=True)
-class DriftGauge:
+class IdentityLeakage:
     """The shape codes that imitate each expression code at 1, and the jaw opened by a radian, as well as they can."""
 
     imitation: Tensor  # (E + 1, S)
 
     @staticmethod
-    def of(model: FlameModel) -> DriftGauge:
+    def of(model: FlameModel) -> IdentityLeakage:
         """Ridge regression of each expression's displacements on those of the shape codes, whose prior is N(0, 1)."""
         assets = model.assets
         shape = assets.shapedirs.double().cpu().flatten(0, 1)  # (3V, S)
         moved = torch.cat([assets.expressiondirs.cpu(), _jaw_opening(model)[..., None]], -1).double().flatten(0, 1)
         weight = _POINTS / (assets.n_vertices * _NOISE_M**2)
         gram = weight * shape.T @ shape + torch.eye(shape.shape[1], dtype=shape.dtype)
-        return DriftGauge(torch.cholesky_solve(weight * shape.T @ moved, torch.linalg.cholesky(gram)).T.float())
+        return IdentityLeakage(torch.cholesky_solve(weight * shape.T @ moved, torch.linalg.cholesky(gram)).T.float())
 
     def reach(self, params: FlameParams) -> float:
         """The farthest reach along an expression, in standard deviations of people's heads.
