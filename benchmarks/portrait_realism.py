@@ -77,7 +77,7 @@ def judge(
         error, defined = (100 * (seen - px).norm(dim=1).numpy() / float(unit_px) for px in (truth.landmarks_px, moved))
         if error[INNER].mean() > 60:  # some other thing was taken for the face
             error = defined = None
-    score = found[0].score if found else 0.0
+    score = found[0].detector_score if found else 0.0
     return Row(abs(portrait.facts.yaw_deg), error, defined, score, index), portrait
 
 

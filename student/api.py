@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, overload
@@ -12,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.config import CameraConfig
+from shared.config import CameraConfig, QualityConfig
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.geometry.camera import Camera
+from shared.heads.result import HeadResult
 from shared.images.cameras import camera_of
 from shared.images.decode import Frame, frame_of_array, load_image
 from shared.images.faces import FaceDetector, select
@@ -23,7 +23,7 @@ from shared.records.tensor_record import stack
 from shared.runs.device import choose_device
 from shared.runs.errors import UserError
 from student.deploy.open_network import open_network
-from student.head.decoder import StudentHeads
+from student.head.judge import HeadJudge
 from student.head.predictor import Predictor, found_blendshapes
 
 
@@ -75,15 +75,19 @@ class Student:
 
         return FaceLandmarker()
 
-    @overload
-    def infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]: ...
+    @cached_property
+    def _judge(self) -> HeadJudge:
+        return HeadJudge(self.predictor.decoder, QualityConfig())
 
     @overload
-    def infer(self, image: Sequence[np.ndarray | str | Path]) -> list[list[StudentHeads]]: ...
+    def infer(self, image: np.ndarray | str | Path) -> list[HeadResult]: ...
+
+    @overload
+    def infer(self, image: Sequence[np.ndarray | str | Path]) -> list[list[HeadResult]]: ...
 
     def infer(
         self, image: np.ndarray | str | Path | Sequence[np.ndarray | str | Path]
-    ) -> list[StudentHeads] | list[list[StudentHeads]]:
+    ) -> list[HeadResult] | list[list[HeadResult]]:
         """The faces of a picture, the largest first; only that one unless ``faces="all"`` was given. Or of several.
 
         Records have no leading dimension. An image is a file, whose EXIF focal length is used, or (H, W, 3) uint8 RGB.
@@ -100,7 +104,7 @@ class Student:
         """The camera of an array (H, W, 3) as the options have it, without leading dimensions."""
         return camera_of(Frame(image=image, id=id, path=""), self.camera)
 
-    def _infer(self, image: np.ndarray | str | Path) -> list[StudentHeads]:
+    def _infer(self, image: np.ndarray | str | Path) -> list[HeadResult]:
         frame = load_image(Path(image)) if isinstance(image, str | Path) else frame_of_array(image)
         faces = select(self.detector.detect(frame.image), self.which)
         if not faces:
@@ -109,5 +113,18 @@ class Student:
         camera = stack([camera_of(frame, self.camera)] * len(faces))
         blendshapes = found_blendshapes(faces)
         heads = self.predictor.predict([frame.image] * len(faces), landmarks, landmarks, camera, blendshapes)
-        heads = replace(heads, blendshapes=blendshapes)
-        return [heads[row] for row in range(len(faces))]
+        verdicts = self._judge(heads, landmarks)
+        return [
+            HeadResult(
+                params=heads.params[row],
+                camera=heads.camera[row],
+                verts_m=heads.verts_m[row],
+                detected_landmarks_px=landmarks[row],
+                mesh_landmarks_px=heads.mesh_landmarks_px[row],
+                detector_score=face.detector_score,
+                quality=verdict.quality,
+                failures=tuple(failure.reason for failure in verdict.failures),
+                blendshapes=None if blendshapes is None else blendshapes[row],
+            )
+            for row, (face, verdict) in enumerate(zip(faces, verdicts, strict=True))
+        ]

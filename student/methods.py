@@ -60,7 +60,7 @@ def method(student: Student, refine: int = 0) -> Method:
         return Reconstruction(
             posed=FaceMesh.of_head(heads.verts_m[0], assets),
             neutral=FaceMesh.of_head(neutral, assets),
-            landmarks_px=heads.landmarks_px[0],
+            landmarks_px=heads.mesh_landmarks_px[0],
         )
 
     return reconstruct

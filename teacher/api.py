@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from shared.flame.params import FlameParams
-from shared.geometry.camera import Camera
+from shared.heads.result import HeadResult
 from shared.images.decode import frame_of_array, load_image
 from shared.images.faces import FaceDetector
 from shared.runs.device import choose_device
@@ -20,19 +18,6 @@ from teacher.observation.face import observe
 from teacher.pipeline.fit import fit_faces
 from teacher.pipeline.records import FittedFace
 from teacher.pipeline.tools import Tools, build_tools
-
-
-@dataclass(frozen=True, eq=False)
-class FittedHead:
-    """One face of a picture."""
-
-    params: FlameParams  # no leading dimensions
-    camera: Camera  # of the whole picture
-    verts_m: Tensor  # (V, 3) world frame, posed
-    landmarks_px: Tensor  # (478, 2) what the detector saw, pixels of the whole picture
-    score: float  # in [0, 1]
-    failures: tuple[str, ...]  # why the quality gate would refuse it; empty if it would not
-    blendshapes: Tensor | None = None  # (52) in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`
 
 
 class Teacher:
@@ -63,7 +48,7 @@ class Teacher:
     def _detector(self) -> FaceDetector:
         return self.tools.detector()
 
-    def fit(self, image: np.ndarray | str | Path) -> list[FittedHead]:
+    def fit(self, image: np.ndarray | str | Path) -> list[HeadResult]:
         """The faces of one picture, the largest first; only that one unless ``faces="all"`` was given.
 
         Args:
@@ -75,16 +60,18 @@ class Teacher:
         """
         frame = load_image(Path(image)) if isinstance(image, str | Path) else frame_of_array(image)
         fitted = fit_faces(observe(frame, self._detector, self.config), self.tools, self.config.quality)
-        return [_head(one) for one in fitted if isinstance(one, FittedFace)]
+        return [_result(one) for one in fitted if isinstance(one, FittedFace)]
 
 
-def _head(one: FittedFace) -> FittedHead:
-    return FittedHead(
+def _result(one: FittedFace) -> HeadResult:
+    return HeadResult(
         params=one.result.params,
         camera=one.camera,
         verts_m=one.verts_m,
-        landmarks_px=one.face.landmarks_px,
-        score=one.verdict.quality,
+        detected_landmarks_px=one.face.landmarks_px,
+        mesh_landmarks_px=one.mesh_landmarks_px,
+        detector_score=one.face.detector_score,
+        quality=one.verdict.quality,
         failures=tuple(failure.reason for failure in one.failures),
         blendshapes=one.face.blendshapes,
     )

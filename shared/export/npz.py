@@ -16,6 +16,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.runs.files import write_bytes
 
+SCHEMA = "pixel3dmm-distill/params/2"
 _PARAMS = tuple(field.name for field in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world")
 
@@ -38,6 +39,7 @@ def write_params(
     arrays: dict[str, np.ndarray] = {name: _array(getattr(params, name)) for name in _PARAMS}
     arrays |= {name: _array(getattr(camera, name)) for name in _CAMERA}
     arrays["size"] = np.array(camera.size, np.int64)
+    arrays["schema"] = np.array(SCHEMA)
     for name, value in (extra or {}).items():
         if name in arrays or value.dtype.hasobject:
             raise ValueError(f"{name}: the name is taken, or it holds objects, which would be pickled")
@@ -55,6 +57,20 @@ def read_params(path: Path) -> tuple[FlameParams, Camera]:
         height, width = arrays["size"].tolist()
         camera = {name: torch.from_numpy(arrays[name]) for name in _CAMERA}
         return params, Camera(**camera, size=(height, width))
+
+
+def read_extras(path: Path) -> tuple[int, dict[str, np.ndarray]]:
+    """The version of a file of `write_params`, and its arrays beside parameters and camera, by name.
+
+    Files of version 1, which carry none, keep their own names and meanings: ``score`` is the quality in those of the
+    teacher and a detector's score in those of the student; ``landmarks_px`` are the detected landmarks in those of the
+    teacher and the mesh's in those of the student.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        known = {*_PARAMS, *_CAMERA, "size", "schema"}
+        extras = {name: arrays[name] for name in arrays.files if name not in known}
+        version = int(str(arrays["schema"]).rpartition("/")[2]) if "schema" in arrays else 1
+        return version, extras
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -18,7 +18,7 @@ class DetectedFace:
     landmarks_px: np.ndarray  # (478, 2) float32, x and y in the whole picture by our pixel convention; may lie outside
     z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; a weak guess
     box_px: np.ndarray  # (4,) float32, x0 y0 x1 y1 around the landmarks
-    score: float  # the detector's, 0 to 1
+    detector_score: float  # the face detector's, 0 to 1
     presence: float  # the landmark network's probability of a face in its crop, 0 to 1
     image_size: tuple[int, int]  # (height, width) of the picture
     # (52,) float32, 0 to 1, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; None: not computed

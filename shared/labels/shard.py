@@ -23,15 +23,20 @@ from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
 from shared.records.tensor_record import TensorRecord, concatenate
 
-SCHEMA = "pixel3dmm-distill/labels/3"
-_OLDER = "pixel3dmm-distill/labels/2"  # the same without blendshapes; read, not written
+SCHEMA = "pixel3dmm-distill/labels/4"
+# Read, not written. 3 has other names for the same; 2 is 3 without blendshapes.
+_OLDER = ("pixel3dmm-distill/labels/3", "pixel3dmm-distill/labels/2")
+_FORMER_NAMES = {"detected_landmarks_px": "landmarks_px", "quality": "score", "map_found": "seen"}
 RUN_SCHEMA = "pixel3dmm-distill/run/1"  # of the manifest beside them, which names their pictures
 CONVENTIONS = "1"  # of CONVENTIONS.md; raise it when an axis, unit or order changes
 SUFFIX = ".safetensors"
 
 _PARAMS = tuple(f.name for f in fields(FlameParams))
 _CAMERA = ("focal_px", "center_px", "T_cam_world", "size")
-_OTHERS = ("landmarks_px", "confidence", "score", "landmark_error", "eye_distance_m", "code_rms", "drift", "seen")
+_OTHERS = (
+    *("detected_landmarks_px", "confidence", "quality", "landmark_error", "eye_distance_m", "code_rms", "drift"),
+    "map_found",
+)
 _OPTIONAL = ("blendshapes", "verts_m")  # only in files of runs that have them
 
 
@@ -72,14 +77,14 @@ class LabelShard(TensorRecord):
     cameras: Cameras  # (N, ...)
     crop_affine: Tensor  # (N, 2, 3) image pixels -> pixels of the crop that was fitted; ``crop.affine`` in the file
     crop_size: Tensor  # (N, 2) int64 height and width of that crop; ``crop.size`` in the file
-    landmarks_px: Tensor  # (N, 478, 2) MediaPipe's points
+    detected_landmarks_px: Tensor  # (N, 478, 2) where the landmarker sees MediaPipe's points
     confidence: Tensor  # (N, R) of `FACE_PARTS`: 1 seen from all over and known exactly, 0 not seen
-    score: Tensor  # (N,) quality in [0, 1]
+    quality: Tensor  # (N,) in [0, 1], the margin of the weakest check of the quality gate
     landmark_error: Tensor  # (N,) mean distance to the inner landmarks / eye corners' distance, seen from the front
     eye_distance_m: Tensor  # (N,) between the eyeball centres
     code_rms: Tensor  # (N, 2) of shape and expression, in standard deviations
     drift: Tensor  # (N,) reach of the neutral head along an expression, in standard deviations of people's heads
-    seen: Tensor  # (N,) share of the vertices that the network saw; 0 where no network looked
+    map_found: Tensor  # (N,) share of the vertices that the prior's maps show; 0 without a prior
     # (N, 52) the landmarker's, 0 to 1, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; blind for
     # mouthFrown and browDown. None where it computes none, and in files of schema 2.
     blendshapes: Tensor | None = None
@@ -100,14 +105,14 @@ def empty_shard(n_shape: int, n_expression: int, n_vertices: int | None = None) 
         cameras=Cameras(zeros(0, 2), zeros(0, 2), zeros(0, 4, 4), zeros(0, 2, dtype=torch.int64)),
         crop_affine=zeros(0, 2, 3),
         crop_size=zeros(0, 2, dtype=torch.int64),
-        landmarks_px=zeros(0, N_MEDIAPIPE, 2),
+        detected_landmarks_px=zeros(0, N_MEDIAPIPE, 2),
         confidence=zeros(0, len(FACE_PARTS)),
-        score=zeros(0),
+        quality=zeros(0),
         landmark_error=zeros(0),
         eye_distance_m=zeros(0),
         code_rms=zeros(0, 2),
         drift=zeros(0),
-        seen=zeros(0),
+        map_found=zeros(0),
         blendshapes=zeros(0, N_BLENDSHAPES),
         verts_m=None if n_vertices is None else zeros(0, n_vertices, 3),
     )
@@ -151,12 +156,14 @@ def write_shard(path: Path, shard: LabelShard, provenance: Mapping[str, Any]) ->
 def read_shard(path: Path) -> LabelShard:
     """Read one shard. LabelError if it is damaged or of another schema or convention."""
     try:
-        tensors, header = read_tensors(path, SCHEMA, _OLDER)
+        tensors, header = read_tensors(path, SCHEMA, *_OLDER)
     except TensorFileError as error:
         raise LabelError(str(error)) from error
     conventions = header.get("conventions")
     if conventions != CONVENTIONS:
         raise LabelError(f"{path} has conventions {conventions!r}; this version reads {CONVENTIONS!r}: write it anew")
+    if header["schema"] in _OLDER:
+        tensors |= {name: tensors[former] for name, former in _FORMER_NAMES.items() if former in tensors}
     try:
         return LabelShard(
             ids=tuple(header.pop("ids")),

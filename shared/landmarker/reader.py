@@ -61,7 +61,7 @@ class FaceReader:
                 landmarks_px=points_px[index].astype(np.float32),
                 z=(seen.points[index, :, 2] * square.side_px).astype(np.float32),
                 box_px=box.astype(np.float32),
-                score=candidate.score,
+                detector_score=candidate.score,
                 presence=float(seen.presence[index]),
                 blendshapes=blendshapes[index],
                 image_size=(image.shape[0], image.shape[1]),

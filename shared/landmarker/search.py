@@ -90,7 +90,7 @@ class FaceLandmarker(Guarded):
                     faces.append(face)
             if faces and not self.thorough:
                 break
-        best = sorted(faces, key=lambda face: -face.score)[: self.max_faces]
+        best = sorted(faces, key=lambda face: -face.detector_score)[: self.max_faces]
         return sorted(best, key=box_area, reverse=True)
 
     def _levels(self, image: np.ndarray) -> Iterator[list[Candidate]]:

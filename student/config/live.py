@@ -7,6 +7,7 @@ from typing import Literal
 
 from shared.config.camera import CameraConfig
 from shared.config.option import option
+from shared.config.quality import QualityConfig
 from shared.config.refine import RefineConfig
 
 
@@ -74,6 +75,7 @@ class InferConfig(CameraConfig):
     filters: SmoothConfig = field(default_factory=SmoothConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     refiner: RefineConfig = field(default_factory=RefineConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()

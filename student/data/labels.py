@@ -69,7 +69,7 @@ class LabelFaces:
         poses = FacePose.of(labels.params, whole, model, anchor_m)
         key = int.from_bytes(hashlib.sha256(str(folder.resolve()).encode()).digest()[:6], "big")
         persons = key * 2**14 + torch.arange(len(labels))
-        return LabelFaces(folder, labels, face_crop(labels.landmarks_px, 2, 1.0), None, poses, persons)
+        return LabelFaces(folder, labels, face_crop(labels.detected_landmarks_px, 2, 1.0), None, poses, persons)
 
     def cut(self, pictures: Path | None, store: Path, margin: float, size: int, bad_list: Path) -> LabelFaces:
         """The same with faces stored as pictures in ``store``; without those whose picture is gone, which are listed.
@@ -82,7 +82,7 @@ class LabelFaces:
 
         UserError if no picture can be read.
         """
-        crops = face_crop(self.labels.landmarks_px, round(size * _ROOM * _SHARPNESS), margin * _ROOM)
+        crops = face_crop(self.labels.detected_landmarks_px, round(size * _ROOM * _SHARPNESS), margin * _ROOM)
         files = [store / self.folder.name / f"{row:07d}.jpg" for row in range(len(self.labels))]
         missing = [row for row, file in enumerate(files) if not file.exists()]
         known = _where(self.folder, self.labels, missing, pictures)
@@ -115,7 +115,7 @@ class LabelFaces:
             image = NO_PICTURE if self.files is None else read_stored_photo(self.files[index])
         except StoredPictureError as error:
             raise FaceError(f"{error}; start the run again to cut it anew") from error
-        found = crop.apply(labels.landmarks_px[index])
+        found = crop.apply(labels.detected_landmarks_px[index])
         return KnownFace(
             image=image,
             camera=labels.cameras.camera(index).warped(crop.affine, crop.size),
@@ -125,7 +125,7 @@ class LabelFaces:
             found_px=found,
             blendshapes=NO_BLENDSHAPES if labels.blendshapes is None else labels.blendshapes[index],
             confidence=labels.confidence[index],
-            weight=float(labels.score[index]),
+            weight=float(labels.quality[index]),
             person=int(self.persons[index]),
         )
 

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.heads.result import all_landmarks_px
 from shared.plugins.refine import HeadGuess
 from shared.records.tensor_record import TensorRecord
 from student.config import StudentNetworkConfig
@@ -37,7 +39,7 @@ class StudentHeads(TensorRecord):
     params: FlameParams
     camera: Camera  # of the full picture
     verts_m: Tensor  # (B, V, 3) posed, in the world of the camera
-    landmarks_px: Tensor  # (B, 478, 2) MediaPipe's points on that mesh, pixels of the full picture
+    mesh_landmarks_px: Tensor  # (B, 478, 2) MediaPipe's points on that mesh, full picture; NaN where the head has none
     shape_std: Tensor  # (B, D) how sure it is, along the directions of the spec
     expression_std: Tensor  # (B, d)
     jaw_std: Tensor  # (B, 3)
@@ -88,11 +90,10 @@ class HeadDecoder:
     def moved(self, heads: StudentHeads, params: FlameParams) -> StudentHeads:
         """The same heads (B) with other parameters, such as refined ones."""
         verts, landmarks = self._seen(params, heads.camera)
-        return replace(heads, params=params, verts_m=verts, landmarks_px=landmarks)
+        return replace(heads, params=params, verts_m=verts, mesh_landmarks_px=landmarks)
 
     def _seen(self, params: FlameParams, camera: Camera) -> tuple[Tensor, Tensor]:
         """Vertices (B, V, 3), and MediaPipe's points (B, 478, 2) in the picture."""
         verts = self.model(params).verts_m
-        landmarks = verts.new_zeros(len(verts), 478, 2)
-        landmarks[:, self.known] = camera.project(self.embedding.positions(verts, self.model.assets.faces))
-        return verts, landmarks
+        points_px = camera.project(self.embedding.positions(verts, self.model.assets.faces))
+        return verts, all_landmarks_px(points_px, self.known, N_MEDIAPIPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,14 @@ from shared.images.encode import write_png
 from shared.images.faces import DetectedFace, select
 from shared.images.source import InputRef
 from shared.landmarker.blendshapes import stack_blendshapes
+from shared.quality.gate import Verdict
+from shared.quality.measures import HeadMeasures
 from shared.records.tensor_record import stack
 from shared.render.overlay import overlay
 from student.head.decoder import StudentHeads
 from student.head.predictor import found_blendshapes
 from student.inference.report import InputReport
 from student.inference.tools import Tools
-from student.live.landmark_error import LandmarkError
 
 
 def run_photo(ref: InputRef, out: Path, tools: Tools) -> InputReport:
@@ -35,13 +37,14 @@ def run_photo(ref: InputRef, out: Path, tools: Tools) -> InputReport:
     if not faces:
         return InputReport(ref.id, ref.path, ref.kind, "no face", "no face was found", found=0)
     heads = heads_of(frame, faces, tools)
-    error = LandmarkError(tools.predictor.decoder.known.tolist())
-    pairs = zip(heads.landmarks_px.numpy(), faces, strict=True)
-    errors = np.array([error(marks, face.landmarks_px) for marks, face in pairs], np.float32)
-    files = _write(frame, heads, faces, errors, out, tools)
+    verdicts = tools.judge(heads, torch.from_numpy(np.stack([face.landmarks_px for face in faces])))
+    files = _write(frame, heads, faces, verdicts, out, tools)
     names = tuple(str(path) for path in files)
-    found, median = len(faces), float(np.median(errors))
-    return InputReport(ref.id, ref.path, ref.kind, "done", found=found, landmark_error=median, files=names)
+    median = float(np.median([one.measures.landmark_error for one in verdicts]))
+    doubtful = "; ".join(failure.reason for one in verdicts for failure in one.failures)
+    return InputReport(
+        ref.id, ref.path, ref.kind, "done", doubtful or None, found=len(faces), landmark_error=median, files=names
+    )
 
 
 def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHeads:
@@ -61,7 +64,12 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
 
 
 def _write(
-    frame: Frame, heads: StudentHeads, faces: list[DetectedFace], errors: np.ndarray, out: Path, tools: Tools
+    frame: Frame,
+    heads: StudentHeads,
+    faces: list[DetectedFace],
+    verdicts: Sequence[Verdict[HeadMeasures]],
+    out: Path,
+    tools: Tools,
 ) -> list[Path]:
     """As `teacher/fit.py` does; returns the files."""
     assets, one = tools.model.assets, tools.config.faces == "largest"
@@ -82,9 +90,12 @@ def _write(
     extra = {
         "head": np.array(assets.name),
         "head_id": np.array(assets.head_id),
-        "score": np.array([face.score for face in faces], np.float32),
-        "landmark_error": errors,
-        "landmarks_px": heads.landmarks_px.numpy(),
+        "quality": np.array([one.quality for one in verdicts], np.float32),
+        "detector_score": np.array([face.detector_score for face in faces], np.float32),
+        "presence": np.array([face.presence for face in faces], np.float32),
+        "landmark_error": np.array([one.measures.landmark_error for one in verdicts], np.float32),
+        "detected_landmarks_px": np.stack([face.landmarks_px for face in faces]),
+        "mesh_landmarks_px": heads.mesh_landmarks_px.numpy(),
     }
     blendshapes = stack_blendshapes(faces)
     if blendshapes is not None:

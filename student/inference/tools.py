@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from shared.runs.device import choose_device
 from shared.runs.errors import UserError
 from student.config import InferConfig
 from student.deploy.open_network import open_network
+from student.head.judge import HeadJudge
 from student.head.predictor import Network, Predictor, TorchNetwork
 from student.live.drawing import HeadPainter
 from student.live.poser import FacePoser
@@ -42,6 +43,11 @@ class Tools:
     refine: Callable[[HeadGuess, Tensor], FlameParams] | None
     detector: FaceDetector
     follower: Follower
+
+    @cached_property
+    def judge(self) -> HeadJudge:
+        """The quality gate."""
+        return HeadJudge(self.predictor.decoder, self.config.quality)
 
     @property
     def model(self) -> FlameModel:

@@ -32,7 +32,7 @@ class PosedFace:
     """One face."""
 
     params: FlameParams  # (1) in the world of the camera
-    landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; 0 where the head has none
+    mesh_landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; NaN where it has none
 
 
 class FacePoser:
@@ -69,7 +69,7 @@ class FacePoser:
         *found, points_px = self._run(
             *(getattr(told, name) for name in _TOLD), *(getattr(camera, name) for name in _CAMERA)
         )
-        landmarks = np.zeros((N_MEDIAPIPE, 2), np.float32)
+        landmarks = np.full((N_MEDIAPIPE, 2), np.nan, np.float32)
         landmarks[self._known] = points_px[0].numpy()
         kept = {name: getattr(told, name) for name in _KEPT}
         return PosedFace(FlameParams(**dict(zip(_FOUND, found, strict=True)), **kept), landmarks)

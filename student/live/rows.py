@@ -58,8 +58,9 @@ class HeadRows:
         self.follows.append(head is not None and head.follows)
         if head is not None:
             arrays = {name: getattr(head.params, name)[0].numpy() for name in _PARAMS}
-            arrays["landmarks_px"] = head.landmarks_px
-            arrays["score"] = np.float32(head.score).reshape(())
+            arrays["mesh_landmarks_px"] = head.mesh_landmarks_px
+            arrays["detected_landmarks_px"] = head.detected_landmarks_px
+            arrays["presence"] = np.float32(head.presence).reshape(())
             arrays["blendshapes"] = head.blendshapes
             arrays["landmark_error"] = np.float32(head.landmark_error).reshape(())
             self._shapes = {name: array.shape for name, array in arrays.items()}
@@ -82,7 +83,6 @@ class HeadRows:
             "head_id": np.array(assets.head_id),
             "frame": np.array(self.frames, np.int64),
             "time_s": np.array(self.times_s),
-            "seen": np.array(self.tracked),
             "tracked": np.array(self.tracked),
             "follows": np.array(self.follows),
         }

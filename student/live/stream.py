@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.flame.landmark_error import LandmarkError
+from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
@@ -18,7 +20,6 @@ from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.plugins.refine import HeadGuess
 from student.head.pose import FacePose, SightPose
 from student.head.predictor import Predictor
-from student.live.landmark_error import LandmarkError
 from student.live.poser import FacePoser
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
@@ -26,6 +27,7 @@ from student.live.tracker import FaceTracker, Place
 from student.network.records import StudentOutput
 
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
+_NO_LANDMARKS = np.full((N_MEDIAPIPE, 2), np.nan, np.float32)
 _NO_BLENDSHAPES = np.full(N_BLENDSHAPES, np.nan, np.float32)
 Refine = Callable[[HeadGuess, Tensor], FlameParams]
 
@@ -35,8 +37,9 @@ class LiveHead:
     """The head of a frame."""
 
     params: FlameParams  # (1) in the world of the full picture's camera
-    landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; 0 where the head has none
-    score: float  # MediaPipe's for a face, when it was asked last
+    mesh_landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; NaN where it has none
+    detected_landmarks_px: np.ndarray  # (478, 2) float32, the landmarker's in this frame; NaN if it was not asked
+    presence: float  # the landmarker's probability of a face, when it was asked last
     landmark_error: float  # to MediaPipe's points of this frame, share of the eye distance; NaN if it was not asked
     follows: bool  # goes on from the frame before
     # (52,) of this frame, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; NaN if it was not asked
@@ -126,12 +129,14 @@ class HeadStream:
         with times("decode"):
             face = self._poser(told, camera)
             seen = place.landmarks_px
-            error = math.nan if seen is None else self._error(face.landmarks_px, seen)
+            error = math.nan if seen is None else self._error(face.mesh_landmarks_px, seen)
         with times("check"):
-            if not self._tracker.confirm(image, place, face.landmarks_px, float(told.log_std.mean())):
+            if not self._tracker.confirm(image, place, face.mesh_landmarks_px, float(told.log_std.mean())):
                 return None
         blendshapes = _NO_BLENDSHAPES if place.blendshapes is None else place.blendshapes
-        return LiveHead(face.params, face.landmarks_px, place.score, error, place.follows and self._told, blendshapes)
+        detected = _NO_LANDMARKS if place.landmarks_px is None else place.landmarks_px
+        follows = place.follows and self._told
+        return LiveHead(face.params, face.mesh_landmarks_px, detected, place.presence, error, follows, blendshapes)
 
     def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.images.faces import DetectedFace, FaceDetector, box_area, select
 from shared.landmarker.boxes import iou
 from student.config import TrackConfig
@@ -42,7 +43,7 @@ class Place:
 
     around_px: np.ndarray  # (478, 2) landmarks that place the crop
     landmarks_px: np.ndarray | None  # (478, 2) MediaPipe's in this frame, where it was asked
-    score: float  # its score for a face, when it was asked last
+    presence: float  # its probability of a face, when it was asked last
     follows: bool  # goes on from the frame before
     blendshapes: np.ndarray | None = None  # (52,) in this frame, where the landmarker was asked
 
@@ -142,7 +143,7 @@ class LandmarkLedTracker(FaceTracker):
 
     def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
         """Whether it is finite."""
-        return bool(np.isfinite(landmarks_px).all())
+        return bool(np.isfinite(landmarks_px[list(OUTER_EYE_CORNERS)]).all())  # every head has these
 
     def again(self, image: np.ndarray, time_s: float) -> Place | None:
         """Nowhere: MediaPipe saw it here."""
@@ -181,10 +182,10 @@ class HeadLedTracker(FaceTracker):
 
     def __init__(self, detector: FaceDetector, follower: Follower, config: TrackConfig) -> None:
         super().__init__(detector, follower, config)
-        self._score, self._unchecked, self._usual = 0.0, 0, math.nan
+        self._presence, self._unchecked, self._usual = 0.0, 0, math.nan
 
     def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
-        """By MediaPipe's score where there is doubt, or none was had for long."""
+        """By MediaPipe's presence where there is doubt, or none was had for long."""
         if not np.isfinite(landmarks_px).all():
             return False
         if place.landmarks_px is None:
@@ -194,9 +195,9 @@ class HeadLedTracker(FaceTracker):
                 face = self._asked(image, landmarks_px)
                 if face is None:
                     return False
-                self._score, self._unchecked = face.presence, 0
+                self._presence, self._unchecked = face.presence, 0
         else:
-            self._score, self._unchecked, self._usual = place.score, 0, math.nan
+            self._presence, self._unchecked, self._usual = place.presence, 0, math.nan
         self._usual = log_std if math.isnan(self._usual) else self._usual + _HABIT * (log_std - self._usual)
         self._remember(landmarks_px)
         return True
@@ -206,7 +207,7 @@ class HeadLedTracker(FaceTracker):
         return self._search(image, time_s)
 
     def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
-        return Place(around_px, None, self._score, True)
+        return Place(around_px, None, self._presence, True)
 
 
 def _box(landmarks_px: np.ndarray) -> np.ndarray:

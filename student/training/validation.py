@@ -75,7 +75,7 @@ def _on_benchmark(network: StudentNetwork, model: FlameModel, pictures: list[_Pi
         found = Reconstruction(
             posed=FaceMesh.of_head(heads.verts_m[0], model.assets),
             neutral=FaceMesh.of_head(rest, model.assets),
-            landmarks_px=heads.landmarks_px[0],
+            landmarks_px=heads.mesh_landmarks_px[0],
         ).checked()
         score = score_picture(found, one.item.truth)
         posed.append(score.posed.by_landmarks.l1_mm)

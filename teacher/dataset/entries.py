@@ -37,12 +37,12 @@ def face_entry(outcome: FitOutcome) -> Entry:
         "id": face.id,
         "state": REJECTED if outcome.failures else LABELLED,
         "reasons": [asdict(failure) for failure in outcome.failures],
-        "score": 0.0,
+        "quality": 0.0,
         "focal_source": face.focal_source,
         "detector_score": _number(face.detector_score),
     }
     if isinstance(outcome, FittedFace):
-        numbers = {"score": outcome.verdict.quality, **asdict(outcome.verdict.measures)}
+        numbers = {"quality": outcome.verdict.quality, **asdict(outcome.verdict.measures)}
         entry |= {name: _number(value) for name, value in numbers.items()}
         if outcome.check is not None:
             entry["uv_distance"] = [_number(value) for value in outcome.check.uv_distance]

@@ -29,7 +29,7 @@ class Summary:
     reasons: dict[str, int]  # how many faces and inputs failed by each name; a face may fail by several
     landmark_error: float | None  # median over the labels
     eye_distance_mm: float | None
-    score: float | None
+    quality: float | None
     uv_distance: tuple[float, ...]  # of a head's vertices to the UV map: the labels' mean of each quantile, 0 to 100 %
     inputs_per_s: float | None  # of one process, over everything from decoding to writing
 
@@ -46,7 +46,7 @@ class Summary:
         if self.landmark_error is not None:
             lines.append(
                 f"labels, median: landmark error {self.landmark_error:.2%} of the eye distance, "
-                f"eyes {self.eye_distance_mm:.1f} mm apart, score {self.score:.2f}"
+                f"eyes {self.eye_distance_mm:.1f} mm apart, quality {self.quality:.2f}"
             )
         lines += [f"{count:6d} x {reason}" for reason, count in self.reasons.items()]
         if self.uv_distance:
@@ -81,7 +81,7 @@ def summarise(folder: RunFolder, entries: Iterable[dict[str, Any]]) -> Summary:
         reasons=dict(reasons.most_common()),
         landmark_error=_median(entry["landmark_error"] for entry in labels),
         eye_distance_mm=_median(entry["eye_distance_mm"] for entry in labels),
-        score=_median(entry["score"] for entry in labels),
+        quality=_median(entry["quality"] for entry in labels),
         uv_distance=_mean_quantiles([entry["uv_distance"] for entry in labels if entry.get("uv_distance")]),
         inputs_per_s=_rate(folder),
     )
@@ -101,7 +101,7 @@ def write_report(folder: RunFolder) -> Summary:
 
 def render_html(summary: Summary, entries: list[dict[str, Any]], title: str) -> str:
     """A page without outside resources; links are relative to its own folder."""
-    template = files("teacher").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
+    template = files("teacher.dataset").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True)
     return environment.from_string(template).render(
         title=title, summary=asdict(summary), states=STATES, entries=_script_json(entries)

@@ -47,7 +47,7 @@ def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list
     found = select(detector.detect(frame.image), config.faces)
     return [
         replace(
-            observed_face(frame, _tensor(face.landmarks_px), config, number, float(face.score)),
+            observed_face(frame, _tensor(face.landmarks_px), config, number, float(face.detector_score)),
             blendshapes=None if face.blendshapes is None else _tensor(face.blendshapes),
         )
         for number, face in enumerate(found)

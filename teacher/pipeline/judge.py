@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from shared.config import QualityConfig
-from shared.flame.landmarks import OUTER_EYE_CORNERS
+from shared.flame.landmarks import N_MEDIAPIPE, OUTER_EYE_CORNERS
+from shared.heads.result import all_landmarks_px
 from shared.quality.measures import PosedHead
 from teacher.evidence.records import FitResult
 from teacher.observation.face import ObservedFace
@@ -25,6 +26,8 @@ def judged(
     with torch.no_grad():
         posed = tools.model(result.params)
     result, posed, evidence = result.to("cpu"), posed.to("cpu"), seen.evidence.to("cpu")
+    known, embedding = tools.landmarks
+    points_m = embedding.positions(posed.verts_m, tools.faces)
     fitted = []
     for row, (face, check) in enumerate(zip(faces, seen.checks, strict=True)):
         one, head = result[row], PosedHead(posed.verts_m[row], posed.joints_m[row])
@@ -33,5 +36,6 @@ def judged(
         dense = None if evidence.dense is None else evidence.dense[row]
         camera = one.camera.warped(face.crop.inverse_affine(), face.camera.size)
         confidence = tools.parts.confidence(head.verts_m, camera, dense, float((right - left).norm()))
-        fitted.append(FittedFace(face, one, head.verts_m, verdict, confidence, check))
+        landmarks_px = all_landmarks_px(camera.project(points_m[row]), known, N_MEDIAPIPE)
+        fitted.append(FittedFace(face, one, head.verts_m, landmarks_px, verdict, confidence, check))
     return fitted

@@ -21,6 +21,7 @@ class FittedFace:
     face: ObservedFace
     result: FitResult
     verts_m: Tensor  # (V, 3) posed, world frame
+    mesh_landmarks_px: Tensor  # (478, 2) MediaPipe's points on that mesh, full picture; NaN where the head has none
     verdict: FitVerdict
     confidence: Tensor  # (R,) for each of `FACE_PARTS`, see `PartConfidence`
     check: MapCheck | None  # of the network's maps

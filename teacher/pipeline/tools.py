@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
+from torch import Tensor
 
 from shared.flame.assets import load_flame
+from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
+from shared.flame.schema import LandmarkEmbedding
 from shared.images.faces import FaceDetector
 from shared.quality.metrics import HeadMetrics
 from shared.runs.errors import UserError
@@ -25,7 +28,7 @@ from teacher.prior.prediction.tools import network_id
 from teacher.quality.part_confidence import PartConfidence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tools:
     """What turns pictures into fits."""
 
@@ -38,6 +41,16 @@ class Tools:
     device: torch.device
     focal: FocalSearch | None = None  # None: unknown focal lengths stay what they are assumed to be
     identity: IdentitySource | None = None  # None: the mean head is expected
+
+    @cached_property
+    def landmarks(self) -> tuple[Tensor, LandmarkEmbedding]:
+        """MediaPipe's landmarks that the head has (P,), and where they are on it; on the CPU."""
+        return mediapipe_embedding(self.model.assets.to(torch.device("cpu")))
+
+    @cached_property
+    def faces(self) -> Tensor:
+        """(F, 3) triangles of the head, on the CPU."""
+        return self.model.assets.faces.cpu()
 
 
 def build_tools(config: FitRunConfig, device: torch.device) -> Tools:

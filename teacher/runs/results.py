@@ -41,9 +41,11 @@ def extras(fitted: Sequence[FittedFace], assets: FlameAssets) -> dict[str, np.nd
         **({} if blendshapes is None else {"blendshapes": blendshapes}),
         "head": np.array(assets.name),
         "head_id": np.array(assets.head_id),
-        "score": np.array([one.verdict.quality for one in fitted], np.float32),
+        "quality": np.array([one.verdict.quality for one in fitted], np.float32),
+        "detector_score": np.array([one.face.detector_score for one in fitted], np.float32),
         "landmark_error": np.array([one.verdict.measures.landmark_error for one in fitted], np.float32),
-        "landmarks_px": np.stack([one.face.landmarks_px.numpy() for one in fitted]),
+        "detected_landmarks_px": np.stack([one.face.landmarks_px.numpy() for one in fitted]),
+        "mesh_landmarks_px": np.stack([one.mesh_landmarks_px.numpy() for one in fitted]),
     }
 
 
@@ -85,7 +87,7 @@ def describe(one: FittedFace, model: FlameModel) -> str:
         f"  place           {measures.distance_m:.2f} m from the camera, yaw {measures.yaw_deg:.0f} degrees",
         f"  landmark error  {measures.landmark_error:.2%} of the eye distance",
         f"  focal length    {focal_line(one)}",
-        f"  score           {one.verdict.quality:.2f}",
+        f"  quality         {one.verdict.quality:.2f}",
     ]
     lines += [f"  doubtful        {failure.reason}" for failure in one.failures]
     return "\n".join(lines)

@@ -41,7 +41,7 @@ def test_landmarks_lie_on_the_face(face: DetectedFace) -> None:
     np.testing.assert_array_equal(face.box_px[:2], face.landmarks_px.min(0))
     np.testing.assert_array_equal(face.box_px[2:], face.landmarks_px.max(0))
     assert face.z[1] < face.z[[234, 454]].min()  # the nose is nearer than the temples
-    assert face.score > 0.8
+    assert face.detector_score > 0.8
     assert face.presence > 0.99
     assert face.inside_share == 1
     assert 55 < face.size_px < 67
@@ -150,7 +150,7 @@ def test_same_picture_same_bits_whatever_came_before(photo: np.ndarray, detector
             assert len(first[name]) == len(other[name])
             for one, two in zip(first[name], other[name], strict=True):
                 assert one.landmarks_px.tobytes() == two.landmarks_px.tobytes()
-                assert (one.z.tobytes(), one.score) == (two.z.tobytes(), two.score)
+                assert (one.z.tobytes(), one.detector_score) == (two.z.tobytes(), two.detector_score)
                 assert one.blendshapes is not None
                 assert two.blendshapes is not None
                 assert one.blendshapes.tobytes() == two.blendshapes.tobytes()

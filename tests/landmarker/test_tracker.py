@@ -37,7 +37,7 @@ def test_a_face_is_followed_while_it_moves_turns_and_grows(
         found = tracker.track(frame, around)
         assert found is not None
         assert error(square.to_picture(found.landmarks_px / 512), face) < 0.03
-        assert (found.score, found.presence > 0.9) == (1, True)
+        assert (found.detector_score, found.presence > 0.9) == (1, True)
         assert found.blendshapes is not None
         around = found.landmarks_px
 

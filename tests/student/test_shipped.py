@@ -11,11 +11,11 @@ from skimage import data
 
 from shared.evaluate.metrics import vertex_error_mm
 from shared.flame.assets import load_flame
+from shared.flame.landmark_error import LandmarkError
 from shared.flame.model import FlameModel
 from shared.synthetic.drawn_heads import draw_heads
 from shared.synthetic.simulated_detection import DetectionSimulator
 from student.api import Student
-from student.live.landmark_error import LandmarkError
 from student.network.weights import SHIPPED, load_student
 
 NAMES = ["base", "nano"]

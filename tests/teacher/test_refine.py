@@ -187,5 +187,5 @@ def test_a_refiner_that_is_not_there_is_named(
     ):
         load_refiner(FlameModel(tiny_head()), directions)
     monkeypatch.setitem(sys.modules, "teacher.fitting.refine", None)
-    with pytest.raises(UserError, match=r"refine=teacher: there is no module teacher\.refine"):
+    with pytest.raises(UserError, match=r"refine=teacher: there is no module teacher\.fitting\.refine"):
         load_refiner(model, directions)
