@@ -59,7 +59,7 @@ def follow(tools: Tools, images: list[np.ndarray], camera: Camera) -> Track:
     at_rest = vertices_of(model, replace(params, global_rot=still, neck=still, translation=still))
     _, embedding = mediapipe_embedding(model.assets)
     face = embedding.positions(at_rest, model.assets.faces)
-    return Track(np.stack([head.landmarks_px for head in told]), params.global_rot.numpy(), face.numpy())
+    return Track(np.stack([head.mesh_landmarks_px for head in told]), params.global_rot.numpy(), face.numpy())
 
 
 def jitter_percent(landmarks_px: np.ndarray) -> float:

@@ -24,6 +24,8 @@ from shared.labels.shard import (
 )
 from shared.records.tensor_files import read_tensors, write_tensors
 
+# What labels of schemas 2 and 3 call the same.
+FORMER_NAMES = {"detected_landmarks_px": "landmarks_px", "quality": "score", "map_found": "seen"}
 PROVENANCE = {"head_id": "abc", "config_hash": "123", "git_sha": "f00"}
 
 
@@ -65,19 +67,34 @@ def test_shards_of_schema_2_are_read_without_blendshapes(tmp_path: Path) -> None
     path = write_shard(tmp_path / "a.safetensors", new, PROVENANCE)
     tensors, header = read_tensors(path, SCHEMA)
     del tensors["blendshapes"]
+    for name, former in FORMER_NAMES.items():
+        tensors[former] = tensors.pop(name)
     old = read_shard(write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/2"}))
     assert old.blendshapes is None
-    assert torch.equal(old.landmarks_px, new.landmarks_px)
+    assert torch.equal(old.detected_landmarks_px, new.detected_landmarks_px)
     assert join([old, random_shard(0), new]).blendshapes is None  # some rows have none
     joined = join([new, replace(random_shard(0), blendshapes=None), new]).blendshapes
     assert joined is not None
     assert joined.shape == (4, 52)
 
 
+def test_labels_of_schema_3_keep_their_meaning(tmp_path: Path) -> None:
+    new = random_shard(3)
+    path = write_shard(tmp_path / "a.safetensors", new, PROVENANCE)
+    tensors, header = read_tensors(path, SCHEMA)
+    for name, former in FORMER_NAMES.items():
+        tensors[former] = tensors.pop(name)
+    old = read_shard(write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/3"}))
+    for got, want in zip(tensors_of(old), tensors_of(new), strict=True):
+        assert torch.equal(got, want)
+    with pytest.raises(LabelError, match="lacks"):  # today's schema has today's names
+        read_shard(write_tensors(path, {**tensors}, header))
+
+
 def test_tensors_are_named_as_the_fields(tmp_path: Path) -> None:
     stored = load_file(write_shard(tmp_path / "a.safetensors", random_shard(2), PROVENANCE))
     assert {field.name for field in fields(FlameParams)} | {field.name for field in fields(Cameras)} <= stored.keys()
-    assert {"crop.affine", "landmarks_px", "confidence", "score"} <= stored.keys()
+    assert {"crop.affine", "detected_landmarks_px", "confidence", "quality"} <= stored.keys()
     assert stored["size"].dtype == torch.int64
 
 

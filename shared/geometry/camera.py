@@ -11,26 +11,12 @@ from shared.records.tensor_record import TensorRecord
 
 
 @dataclass(frozen=True)
-class Camera(TensorRecord):
-    """Intrinsics in pixels of an image of ``size``, and the pose of the world in the camera frame."""
+class Pinhole(TensorRecord):
+    """Intrinsics in pixels, and the pose of the world in the camera frame: all that posing and projecting need."""
 
     focal_px: Tensor  # (..., 2) fx, fy
     center_px: Tensor  # (..., 2) cx, cy
     T_cam_world: Tensor  # (..., 4, 4)
-    size: tuple[int, int]  # (height, width) in pixels
-
-    @staticmethod
-    def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
-        """The camera of the fits: at the world's origin, looking along -z of a y-up world.
-
-        A head with zero rotation faces it. ``focal_px`` (...) holds for x and y; the centre (..., 2) defaults to the
-        middle.
-        """
-        focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
-        if center_px is None:
-            center_px = focal_px.new_tensor([size[1] / 2, size[0] / 2]).expand_as(focal_px)
-        T_cam_world = torch.diag(focal_px.new_tensor([1.0, -1.0, -1.0, 1.0]))
-        return Camera(focal_px, center_px, T_cam_world.expand(*focal_px.shape[:-1], 4, 4), size)
 
     def world_to_cam(self, points_world: Tensor) -> Tensor:
         """(..., N, 3) metres in the world -> (..., N, 3) metres in the camera frame."""
@@ -52,6 +38,26 @@ class Camera(TensorRecord):
         points_cam = torch.cat([normalised, torch.ones_like(normalised[..., :1])], -1) * depth_m[..., None]
         rotation, translation = self.T_cam_world[..., :3, :3], self.T_cam_world[..., :3, 3]
         return (points_cam - translation[..., None, :]) @ rotation
+
+
+@dataclass(frozen=True)
+class Camera(Pinhole):
+    """The camera of an image of ``size``."""
+
+    size: tuple[int, int]  # (height, width) in pixels
+
+    @staticmethod
+    def at_origin(focal_px: Tensor, size: tuple[int, int], center_px: Tensor | None = None) -> Camera:
+        """The camera of the fits: at the world's origin, looking along -z of a y-up world.
+
+        A head with zero rotation faces it. ``focal_px`` (...) holds for x and y; the centre (..., 2) defaults to the
+        middle.
+        """
+        focal_px = focal_px[..., None].expand(*focal_px.shape, 2)
+        if center_px is None:
+            center_px = focal_px.new_tensor([size[1] / 2, size[0] / 2]).expand_as(focal_px)
+        T_cam_world = torch.diag(focal_px.new_tensor([1.0, -1.0, -1.0, 1.0]))
+        return Camera(focal_px, center_px, T_cam_world.expand(*focal_px.shape[:-1], 4, 4), size)
 
     def warped(self, affine: Tensor, size: tuple[int, int]) -> Camera:
         """The same view after an axis-aligned affine map (..., 2, 3) of its pixels, such as a crop's.

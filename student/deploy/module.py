@@ -13,7 +13,7 @@ from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
 from shared.geometry.camera import Camera
 from student.deploy.signature import input_ports
-from student.head.pose import SightPose
+from student.head.pose import SightPose, unplaced_params
 from student.network.model import StudentNetwork
 from student.network.records import StudentInput, StudentOutput
 
@@ -100,17 +100,7 @@ class ExportedStudent(nn.Module):
     def _posed(self, told: StudentOutput, focal_px: Tensor, center_px: Tensor) -> tuple[FlameParams, Tensor, Tensor]:
         size = self.network.config.size
         camera = Camera.at_origin(focal_px, (size, size), center_px)
-        still = torch.zeros_like(told.jaw)
-        unplaced = FlameParams(
-            shape=told.shape,
-            expression=told.expression,
-            global_rot=still,
-            neck=told.neck,
-            jaw=told.jaw,
-            eyes=told.eyes,
-            translation=still,
-            eyelids=told.eyelids,
-        )
+        unplaced = unplaced_params(told.shape, told.expression, told)
         pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale).in_camera(focal_px, center_px)
         params = pose.placed(unplaced, camera, self.head, self.network.anchor_m)
         verts_cam = camera.world_to_cam(posed_vertices(self.head, params))

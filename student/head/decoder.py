@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
@@ -12,14 +11,14 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.geometry.camera import Camera
+from shared.geometry.camera import Camera, Pinhole
 from shared.geometry.crop import Crop
 from shared.heads.result import all_landmarks_px
 from shared.plugins.refine import HeadGuess
 from shared.records.tensor_record import TensorRecord
 from student.config import StudentNetworkConfig
-from student.head.pose import SightPose
-from student.network.records import StudentOutput
+from student.head.pose import SightPose, unplaced_params
+from student.network.records import PicturePrediction, StudentOutput
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +66,20 @@ class HeadDecoder:
     def params(self, told: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
         """(B) parameters in the world of the camera of the full picture (B), from crops (B) of it."""
         seen = camera.warped(crop.affine, crop.size)
+        return self._params(told, seen.focal_px, seen.center_px, camera)
+
+    def params_in_picture(self, placed: PicturePrediction, camera: Pinhole) -> FlameParams:
+        """(B) parameters in the world of the camera (B) of the picture that the predictions are placed in."""
+        return self._params(placed, camera.focal_px, camera.center_px, camera)
+
+    def _params(
+        self, told: StudentOutput | PicturePrediction, focal_px: Tensor, center_px: Tensor, camera: Pinhole
+    ) -> FlameParams:
+        """Of predictions in pixels of a picture with focal length (B, 2) and principal point (B, 2)."""
         pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale)
-        still = torch.zeros_like(told.jaw)
-        unplaced = FlameParams(
-            shape=told.shape @ self.spec.basis.shape.T,
-            expression=told.expression @ self.spec.basis.expression.T,
-            global_rot=still,
-            neck=told.neck,
-            jaw=told.jaw,
-            eyes=told.eyes,
-            translation=still,
-            eyelids=told.eyelids,
-        )
-        in_camera = pose.in_camera(seen.focal_px.mean(-1), seen.center_px)
+        basis = self.spec.basis
+        unplaced = unplaced_params(told.shape @ basis.shape.T, told.expression @ basis.expression.T, told)
+        in_camera = pose.in_camera(focal_px.mean(-1), center_px)
         return in_camera.placed(unplaced, camera, self.model, self.spec.anchor_m)
 
     def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:

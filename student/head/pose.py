@@ -7,13 +7,14 @@ what is regressed: both rotations together, and the place of one point of the fa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
-from shared.geometry.camera import Camera
+from shared.geometry.camera import Pinhole
 from shared.geometry.face_crop import R_sight_cam
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.records.tensor_record import TensorRecord
@@ -27,7 +28,7 @@ class FacePose(TensorRecord):
     anchor_m: Tensor  # (..., 3)
 
     @staticmethod
-    def of(params: FlameParams, camera: Camera, model: FlameModel, anchor_m: Tensor) -> FacePose:
+    def of(params: FlameParams, camera: Pinhole, model: FlameModel, anchor_m: Tensor) -> FacePose:
         """Of posed heads; ``anchor_m`` (3,) is a point of the head that follows the neck joint, unposed."""
         R_world_head, R_head_face = (axis_angle_to_matrix(part) for part in (params.global_rot, params.neck))
         root, neck = model.rest_joints(model.coefficients(params))[..., :2, :].unbind(-2)
@@ -35,7 +36,7 @@ class FacePose(TensorRecord):
         anchor = camera.world_to_cam((arm + root + params.translation)[..., None, :])[..., 0, :]
         return FacePose(camera.T_cam_world[..., :3, :3] @ R_world_head @ R_head_face, anchor)
 
-    def placed(self, params: FlameParams, camera: Camera, model: FlameModel, anchor_m: Tensor) -> FlameParams:
+    def placed(self, params: FlameParams, camera: Pinhole, model: FlameModel, anchor_m: Tensor) -> FlameParams:
         """The parameters with the global rotation and translation that give this pose; the inverse of `of`."""
         R_head_face = axis_angle_to_matrix(params.neck)
         R_world_cam = camera.T_cam_world[..., :3, :3].transpose(-1, -2)
@@ -79,6 +80,34 @@ class SightPose(TensorRecord):
         depth = focal_px * torch.exp(-self.log_scale)
         anchor = torch.cat([slope, torch.ones_like(slope[..., :1])], -1) * depth[..., None]
         return FacePose(R_sight_cam(slope).transpose(-1, -2) @ self.R_sight_face, anchor)
+
+
+class PredictedParts(Protocol):
+    """What networks and labels say of a face as they are."""
+
+    @property
+    def neck(self) -> Tensor: ...
+
+    @property
+    def jaw(self) -> Tensor: ...
+
+    @property
+    def eyes(self) -> Tensor: ...
+
+    @property
+    def eyelids(self) -> Tensor: ...
+
+
+def unplaced_params(shape: Tensor, expression: Tensor, parts: PredictedParts) -> FlameParams:
+    """Parameters of heads before `FacePose.placed`: no global rotation, no translation.
+
+    Args:
+        shape: (..., S) coefficients of the head model.
+        expression: (..., E).
+        parts: neck, jaw, eyes and lids.
+    """
+    still = torch.zeros_like(parts.jaw)
+    return FlameParams(shape, expression, still, parts.neck, parts.jaw, parts.eyes, still, parts.eyelids)
 
 
 def _turn(rotation: Tensor, vector: Tensor) -> Tensor:

@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.flame.points import FlamePoints
-from shared.geometry.camera import Camera
-from shared.geometry.crop import Crop
+from shared.geometry.camera import Camera, Pinhole
 from shared.geometry.rotation import axis_angle_to_matrix
 from student.head.decoder import HeadDecoder
-from student.network.records import StudentOutput
+from student.network.records import PicturePrediction
 
-_TOLD = tuple(field.name for field in fields(StudentOutput) if field.name != "log_std")
+_TOLD = tuple(field.name for field in fields(PicturePrediction) if field.name != "log_std")
 _CAMERA = ("focal_px", "center_px", "T_cam_world")
 _FOUND = ("shape", "expression", "global_rot", "translation")  # the other parameters are told as they are
 _KEPT = ("neck", "jaw", "eyes", "eyelids")
@@ -64,7 +63,7 @@ class FacePoser:
 
         return FacePoser(decoder.known, run)
 
-    def __call__(self, told: StudentOutput, camera: Camera) -> PosedFace:
+    def __call__(self, told: PicturePrediction, camera: Camera) -> PosedFace:
         """The face of what was told (1), in pixels of the full picture, under the picture's camera (1)."""
         *found, points_px = self._run(
             *(getattr(told, name) for name in _TOLD), *(getattr(camera, name) for name in _CAMERA)
@@ -87,9 +86,9 @@ class PoserModule(nn.Module):
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
         values = dict(zip((*_TOLD, *_CAMERA), given, strict=True))
-        camera = Camera(*(values.pop(name) for name in _CAMERA), size=(1, 1))
-        told = StudentOutput(**values, log_std=values["shape"])  # of which nothing depends
-        params = self._decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
+        camera = Pinhole(*(values.pop(name) for name in _CAMERA))
+        told = PicturePrediction(**values, log_std=values["shape"])  # on which nothing depends
+        params = self._decoder.params_in_picture(told, camera)
         codes = torch.cat([told.shape, told.expression, told.eyelids], 1)
         turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
         posed = self._points.pose(codes, axis_angle_to_matrix(turns), params.translation)

@@ -15,7 +15,7 @@ from torch import Tensor
 from student.config import SmoothConfig
 from student.live.filters import LONGEST_STEP_S, OneEuro, OneEuroRotation
 from student.live.identity import RunningIdentity
-from student.network.records import StudentOutput
+from student.network.records import PicturePrediction
 
 
 class HeadSmoother:
@@ -43,7 +43,7 @@ class HeadSmoother:
         """The next frame does not go on from the one before: the face was lost, or the shot ended."""
         self._time_s = None
 
-    def __call__(self, told: StudentOutput, focal_px: float, time_s: float) -> StudentOutput:
+    def __call__(self, told: PicturePrediction, focal_px: float, time_s: float) -> PicturePrediction:
         """One frame's head.
 
         Args:
@@ -71,7 +71,7 @@ class HeadSmoother:
             **smooth,
         )
 
-    def _start(self, told: StudentOutput) -> None:
+    def _start(self, told: PicturePrediction) -> None:
         for _, one_euro in self._rows.values():
             one_euro.reset()
         self._rotation.reset()
@@ -79,7 +79,7 @@ class HeadSmoother:
             self._identity.reset()
 
 
-def _shape_of(told: StudentOutput) -> tuple[np.ndarray, np.ndarray]:
+def _shape_of(told: PicturePrediction) -> tuple[np.ndarray, np.ndarray]:
     """(D,) shape codes, and their deviations."""
     codes = told.shape[0].numpy()
     return codes, np.exp(told.log_std[0, : len(codes)].numpy())

@@ -16,6 +16,7 @@ from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
+from shared.geometry.rotation import axis_angle_to_matrix
 from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.plugins.refine import HeadGuess
 from student.head.pose import FacePose, SightPose
@@ -24,7 +25,7 @@ from student.live.poser import FacePoser
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.tracker import FaceTracker, Place
-from student.network.records import StudentOutput
+from student.network.records import PicturePrediction, StudentOutput
 
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
 _NO_LANDMARKS = np.full((N_MEDIAPIPE, 2), np.nan, np.float32)
@@ -40,7 +41,7 @@ class LiveHead:
     mesh_landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; NaN where it has none
     detected_landmarks_px: np.ndarray  # (478, 2) float32, the landmarker's in this frame; NaN if it was not asked
     presence: float  # the landmarker's probability of a face, when it was asked last
-    landmark_error: float  # to MediaPipe's points of this frame, share of the eye distance; NaN if it was not asked
+    landmark_error: float  # to those, share of the eye distance seen from the front; NaN if it was not asked
     follows: bool  # goes on from the frame before
     # (52,) of this frame, in the order of `shared.landmarker.blendshapes.BLENDSHAPE_NAMES`; NaN if it was not asked
     blendshapes: np.ndarray
@@ -129,7 +130,9 @@ class HeadStream:
         with times("decode"):
             face = self._poser(told, camera)
             seen = place.landmarks_px
-            error = math.nan if seen is None else self._error(face.mesh_landmarks_px, seen)
+            error = math.nan
+            if seen is not None:
+                error = self._error(face.mesh_landmarks_px, seen) * _across(face.params, camera)
         with times("check"):
             if not self._tracker.confirm(image, place, face.mesh_landmarks_px, float(told.log_std.mean())):
                 return None
@@ -138,9 +141,9 @@ class HeadStream:
         follows = place.follows and self._told
         return LiveHead(face.params, face.mesh_landmarks_px, detected, place.presence, error, follows, blendshapes)
 
-    def _refined(self, told: StudentOutput, landmarks_px: Tensor, camera: Camera) -> StudentOutput:
+    def _refined(self, told: PicturePrediction, landmarks_px: Tensor, camera: Camera) -> PicturePrediction:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis
-        guessed = decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
+        guessed = decoder.params_in_picture(told, camera)
         assert self._refine is not None
         params = self._refine(HeadGuess(guessed, camera, *told.std()), landmarks_px)
         pose = FacePose.of(params, camera, decoder.model, self._predictor.spec.anchor_m)
@@ -159,10 +162,16 @@ class HeadStream:
         )
 
 
-def in_picture(told: StudentOutput, crop: Crop) -> StudentOutput:
-    """What was told of crops (B), in pixels of the full picture: only place and size change."""
-    return replace(
-        told,
-        anchor_px=crop.invert(told.anchor_px[:, None])[:, 0],
-        log_scale=told.log_scale - crop.affine[:, 0, 0].log(),
-    )
+def _across(params: FlameParams, camera: Camera) -> float:
+    """How much of its width the face shows: 1 from the front, 0 in profile. An error is a share of that width."""
+    rotation = axis_angle_to_matrix(params.global_rot[0]) @ axis_angle_to_matrix(params.neck[0])
+    return float((camera.T_cam_world[0, :3, :3] @ rotation[:, 0])[:2].norm())
+
+
+def in_picture(output: StudentOutput, crop: Crop) -> PicturePrediction:
+    """Predictions for crops (B), placed in the full picture: only place and size change."""
+    placed = {
+        "anchor_px": crop.invert(output.anchor_px[:, None])[:, 0],
+        "log_scale": output.log_scale - crop.affine[:, 0, 0].log(),
+    }
+    return PicturePrediction(**{**vars(output), **placed})

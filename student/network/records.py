@@ -46,6 +46,27 @@ class StudentOutput(TensorRecord):
 
 
 @dataclass(frozen=True)
+class PicturePrediction(TensorRecord):
+    """A predicted head placed in the full picture; coefficients along the network's basis, as in `StudentOutput`."""
+
+    shape: Tensor  # (..., D)
+    expression: Tensor  # (..., d)
+    eyelids: Tensor  # (..., 2)
+    neck: Tensor  # (..., 3) axis-angle
+    jaw: Tensor  # (..., 3) axis-angle
+    eyes: Tensor  # (..., 2, 3) axis-angle, subject's left first
+    R_sight_face: Tensor  # (..., 3, 3) as in `StudentOutput`
+    anchor_px: Tensor  # (..., 2) where the face's anchor is, pixels of the full picture
+    log_scale: Tensor  # (...) log of pixels of the full picture per metre at the anchor's depth
+    log_std: Tensor  # (..., D + d + 3) of shape, expression and jaw: log of the error it expects
+
+    def std(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The error it expects of shape (..., D), expression (..., d) and jaw (..., 3)."""
+        shape, expression, jaw = self.log_std.exp().split([self.shape.shape[-1], self.expression.shape[-1], 3], -1)
+        return shape, expression, jaw
+
+
+@dataclass(frozen=True)
 class StudentTarget(TensorRecord):
     """The truth of a crop, or what a label says of it."""
 

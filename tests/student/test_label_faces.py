@@ -11,7 +11,7 @@ import torch
 from shared.flame.face_parts import FACE_PARTS
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
-from shared.labels.shard import Cameras, LabelShard, shard_name, write_shard
+from shared.labels.shard import SCHEMA, Cameras, LabelShard, shard_name, write_shard
 from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records.tensor_files import read_tensors, write_tensors
 from shared.render.overlay import overlay
@@ -44,14 +44,14 @@ def label_run(root: Path, count: int = 4, head_id: str | None = None, blendshape
         cameras=Cameras.of([camera[row] for row in range(count)]),
         crop_affine=crops.affine,
         crop_size=torch.tensor([crops.size] * count),
-        landmarks_px=marks,
+        detected_landmarks_px=marks,
         confidence=torch.rand(count, len(FACE_PARTS), generator=torch.Generator().manual_seed(0)),
-        score=torch.linspace(0.5, 1, count),
+        quality=torch.linspace(0.5, 1, count),
         landmark_error=torch.full((count,), 0.03),
         eye_distance_m=torch.full((count,), 0.063),
         code_rms=torch.zeros(count, 2),
         drift=torch.zeros(count),
-        seen=torch.zeros(count),
+        map_found=torch.zeros(count),
         blendshapes=coefficients if blendshapes else None,
     )
     out = root / "labels_run"
@@ -78,7 +78,7 @@ def test_a_stored_face_shows_the_labelled_head(tmp_path: Path) -> None:
         inside = ((marks > 2) & (marks < torch.tensor([width - 2.0, height - 2.0]))).all(1)
         x, y = marks[inside].long().unbind(1)
         assert (abs(face.image[y, x].astype(int) - 90).max(1) > 3).mean() > 0.9, "landmarks lie on the drawn head"
-        assert face.weight == pytest.approx(float(faces.labels.score[index]))
+        assert face.weight == pytest.approx(float(faces.labels.quality[index]))
         assert torch.equal(face.confidence, faces.labels.confidence[index])
 
 
@@ -86,7 +86,7 @@ def test_blendshapes_are_those_of_the_label(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     run, old = label_run(tmp_path), label_run(tmp_path / "old", blendshapes=False)
     (tmp_path / "pictures/a/001.jpg").unlink()
-    stored = read_tensors(run / "labels" / shard_name(0, 1), "pixel3dmm-distill/labels/3")[0]["blendshapes"]
+    stored = read_tensors(run / "labels" / shard_name(0, 1), SCHEMA)[0]["blendshapes"]
     faces = cut(run, tmp_path)
     assert torch.equal(torch.stack([faces.face(row).blendshapes for row in range(3)]), stored[[0, 2, 3]])
     assert cut(old, tmp_path / "old").face(0).blendshapes.isnan().all(), "labels of schema 2 have none"
@@ -128,7 +128,7 @@ def test_labels_of_another_head_or_schema_are_refused(tmp_path: Path) -> None:
         LabelFaces.open(label_run(tmp_path / "a", head_id="other"), open_head(), ANCHOR_M)
     run = label_run(tmp_path / "b")
     path = run / "labels" / shard_name(0, 1)
-    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/3")
+    tensors, header = read_tensors(path, SCHEMA)
     write_tensors(path, tensors, header | {"schema": "pixel3dmm-distill/labels/1"})
     with pytest.raises(UserError, match="labels/1"):
         LabelFaces.open(run, open_head(), ANCHOR_M)
@@ -139,7 +139,7 @@ def test_labels_of_another_head_or_schema_are_refused(tmp_path: Path) -> None:
 def test_rows_with_nan_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = label_run(tmp_path)
     path = run / "labels" / shard_name(0, 1)
-    tensors, header = read_tensors(path, "pixel3dmm-distill/labels/3")
+    tensors, header = read_tensors(path, SCHEMA)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     tensors["expression"][2, 5] = float("nan")
     write_tensors(path, tensors, header)

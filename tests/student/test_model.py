@@ -78,7 +78,7 @@ def test_before_training_landmarks_alone_place_the_mean_head() -> None:
     marks = landmarks_of(params, camera)
     heads = Predictor(trained(network), model).predict([], marks, marks, camera)
     corners = (marks[:, 33] - marks[:, 263]).norm(dim=1)
-    assert ((heads.landmarks_px - marks).norm(dim=2).mean(1) / corners).max() < 0.06
+    assert ((heads.mesh_landmarks_px - marks).norm(dim=2).mean(1) / corners).max() < 0.06
     assert (heads.params.translation - params.translation).norm(dim=1).max() < 0.05
 
 
@@ -153,7 +153,7 @@ def test_heads_are_those_of_their_parameters() -> None:
     marks = landmarks_of(params, camera)
     heads = Predictor(trained(network), model).predict([], marks, marks, camera)
     assert (model(heads.params).verts_m - heads.verts_m).norm(dim=-1).max() < 2e-5
-    assert (landmarks_of(heads.params, camera) - heads.landmarks_px).norm(dim=-1).max() < 0.05
+    assert (landmarks_of(heads.params, camera) - heads.mesh_landmarks_px).norm(dim=-1).max() < 0.05
 
 
 @pytest.mark.parametrize("form", FORMS)

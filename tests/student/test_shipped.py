@@ -51,7 +51,10 @@ def test_a_photo(name: str, tmp_path: Path) -> None:
     student, photo = Student.from_pretrained(name), data.astronaut()
     (head,) = student.infer(photo)
     (face,) = student.detector.detect(photo)
+    assert head.failures == ()
+    assert 0 < head.quality <= 1
+    assert torch.equal(head.detected_landmarks_px, torch.from_numpy(face.landmarks_px))
     error = LandmarkError(student.predictor.decoder.known.tolist())
-    assert error(head.landmarks_px.numpy(), face.landmarks_px) < 0.05
+    assert error(head.mesh_landmarks_px.numpy(), face.landmarks_px) < 0.05
     joints = student.predictor.decoder.model.rest_joints(student.predictor.decoder.model.coefficients(head.params))
     assert 0.058 < float((joints[3] - joints[4]).norm()) < 0.069

@@ -23,9 +23,12 @@ def test_a_picture_gives_a_head_of_human_size_on_the_face(teacher: Teacher, tmp_
     assert head.failures == ()
     projected = head.camera.project(head.verts_m)
     eyes = [projected[teacher.tools.model.assets.region(f"{side}_eye")].mean(0) for side in ("left", "right")]
-    irises = head.landmarks_px[[473, 468]]
-    for eye, iris in zip(eyes, irises, strict=True):
+    irises, of_mesh = (marks[[473, 468]] for marks in (head.detected_landmarks_px, head.mesh_landmarks_px))
+    for eye, iris, on_mesh in zip(eyes, irises, of_mesh, strict=True):
         assert (eye - iris).norm() < 4  # pixels; the eyes are 40 apart
+        assert (on_mesh - iris).norm() < 4
+    assert 0 < head.quality <= 1
+    assert head.detector_score > 0.5
     path = tmp_path / "astronaut.png"
     Image.fromarray(astronaut).save(path)
     (from_file,) = teacher.fit(path)

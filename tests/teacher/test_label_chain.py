@@ -71,7 +71,7 @@ def test_the_camera_of_a_label_is_the_full_pictures(
     embedding = model.assets.landmarks["mediapipe"]
     corners = model(labels.params[0]).verts_m[model.faces[embedding.face_index]]
     seen = camera.project((corners * embedding.barycentric[..., None]).sum(1))
-    marks = labels.landmarks_px[0]
+    marks = labels.detected_landmarks_px[0]
     assert (marks.amin(0) > torch.tensor([x + 150, y + 50])).all()  # they are those of the pasted photo
     assert (marks.amax(0) < torch.tensor([x + 300, y + 200])).all()
     unit = (marks[OUTER_EYE_CORNERS[0]] - marks[OUTER_EYE_CORNERS[1]]).norm()

@@ -69,7 +69,7 @@ def test_the_truth_comes_through(tmp_path: Path, landmarks: bool) -> None:
         np.testing.assert_allclose(arrays["time_s"], np.arange(COUNT) / RATE_HZ)
         assert arrays["tracked"].all()
         assert arrays["follows"].tolist() == [False] + [True] * (COUNT - 1)
-        np.testing.assert_allclose(arrays["landmarks_px"], landmarks_of(TRUTH), atol=0.2)
+        np.testing.assert_allclose(arrays["mesh_landmarks_px"], landmarks_of(TRUTH), atol=0.2)
         seen = np.isfinite(arrays["landmark_error"])
         assert seen.all() if landmarks else seen.tolist() == [True] + [False] * (COUNT - 1)
 

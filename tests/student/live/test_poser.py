@@ -35,7 +35,7 @@ def test_the_face_is_that_of_the_whole_head(runtime: str) -> None:
             _, embedding = mediapipe_embedding(decoder.model.assets)
             verts = decoder.model(params).verts_m
             expected = camera.project(embedding.positions(verts, decoder.model.assets.faces))[0]
-            torch.testing.assert_close(torch.from_numpy(face.landmarks_px), expected, rtol=0, atol=2e-2)
+            torch.testing.assert_close(torch.from_numpy(face.mesh_landmarks_px), expected, rtol=0, atol=2e-2)
 
 
 def _turned(T_cam_world: torch.Tensor) -> torch.Tensor:
