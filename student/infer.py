@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     print(f"report: {config.out}/report.json")
     if any(report.interrupted and report.kind != "camera" for report in reports):
         return EXIT_INTERRUPTED
-    return 0 if any(report.state in ("done", "partial") for report in reports) else EXIT_FAILURE
+    return 0 if any(report.state in ("done", "doubtful", "partial") for report in reports) else EXIT_FAILURE
 
 
 def show(report: InputReport) -> None:

@@ -43,7 +43,14 @@ def run_photo(ref: InputRef, out: Path, tools: Tools) -> InputReport:
     median = float(np.median([one.measures.landmark_error for one in verdicts]))
     doubtful = "; ".join(failure.reason for one in verdicts for failure in one.failures)
     return InputReport(
-        ref.id, ref.path, ref.kind, "done", doubtful or None, found=len(faces), landmark_error=median, files=names
+        ref.id,
+        ref.path,
+        ref.kind,
+        "doubtful" if doubtful else "done",
+        doubtful or None,
+        found=len(faces),
+        landmark_error=median,
+        files=names,
     )
 
 

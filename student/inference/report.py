@@ -14,7 +14,7 @@ from shared.runs.files import write_json
 from student.live.rows import HeadRows
 from student.live.stages import StageTimes
 
-State = Literal["done", "partial", "no face", "failed"]
+State = Literal["done", "doubtful", "partial", "no face", "failed"]
 RESULT = "result.json"  # in the folder of each input of a folder; written last
 
 
@@ -25,7 +25,9 @@ class InputReport:
     id: str
     path: str
     kind: str
-    state: State  # partial: it ended before it should, and what was told is kept
+    # doubtful: written, but the quality gate has something against a head of the photo, see ``reason``; partial: it
+    # ended before it should, and what was predicted is kept
+    state: State
     reason: str | None = None
     interrupted: bool = False  # by the user, who wants to see no further input
     frames: int = 1

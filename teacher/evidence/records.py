@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from shared.flame.params import FlameParams
@@ -81,6 +83,25 @@ class FaceEvidence(TensorRecord):
 
 
 @dataclass(frozen=True)
+class TermEnergies(TensorRecord):
+    """How much each term of the energy has left at the end of a fit."""
+
+    names: tuple[str, ...]  # E
+    energy: Tensor  # (..., E) half the squared residuals, robust, over their deviations
+
+    @staticmethod
+    def of(energies: Mapping[str, Tensor], rows: Tensor) -> TermEnergies:
+        """Of energies (P,) by name, for some ``rows`` (N,) of them."""
+        return TermEnergies(tuple(energies), torch.stack(list(energies.values()), -1)[rows])
+
+    def __getitem__(self, index: Any) -> Any:
+        """Some rows, as of every record; by a name, the energies (...) of one term."""
+        if isinstance(index, str):
+            return self.energy[..., self.names.index(index)]
+        return super().__getitem__(index)
+
+
+@dataclass(frozen=True)
 class FitResult(TensorRecord):
     """One fitted face a row."""
 
@@ -90,5 +111,6 @@ class FitResult(TensorRecord):
     eye_distance_m: Tensor  # (...) distance of the eyeball centres of the fitted head
     code_rms: Tensor  # (..., 2) root mean square of shape and expression in standard deviations
     energy: Tensor  # (...) final energy of the person, over all its pictures
+    terms: TermEnergies  # the same term by term
     steps: Tensor  # (...) int64, accepted Levenberg-Marquardt steps
     converged: Tensor  # (...) bool

@@ -26,7 +26,7 @@ from teacher.energy.blendshapes import BlendshapeEvidence
 from teacher.energy.dense import NORMAL_BIAS, PIXEL_BIAS, DenseVertices
 from teacher.energy.landmarks import LandmarkEvidence
 from teacher.energy.merged_identity import merge
-from teacher.evidence.records import FaceEvidence, FitResult, IdentityEvidence
+from teacher.evidence.records import FaceEvidence, FitResult, IdentityEvidence, TermEnergies
 from teacher.evidence.vertex_noise import VertexNoise
 from teacher.residuals.codes import ExpressionPrior, ShapePrior, SizeFunctional
 from teacher.residuals.motion import MotionTerm
@@ -158,15 +158,15 @@ class HeadFitter:
             **_head_unknowns(from_params(self._mean_head(first), self.basis), case),
             PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
         }
-        terms: list[Term] = [
-            landmarks,
-            self._shape_prior(evidence, case),
-            self._expression_prior(evidence, case),
-            self._symmetry,
-        ]
+        terms: dict[str, Term] = {
+            "landmarks": landmarks,
+            "shape_prior": self._shape_prior(evidence, case),
+            "expression_prior": self._expression_prior(evidence, case),
+            "symmetry": self._symmetry,
+        }
         if self.units is not None and evidence.blendshapes is not None:
             kernel = PseudoHuber(config.robust_threshold)
-            terms.append(self.units.term(evidence.blendshapes, config.blendshape_factor, kernel))
+            terms["blendshapes"] = self.units.term(evidence.blendshapes, config.blendshape_factor, kernel)
         stds: dict[str, float | tuple[float, ...]] = {
             "neck": config.neck_std,
             "left_eye": config.eye_std,
@@ -178,27 +178,29 @@ class HeadFitter:
             if self.dense is None:
                 raise ValueError("there is dense evidence, but this fitter was built without vertices")
             seen, camera = self.dense.kept(evidence.dense), evidence.camera
-            terms.append(self.dense.pixel_term(seen, camera, first.view.scale_px))
-            terms.append(self.dense.normal_term(seen))
+            terms["dense_pixels"] = self.dense.pixel_term(seen, camera, first.view.scale_px)
+            terms["dense_normals"] = self.dense.normal_term(seen)
             if seen.contour is not None:
-                terms.append(self.dense.contour_term(seen.contour, camera, first.view.scale_px))
+                terms["contour"] = self.dense.contour_term(seen.contour, camera, first.view.scale_px)
             values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.pixel_modes.count), PICTURE)
             values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * self.dense.surface.modes.count), PICTURE)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
         for name, std in stds.items():
             value, level = values[name]
-            terms.append(GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1])))
+            prior = GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1]))
+            terms[f"{name}_prior"] = prior
         variables = {name: Variable(value, manifold_of(name), level) for name, (value, level) in values.items()}
         if case.camera_known:
             variables[PRINCIPAL] = replace(variables[PRINCIPAL], free=False)
         if case.identity is not None:
             known = (case.identity.to(like) @ self.basis.shape).contiguous()
             variables["shape"] = Variable(known, manifold_of("shape"), PERSON, free=False)
-        chains: list[ChainTerm] = []
+        chains: dict[str, ChainTerm] = {}
         motion = case.motion
         if motion is not None and structure.count(MOMENT) > 2:
             std_m = like.new_full((structure.count(MOMENT),), config.acceleration_std / motion.rate_hz**2)
-            chains.append(MotionTerm(self._skin, PseudoHuber(config.robust_threshold), motion.follows, std_m))
+            kernel = PseudoHuber(config.robust_threshold)
+            chains["motion"] = MotionTerm(self._skin, kernel, motion.follows, std_m)
         return Problem(structure, variables, terms, chains)
 
     def result(self, solution: Solution, problem: Problem, evidence: FaceEvidence) -> FitResult:
@@ -216,6 +218,7 @@ class HeadFitter:
             eye_distance_m=(joints[:, 3] - joints[:, 4]).norm(dim=-1),
             code_rms=torch.stack([(c**2).mean(-1).sqrt() for c in (params.shape, params.expression)], -1),
             energy=solution.energy[person],
+            terms=TermEnergies.of(problem.energies(solution.values), person),
             steps=solution.steps[person],
             converged=solution.converged[person],
         )

@@ -75,7 +75,7 @@ class FocalSearch:
         tried = Problem(
             problem.structure,
             {name: replace(variable, value=start[name]) for name, variable in problem.variables.items()},
-            [_through(term, camera, turn) for term in problem.terms],
+            {name: _through(term, camera, turn) for name, term in problem.terms.items()},
         )
         longer, shorter = solve(tried, replace(solver, max_steps=self.config.steps)).energy.chunk(2)
         return torch.stack([longer, here.energy, shorter])

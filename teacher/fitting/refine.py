@@ -30,7 +30,7 @@ from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.variables import from_params, head_jacobian, pose_points
 from teacher.solver.levenberg import Problem, solve
 from teacher.solver.structure import PICTURE, Structure
-from teacher.solver.terms import Euclidean, Linearisation, Rotation, Values, Variable
+from teacher.solver.terms import Euclidean, Linearisation, Rotation, Term, Values, Variable
 
 FACE, TURN, SHIFT = "face", "turn", "shift"  # variables: what moves in the face, and the head, all from the guess
 _MOVING = ("shape", "expression", "eyelids", "jaw", "left_eye", "right_eye")  # the face, in this order
@@ -72,14 +72,16 @@ class LandmarkRefiner:
         rows, pivot_m = len(landmarks_px), self._root(guess.params) + guess.params.translation
         depth_m = guess.camera.world_to_cam(pivot_m[:, None])[:, 0, 2:].clamp(min=1e-3)
         stds = {FACE: self._deviations(guess), SHIFT: (self.config.distance_std * depth_m).expand(-1, 3)}
-        priors = [GaussianPrior(name, PICTURE, torch.zeros_like(std), std) for name, std in stds.items()]
         variables = {
-            FACE: Variable(priors[0].mean, Euclidean()),
+            FACE: Variable(torch.zeros_like(stds[FACE]), Euclidean()),
             TURN: Variable(landmarks_px.new_zeros(rows, 3), Rotation()),
-            SHIFT: Variable(priors[1].mean, Euclidean()),
+            SHIFT: Variable(torch.zeros_like(stds[SHIFT]), Euclidean()),
         }
-        seen = self._term(guess, landmarks_px, pivot_m)
-        return Problem(Structure.photos(rows, landmarks_px.device), variables, [seen, *priors])
+        terms: dict[str, Term] = {
+            "landmarks": self._term(guess, landmarks_px, pivot_m),
+            **{f"{name}_prior": GaussianPrior(name, PICTURE, torch.zeros_like(std), std) for name, std in stds.items()},
+        }
+        return Problem(Structure.photos(rows, landmarks_px.device), variables, terms)
 
     def _term(self, guess: HeadGuess, landmarks_px: Tensor, pivot_m: Tensor) -> NearbyPixels:
         params, camera, landmarks = guess.params, guess.camera, self.landmarks

@@ -30,13 +30,15 @@ def fit_vertices(model: FlameModel, verts_m: Tensor) -> FlameParams:
     start = from_params(model.neutral_params(len(verts_m)), whole)
     start["translation"] = verts_m.mean(1)
     std = torch.full_like(verts_m[:, vertices, 0], VERTEX_STD_M)
-    terms = [
-        PositionTerm(FlamePoints.from_vertices(model, vertices), verts_m[:, vertices], std),
-        *(
-            GaussianPrior(name, PICTURE, torch.zeros_like(start[name]), torch.full_like(start[name], deviation))
+    terms = {
+        "vertices": PositionTerm(FlamePoints.from_vertices(model, vertices), verts_m[:, vertices], std),
+        **{
+            f"{name}_prior": GaussianPrior(
+                name, PICTURE, torch.zeros_like(start[name]), torch.full_like(start[name], deviation)
+            )
             for name, deviation in PRIOR_STD.items()
-        ),
-    ]
+        },
+    }
     variables = {name: Variable(value, manifold_of(name)) for name, value in start.items()}
     problem = Problem(Structure.photos(len(verts_m), verts_m.device), variables, terms)
     return to_params(solve(problem, SOLVER).values, whole)

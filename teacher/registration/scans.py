@@ -84,7 +84,10 @@ def register_scans(
     rest = torch.isin(torch.arange(len(scans)), torch.tensor(neutral, dtype=torch.int64))
     for reach_m in REACH_M:
         params = to_params(values, whole)
-        terms: list[Term] = [_match(model, params, surface, scans, reach_m), _landmark_term(landmarks, targets)]
+        terms: dict[str, Term] = {
+            "surface": _match(model, params, surface, scans, reach_m),
+            "landmarks": _landmark_term(landmarks, targets),
+        }
         variables = {}
         for name, value in values.items():
             level = PERSON if name == "shape" else MOMENT
@@ -94,7 +97,7 @@ def register_scans(
                 std = torch.full_like(held, PRIOR_STD[name])
                 if name in EXPRESSIVE:
                     std[rest] *= NEUTRAL_FACTOR
-                terms.append(GaussianPrior(name, level, torch.zeros_like(held), std))
+                terms[f"{name}_prior"] = GaussianPrior(name, level, torch.zeros_like(held), std)
         problem = Problem(structure, variables, terms)
         values = {name: value.clone() for name, value in problem.seen(solve(problem, SOLVER).values, 0).items()}
     return to_params(values, whole)

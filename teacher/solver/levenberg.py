@@ -6,8 +6,8 @@ side: damping, acceptance and convergence are each person's own, so a result doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,8 +28,8 @@ class Problem:
 
     structure: Structure
     variables: Mapping[str, Variable]
-    terms: Sequence[Term]
-    chains: Sequence[ChainTerm] = ()
+    terms: Mapping[str, Term]  # by name; their order is that of the sum
+    chains: Mapping[str, ChainTerm] = field(default_factory=dict)
 
     def values(self) -> dict[str, Tensor]:
         """The initial values."""
@@ -41,8 +41,8 @@ class Problem:
         return Problem(
             structure,
             {name: Variable(v.value[rows[v.level]], v.manifold, v.level, v.free) for name, v in self.variables.items()},
-            [term[rows[term.level]] for term in self.terms],
-            [chain[rows[MOMENT]] for chain in self.chains] if len(rows[MOMENT]) > 2 else (),
+            {name: term[rows[term.level]] for name, term in self.terms.items()},
+            {name: chain[rows[MOMENT]] for name, chain in self.chains.items()} if len(rows[MOMENT]) > 2 else {},
         )
 
     def seen(self, values: Values, level: int) -> dict[str, Tensor]:
@@ -55,25 +55,32 @@ class Problem:
 
     def energy(self, values: Values) -> Tensor:
         """(persons,) the sum of all terms."""
+        return torch.stack(list(self.energies(values).values())).sum(0)
+
+    def energies(self, values: Values) -> dict[str, Tensor]:
+        """(persons,) of each term, by name."""
         seen = [self.seen(values, level) for level in LEVELS]
-        shares = [self.structure.sum_by_person(term.energy(seen[term.level]), term.level) for term in self.terms]
-        for chain in self.chains:
+        energies = {
+            name: self.structure.sum_by_person(term.energy(seen[term.level]), term.level)
+            for name, term in self.terms.items()
+        }
+        for name, chain in self.chains.items():
             share = chain.energy(seen[MOMENT], self.structure.person)
-            shares.append(self.structure.sum_by_person(share, MOMENT))
-        return torch.stack(shares).sum(0)
+            energies[name] = self.structure.sum_by_person(share, MOMENT)
+        return energies
 
     def equations(self, values: Values) -> NormalEquations:
         """The normal equations at the values."""
         seen = [self.seen(values, level) for level in LEVELS]
         like = next(iter(values.values()))
         equations = NormalEquations(Layout(self.variables), self.structure, like, bool(self.chains))
-        for term in self.terms:
+        for term in self.terms.values():
             rows = self.structure.count(term.level)
             for start in range(0, rows, _ROWS):
                 part = slice(start, min(start + _ROWS, rows))
                 here = term if rows <= _ROWS else term[part]  # type: ignore[index]
                 equations.add(term.level, part, here.linearise({k: v[part] for k, v in seen[term.level].items()}))
-        for chain in self.chains:
+        for chain in self.chains.values():
             equations.add_chain(chain.linearise(seen[MOMENT], self.structure.person))
         return equations
 

@@ -14,7 +14,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.images.faces import DetectedFace
 from shared.quality.metrics import HeadMetrics
-from teacher.evidence.records import FaceEvidence, FitResult
+from teacher.evidence.records import FaceEvidence, FitResult, TermEnergies
 from teacher.fitting.fitter import Case
 from teacher.pipeline.tools import Tools
 from teacher.quality.part_confidence import PartConfidence
@@ -64,6 +64,7 @@ class FakeFitter:
             eye_distance_m=torch.full((batch,), 0.062),
             code_rms=torch.ones(batch, 2),
             energy=torch.ones(batch),
+            terms=TermEnergies(("landmarks",), torch.ones(batch, 1)),
             steps=torch.ones(batch, dtype=torch.int64),
             converged=torch.ones(batch, dtype=torch.bool),
         )

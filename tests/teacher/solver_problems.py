@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ CONFIG = SolverConfig(max_steps=200, damping=1e-3, tolerance=1e-14)
 FAMILY = Structure(torch.tensor([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7]), torch.tensor([0, 0, 0, 1, 2, 2, 2, 2]))
 
 
-def separate(terms: Sequence[Term], variables: Mapping[str, Variable]) -> Problem:
+def separate(terms: Mapping[str, Term], variables: Mapping[str, Variable]) -> Problem:
     """Each row another person."""
     return Problem(Structure.photos(len(next(iter(variables.values())).value)), variables, terms)
 
@@ -121,5 +121,7 @@ def nested(structure: Structure, chained: bool, seed: int = 0) -> Problem:
         "m": Variable(randn(t, 3), Euclidean(), MOMENT),
         "p": Variable(randn(n, 2), Euclidean(), PICTURE),
     }
-    chains: list[ChainTerm] = [Bend(0.1 + torch.rand(t, generator=generator).double())] if chained else []
-    return Problem(structure, variables, [term], chains)
+    chains: dict[str, ChainTerm] = {}
+    if chained:
+        chains["bend"] = Bend(0.1 + torch.rand(t, generator=generator).double())
+    return Problem(structure, variables, {"readings": term}, chains)

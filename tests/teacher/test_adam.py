@@ -23,7 +23,7 @@ def turned_points() -> Problem:
     p = torch.randn(4, 10, 3, generator=generator).double()
     turn = torch.randn(4, 3, generator=generator).double()
     q = p @ axis_angle_to_matrix(turn).transpose(1, 2) + 0.1 * torch.randn(4, 10, 3, generator=generator)
-    return separate([TurnedPoints(p, q)], {"rotation": Variable(torch.zeros(4, 3).double(), Rotation())})
+    return separate({"points": TurnedPoints(p, q)}, {"rotation": Variable(torch.zeros(4, 3).double(), Rotation())})
 
 
 @pytest.mark.parametrize("chained", [False, True])
@@ -74,8 +74,10 @@ def test_what_is_not_free_stays_to_the_bit_and_needs_no_rate() -> None:
 def test_a_problem_does_not_see_its_neighbours_and_the_start_is_left_alone() -> None:
     a = torch.tensor([1.0, -2.0, 3.0]).double()
     start = torch.tensor([[-1.2, 1.0]]).double().expand(3, 2)
-    together = solve_by_adam(separate([Rosenbrock(a)], {"xy": Variable(start, Euclidean())}), 50, {"xy": 0.05})
-    alone = separate([Rosenbrock(a[1:2])], {"xy": Variable(start[1:2], Euclidean())})
+    together = solve_by_adam(
+        separate({"valley": Rosenbrock(a)}, {"xy": Variable(start, Euclidean())}), 50, {"xy": 0.05}
+    )
+    alone = separate({"valley": Rosenbrock(a[1:2])}, {"xy": Variable(start[1:2], Euclidean())})
     torch.testing.assert_close(together.values["xy"][1:2], solve_by_adam(alone, 50, {"xy": 0.05}).values["xy"])
     assert torch.equal(start[0], torch.tensor([-1.2, 1.0]).double())
     assert not start.requires_grad
@@ -84,7 +86,7 @@ def test_a_problem_does_not_see_its_neighbours_and_the_start_is_left_alone() -> 
 def test_the_rates_fall_to_zero_along_a_cosine() -> None:
     """Down a slope without end every step is as long as the rate, so all of them together half as long as at first."""
     far = GaussianPrior("x", PICTURE, torch.full((1, 2), 1e4).double(), torch.full((1, 2), 1e2).double())
-    problem = separate([far], {"x": Variable(torch.zeros(1, 2).double(), Euclidean())})
+    problem = separate({"far": far}, {"x": Variable(torch.zeros(1, 2).double(), Euclidean())})
     found = solve_by_adam(problem, 100, {"x": 0.1})
     assert found.values["x"].flatten().tolist() == pytest.approx([0.1 * 100 / 2] * 2, rel=0.03)
 

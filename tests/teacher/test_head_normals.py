@@ -18,13 +18,13 @@ from teacher.residuals.head_normals import TURNED, HeadNormalTerm
 from teacher.residuals.normals import NormalTerm
 from tests.teacher.test_dense_fit import exact_evidence
 from tests.teacher.test_fitter import face_error_mm, random_heads
-from tests.teacher.test_residuals import NORMALS, differentiate, random_problem
+from tests.teacher.test_residuals import differentiate, random_problem
 
 
 @pytest.mark.parametrize("threshold", [1e9, 2.0])
 def test_jacobian_leaves_out_the_pose_of_the_whole_head(threshold: float) -> None:
     problem, values = random_problem(FitConfig(dense=DenseConfig(robust_threshold=threshold)))
-    normals = problem.terms[NORMALS]
+    normals = problem.terms["dense_normals"]
     assert isinstance(normals, NormalTerm)
     term = HeadNormalTerm(normals)
     linearised = term.linearise(values)
@@ -43,7 +43,7 @@ def test_jacobian_leaves_out_the_pose_of_the_whole_head(threshold: float) -> Non
 
 def test_rows_can_be_taken_out() -> None:
     problem, values = random_problem(FitConfig())
-    normals = problem.terms[NORMALS]
+    normals = problem.terms["dense_normals"]
     assert isinstance(normals, NormalTerm)
     term, keep = HeadNormalTerm(normals), torch.tensor([2, 0])
     some = {name: value[keep] for name, value in values.items()}

@@ -66,7 +66,9 @@ def with_shape(result: FitResult, shape: Tensor) -> FitResult:
 
 CASES: dict[str, Callable[[FitResult], FitResult]] = {
     "landmark error": lambda r: replace(r, landmark_error=torch.tensor(0.2)),
-    "identity drift": lambda r: with_shape(r, 3.9 * torch.nn.functional.normalize(METRICS.leakage.imitation[-1], dim=0)),
+    "identity drift": lambda r: with_shape(
+        r, 3.9 * torch.nn.functional.normalize(METRICS.leakage.imitation[-1], dim=0)
+    ),
     "eye distance": lambda r: replace(r, eye_distance_m=torch.tensor(0.042)),
     "not converged": lambda r: replace(r, converged=torch.tensor(False)),
     "jaw": lambda r: replace(r, params=replace(r.params, jaw=torch.tensor([0.9, 0.0, 0.0]))),

@@ -29,10 +29,14 @@ from teacher.solver.terms import Values
 from tests.tiny_head import tiny_head
 
 BATCH = 3
-LANDMARKS, SHAPE, EXPRESSION, SYMMETRY, PIXELS, NORMALS, CONTOUR = range(7)  # places of the terms
 
 
-SEEN = [(LANDMARKS, PixelTerm), (PIXELS, PixelTerm), (NORMALS, NormalTerm), (CONTOUR, ContourTerm)]
+OBSERVED = [
+    ("landmarks", PixelTerm),
+    ("dense_pixels", PixelTerm),
+    ("dense_normals", NormalTerm),
+    ("contour", ContourTerm),
+]
 
 
 def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]:
@@ -92,11 +96,11 @@ def differentiate(term, problem: Problem, values: Values, function) -> dict[str,
 
 
 @pytest.mark.parametrize("threshold", [1e9, 2.0])
-@pytest.mark.parametrize(("place", "kind"), SEEN)
-def test_jacobian_of_what_is_seen(place: int, kind: type, threshold: float) -> None:
+@pytest.mark.parametrize(("term_name", "kind"), OBSERVED)
+def test_jacobian_of_what_is_seen(term_name: str, kind: type, threshold: float) -> None:
     config = FitConfig(robust_threshold=threshold, dense=DenseConfig(robust_threshold=threshold))
     problem, values = random_problem(config)
-    term = problem.terms[place]
+    term = problem.terms[term_name]
     assert isinstance(term, kind)
     linearised = term.linearise(values)
     used = set(linearised.jacobian)
@@ -115,14 +119,14 @@ def test_jacobian_of_what_is_seen(place: int, kind: type, threshold: float) -> N
 
 def test_translation_moves_pixels_and_no_normals() -> None:
     problem, values = random_problem(FitConfig())
-    assert problem.terms[PIXELS].linearise(values).jacobian["translation"].abs().max() > 0
-    assert not problem.terms[NORMALS].linearise(values).jacobian["translation"].any()
+    assert problem.terms["dense_pixels"].linearise(values).jacobian["translation"].abs().max() > 0
+    assert not problem.terms["dense_normals"].linearise(values).jacobian["translation"].any()
 
 
 def test_what_is_not_seen_does_not_count() -> None:
     problem, values = random_problem(FitConfig())
-    for place, std in ((PIXELS, "std_px"), (NORMALS, "std"), (CONTOUR, "std_px")):
-        term = problem.terms[place]
+    for name, std in (("dense_pixels", "std_px"), ("dense_normals", "std"), ("contour", "std_px")):
+        term = problem.terms[name]
         unseen = replace(term, **{std: torch.full_like(getattr(term, std), torch.inf)})  # type: ignore[type-var]
         assert not unseen.energy(values).any()
         linearised = unseen.linearise(values)
@@ -149,10 +153,10 @@ def test_the_symmetry_term_is_how_far_a_face_is_from_its_mirror_image() -> None:
     torch.testing.assert_close(change, 2 * (gradient * step).sum(1), rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("place", [SHAPE, EXPRESSION])
-def test_code_prior_jacobian(place: int) -> None:
+@pytest.mark.parametrize("term_name", ["shape_prior", "expression_prior"])
+def test_code_prior_jacobian(term_name: str) -> None:
     problem, values = random_problem(FitConfig())
-    term = problem.terms[place]
+    term = problem.terms[term_name]
     assert isinstance(term, (ShapePrior, ExpressionPrior))
     linearised = term.linearise(values)
     expected = differentiate(term, problem, values, lambda t, v: t.residual(v))
@@ -164,7 +168,7 @@ def test_code_prior_jacobian(place: int) -> None:
 def test_an_expected_shape_with_its_covariance() -> None:
     """Jacobian, and the energy where nothing scales: the Mahalanobis distance."""
     problem, values = random_problem(FitConfig())
-    term = problem.terms[SHAPE]
+    term = problem.terms["shape_prior"]
     assert isinstance(term, ShapePrior)
     generator = torch.Generator().manual_seed(2)
     size = values["shape"].shape[1]
@@ -183,7 +187,7 @@ def test_an_expected_shape_with_its_covariance() -> None:
 def test_bias_gives_the_correlated_likelihood() -> None:
     """Minimising over the bias is weighing by the full covariance."""
     problem, values = random_problem(FitConfig(robust_threshold=1e9))
-    term = problem.terms[0]
+    term = problem.terms["landmarks"]
     assert isinstance(term, PixelTerm)
     zero_bias = {**values, LANDMARK_ERRORS: torch.zeros_like(values[LANDMARK_ERRORS])}
     linear = term.linearise(zero_bias)
@@ -216,13 +220,13 @@ def test_terms_can_be_indexed() -> None:
     problem, values = random_problem(FitConfig())
     keep = torch.tensor([2, 0])
     some = {name: value[keep] for name, value in values.items()}
-    for term in problem.terms:
+    for term in problem.terms.values():
         torch.testing.assert_close(term[keep].energy(some), term.energy(values)[keep])
 
 
 def test_robust_weight_bounds_an_outlier() -> None:
     problem, values = random_problem(FitConfig())
-    term = problem.terms[0]
+    term = problem.terms["landmarks"]
     assert isinstance(term, PixelTerm)
     far = replace(term, target_px=term.target_px + torch.tensor([1e5, 0.0]))
     linearised = far.linearise(values)

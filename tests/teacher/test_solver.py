@@ -19,7 +19,7 @@ from tests.teacher.solver_problems import CONFIG, FAMILY, Rosenbrock, TurnedPoin
 
 def rosenbrock_problem(a: Tensor) -> Problem:
     start = torch.tensor([[-1.2, 1.0]]).double().expand(len(a), 2)
-    return separate([Rosenbrock(a)], {"xy": Variable(start, Euclidean())})
+    return separate({"valley": Rosenbrock(a)}, {"xy": Variable(start, Euclidean())})
 
 
 def test_curved_valley_is_followed_to_its_end() -> None:
@@ -51,7 +51,7 @@ def test_rotations_are_found_across_pi() -> None:
     truth = torch.randn(6, 3, generator=generator).double() * 2
     q = p @ axis_angle_to_matrix(truth).transpose(1, 2)
     start = torch.zeros(6, 3).double()
-    solution = solve(separate([TurnedPoints(p, q)], {"rotation": Variable(start, Rotation())}), CONFIG)
+    solution = solve(separate({"points": TurnedPoints(p, q)}, {"rotation": Variable(start, Rotation())}), CONFIG)
     found = axis_angle_to_matrix(solution.values["rotation"])
     torch.testing.assert_close(found, axis_angle_to_matrix(truth), atol=1e-6, rtol=0)
 
@@ -61,7 +61,7 @@ def test_prior_and_data_meet_at_the_precision_weighted_mean() -> None:
         return GaussianPrior("x", PICTURE, torch.full((2, 3), mean).double(), torch.full((2, 3), std).double())
 
     variables = {"x": Variable(torch.zeros(2, 3).double(), Euclidean())}
-    solution = solve(separate([prior(1.0, 0.5), prior(4.0, 1.0)], variables), CONFIG)
+    solution = solve(separate({"near": prior(1.0, 0.5), "far": prior(4.0, 1.0)}, variables), CONFIG)
     torch.testing.assert_close(solution.values["x"], torch.full((2, 3), 1.6).double(), atol=1e-6, rtol=0)
 
 
@@ -71,7 +71,8 @@ def test_a_fixed_variable_stays() -> None:
         "xy": replace(problem.variables["xy"], free=False),
         "z": Variable(torch.ones(1, 1).double(), Euclidean()),
     }
-    terms = [*problem.terms, GaussianPrior("z", PICTURE, torch.zeros(1, 1).double(), torch.ones(1, 1).double())]
+    prior = GaussianPrior("z", PICTURE, torch.zeros(1, 1).double(), torch.ones(1, 1).double())
+    terms = {**problem.terms, "z_prior": prior}
     solution = solve(separate(terms, held), CONFIG)
     torch.testing.assert_close(solution.values["xy"], problem.variables["xy"].value, atol=0, rtol=0)
     torch.testing.assert_close(solution.values["z"], torch.zeros(1, 1).double(), atol=1e-4, rtol=0)
