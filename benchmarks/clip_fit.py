@@ -2,7 +2,7 @@
 
     python benchmarks/clip_fit.py out=runs/clip_fit frames=120 seed=92 person=2
 
-The clip is drawn, written as a video, and watched as any other: detection, prior, landmarks. Both fits then have the
+The clip is drawn, written as a video, and tracked as any other: detection, prior, landmarks. Both fits then have the
 same evidence; the focal length is given to both unless focal=estimated. Errors are those of the face's vertices.
 Jitter is the mean distance of their accelerations to the true ones.
 """
@@ -36,7 +36,7 @@ from teacher.fitting.clip import fit_clip_jointly, spread_rows
 from teacher.fitting.fitter import Motion
 from teacher.fitting.focal import with_one_focal_length
 from teacher.pipeline.tools import Tools, build_tools
-from teacher.runs.clip_track import WatchedClip, bridge, watch
+from teacher.runs.clip_track import ClipTrack, interpolate_gaps, track_clip
 
 DEFAULTS = {"out": "runs/clip_fit", "frames": "120", "seed": "92", "person": "2", "size": "384", "focal": "given"}
 RATE_HZ = 30.0
@@ -54,7 +54,7 @@ def draw(path: Path, frames: int, seed: int, person: int, size: int) -> tuple[Fl
     return stack([shot.params for shot in shots]), shots[0].camera
 
 
-def fit_both(clip: WatchedClip, tools: Tools, config: FitInputConfig) -> dict[str, tuple[FitResult, float]]:
+def fit_both(clip: ClipTrack, tools: Tools, config: FitInputConfig) -> dict[str, tuple[FitResult, float]]:
     """Results (T rows) and seconds of both ways."""
     rows = spread_rows(clip.seen, config.clip.identity_frames)
     _, evidence = with_one_focal_length(clip.faces, clip.evidence, rows, tools.focal)
@@ -113,7 +113,7 @@ def main(options: dict[str, str]) -> None:
     given = None if options["focal"] == "estimated" else float(camera.focal_px[0])
     config = FitInputConfig(input=str(path), out=str(out), focal_px=given)
     tools = build_tools(config, torch.device("cpu"))
-    clip = bridge(watch(InputRef("video", str(path), path.name), config, tools), round(RATE_HZ))
+    clip = interpolate_gaps(track_clip(InputRef("video", str(path), path.name), config, tools), round(RATE_HZ))
     if clip is None:
         raise SystemExit("no face was found")
     truth = truth[torch.tensor(clip.numbers)]

@@ -40,7 +40,7 @@ INNER = np.setdiff1d(np.arange(468), FACE_OVAL)
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What was told of a clip, T frames."""
+    """What was predicted for a clip, T frames."""
 
     landmarks_px: np.ndarray  # (T, 478, 2)
     rotation: np.ndarray  # (T, 3) axis-angle
@@ -48,18 +48,18 @@ class Track:
 
 
 def follow(tools: Tools, images: list[np.ndarray], camera: Camera) -> Track:
-    """Tell every frame. SystemExit if the face is lost."""
+    """Predict every frame. SystemExit if the face is lost."""
     stream = tools.stream(StageTimes(*STAGES))
     heads = [stream(image, camera, number / RATE_HZ) for number, image in enumerate(images)]
-    told = [head for head in heads if head is not None]
-    if len(told) < len(heads):
-        raise SystemExit(f"the face was lost in {len(heads) - len(told)} of {len(heads)} frames")
-    params, model = concatenate([head.params for head in told]), tools.model
+    output = [head for head in heads if head is not None]
+    if len(output) < len(heads):
+        raise SystemExit(f"the face was lost in {len(heads) - len(output)} of {len(heads)} frames")
+    params, model = concatenate([head.params for head in output]), tools.model
     still = torch.zeros_like(params.global_rot)
     at_rest = vertices_of(model, replace(params, global_rot=still, neck=still, translation=still))
     _, embedding = mediapipe_embedding(model.assets)
     face = embedding.positions(at_rest, model.assets.faces)
-    return Track(np.stack([head.mesh_landmarks_px for head in told]), params.global_rot.numpy(), face.numpy())
+    return Track(np.stack([head.mesh_landmarks_px for head in output]), params.global_rot.numpy(), face.numpy())
 
 
 def jitter_percent(landmarks_px: np.ndarray) -> float:

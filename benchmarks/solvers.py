@@ -24,7 +24,7 @@ from torch import Tensor
 from shared.records.tensor_record import stack
 from teacher.ablation.subjects import Subjects, batch
 from teacher.config import FitRunConfig, ReferenceConfig
-from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.fitter import HeadFitter, ParameterSharing
 from teacher.fitting.reference import ReferenceEvidence, fit_reference
 from teacher.pipeline.tools import build_tools
 from teacher.solver.adam import solve_by_adam
@@ -71,7 +71,7 @@ def main(options: dict[str, str]) -> None:
     for first in range(0, len(seen), size):
         some = seen[first : first + size]
         evidence = batch(some, None if alone else "points", not alone)
-        problem = fitter.problem(evidence, Case(Structure.photos(len(some))))
+        problem = fitter.problem(evidence, ParameterSharing(Structure.photos(len(some))))
         fitter.fit(evidence[:1])  # warm
         lm, ms = timed(lambda evidence=evidence: fitter.fit(evidence))
         ours_ms.append(ms / len(some))

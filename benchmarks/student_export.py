@@ -140,8 +140,8 @@ def errors(student: Predictor, files: dict[str, Path], crops: Crops, truth: Tens
     for form, given in views(student, crops).items():
         exact = reference(student, given)[:, face]
         for name, network in networks(student.network, files).items():
-            told = reference(Predictor(network, student.decoder.model), given)[:, face]
-            off, apart = vertex_error_mm(told, truth[:, face]).mean(), vertex_error_mm(told, exact)
+            output = reference(Predictor(network, student.decoder.model), given)[:, face]
+            off, apart = vertex_error_mm(output, truth[:, face]).mean(), vertex_error_mm(output, exact)
             print(f"{name:<26}{form:<20}{off:>18.3f}{apart.mean():>19.4f}{apart.max():>9.4f}")
 
 

@@ -37,7 +37,7 @@ from teacher.config import FitRunConfig
 from teacher.observation.face import ObservedFace, observe
 from teacher.pipeline.observe import evidence_of
 from teacher.pipeline.tools import Tools, build_tools
-from teacher.runs.views import case_of
+from teacher.runs.views import sharing_of
 
 DEFAULTS = {"persons": "12", "seed": "93", "turn_deg": "30", "size": "384"}
 COLUMNS = ("posed L1", "posed L2", "depth", "relief", "neutral L1", "neutral L2")
@@ -82,9 +82,9 @@ def fits(moment: list[ObservedFace], collection: list[ObservedFace], tools: Tool
     fit = tools.fitter.fit_together
     return {
         "one view": tools.fitter.fit(here[:1]).params[0],
-        "three, cameras known": fit(here, case_of(3, True, True, tools.device)).params[0],
-        "three, cameras unknown": fit(replace(here, camera=apart), case_of(3, True, False, tools.device)).params[0],
-        COLLECTION: fit(photos, case_of(3, False, False, tools.device)).params[0],
+        "three, cameras known": fit(here, sharing_of(3, True, True, tools.device)).params[0],
+        "three, cameras unknown": fit(replace(here, camera=apart), sharing_of(3, True, False, tools.device)).params[0],
+        COLLECTION: fit(photos, sharing_of(3, False, False, tools.device)).params[0],
     }
 
 

@@ -28,7 +28,7 @@ from student.head.predictor import Predictor, found_blendshapes
 
 
 class Student:
-    """Tells the heads of pictures in one pass. Build it once; it is not meant to be shared between threads."""
+    """Predicts the heads of pictures in one pass. Build it once; it is not meant to be shared between threads."""
 
     def __init__(self, predictor: Predictor, camera: CameraConfig, faces: Literal["largest", "all"]) -> None:
         self.predictor, self.camera = predictor, camera
@@ -47,10 +47,10 @@ class Student:
 
         Args:
             name: "base" or "nano", a weight file, the folder of a training run, or an .onnx file.
-            flame: path of the FLAME model file whose codes it tells; None: the open head.
+            flame: path of the FLAME model file whose coefficients it predicts; None: the open head.
             device: auto, cpu, cuda, mps.
-            faces: which faces of a picture are told.
-            camera: the focal length, where it is known or pictures do not tell it.
+            faces: which faces of a picture are predicted.
+            camera: the focal length, where it is known or pictures do not say it.
             landmarks: show MediaPipe's landmarks to a network that takes them; else they only place the crop.
 
         Raises:

@@ -14,7 +14,7 @@ python student/export.py checkpoint=runs/student out=runs/export format=both
 
 
 def main(argv: list[str]) -> int:
-    """Parse, export, tell."""
+    """Parse, export, report."""
     config = load_config(ExportConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from student.deploy.run import export  # after the options, as this takes seconds to import
 

@@ -1,4 +1,4 @@
-"""Tell heads with the student: of a photo, a clip, a camera, or a folder of photos and clips."""
+"""Predict heads with the student: of a photo, a clip, a camera, or a folder of photos and clips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ python student/infer.py input=0 out=runs/camera window=true focal_35mm=28
 
 
 def main(argv: list[str]) -> int:
-    """Parse, tell, report."""
+    """Parse, predict, report."""
     config = load_config(InferConfig, argv, about=__doc__ or "", example=EXAMPLE)
     import torch  # after the options, as these take seconds to import
 

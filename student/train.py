@@ -1,4 +1,4 @@
-"""Train a student: a network that tells a head from a crop in one pass, on the teacher's labels and rendered faces."""
+"""Train a student, a network that predicts a head in one pass, on the teacher's labels and on synthetic faces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ torchrun --nproc_per_node 2 student/train.py configs/student/base.yaml data.port
 
 
 def main(argv: list[str]) -> int:
-    """Parse, train, tell."""
+    """Parse, train, report."""
     config = load_config(StudentTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
     ranks = training_ranks()
     from student.training.run import train_student  # after the options, as it takes seconds to import

@@ -15,7 +15,7 @@ python teacher/ablate.py out=runs/ablation first=40 prior=runs/prior/weights.saf
 
 
 def main(argv: list[str]) -> int:
-    """Parse, look, fit, tell."""
+    """Parse, look, fit, report."""
     config = load_config(AblationConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.ablation.run import HEADING, run  # after the options, as these take seconds to import
     from teacher.ablation.subjects import Subjects

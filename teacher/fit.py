@@ -22,7 +22,7 @@ python teacher/fit.py configs/teacher/fit.yaml input=clip.mp4 out=runs/clip mesh
 
 
 def main(argv: list[str]) -> int:
-    """Parse, fit, tell."""
+    """Parse, fit, report."""
     config = load_config(FitInputConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.pipeline.tools import build_tools
     from teacher.runs.clip import fit_clip  # after the options, as these take seconds to import

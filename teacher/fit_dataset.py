@@ -14,7 +14,7 @@ accelerate launch --cpu --num_processes 2 teacher/fit_dataset.py inputs=photos o
 
 
 def main(argv: list[str]) -> int:
-    """Parse, run, tell."""
+    """Parse, run, report."""
     config = load_config(FitDatasetConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.dataset.run import run_dataset  # after the options, as it takes seconds to import
 

@@ -14,7 +14,7 @@ python teacher/fit_views.py inputs=rig out=runs/moment one_moment=true cameras=r
 
 
 def main(argv: list[str]) -> int:
-    """Parse, fit, tell."""
+    """Parse, fit, report."""
     config = load_config(FitViewsConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.pipeline.tools import build_tools
     from teacher.runs.views import fit_views

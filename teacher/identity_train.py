@@ -1,4 +1,4 @@
-"""Train the network that tells identity from expression, on what a prior says of portraits."""
+"""Train the network that separates identity from expression, on what a prior says of portraits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXAMPLE = "python teacher/identity_train.py out=runs/identity data.portraits=[ru
 
 
 def main(argv: list[str]) -> int:
-    """Look, train, write, tell."""
+    """Look, train, write, report."""
     config = load_config(IdentityTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.model import FlameModel

@@ -20,7 +20,7 @@ python teacher/fit.py input=photo.jpg out=runs/photo flame=FLAME2020 prior=uv.sa
 
 
 def main(argv: list[str]) -> int:
-    """Parse, read, write, tell."""
+    """Parse, read, write, report."""
     config = load_config(PriorConvertConfig, argv, about=__doc__ or "", example=EXAMPLE)
     if Path(config.out).suffix != ".safetensors":
         raise UserError(f"out={config.out}: give a path that ends in .safetensors")

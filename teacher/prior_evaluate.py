@@ -16,7 +16,7 @@ python teacher/prior_evaluate.py set=real_heads path=runs/ict_heads out=runs/pri
 
 
 def main(argv: list[str]) -> int:
-    """Parse, judge, tell."""
+    """Parse, judge, report."""
     config = load_config(PriorEvaluateConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.prior.evaluation.real_run import (
         run_on_real_heads,

@@ -14,7 +14,7 @@ EXAMPLE = "python teacher/prior_noise.py weights=runs/prior/weights.safetensors 
 
 
 def main(argv: list[str]) -> int:
-    """Look, measure, write beside the weights, tell."""
+    """Look, measure, write beside the weights, report."""
     config = load_config(PriorNoiseConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.flame.assets import load_flame  # after the options, as these take seconds to import
     from shared.flame.model import FlameModel

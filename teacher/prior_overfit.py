@@ -13,7 +13,7 @@ python teacher/prior_overfit.py out=runs/overfit_vit family=vit vit.output=norma
 
 
 def main(argv: list[str]) -> int:
-    """Parse, train, tell."""
+    """Parse, train, report."""
     config = load_config(OverfitConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.prior.training.overfit import (  # after the options, as it takes seconds to import
         FIGURES,

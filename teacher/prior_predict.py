@@ -15,7 +15,7 @@ python teacher/prior_predict.py weights=runs/prior/weights.safetensors inputs=cl
 
 
 def main(argv: list[str]) -> int:
-    """Parse, predict, tell."""
+    """Parse, predict, report."""
     config = load_config(PriorPredictConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from teacher.prior.prediction.tools import build_tools
     from teacher.runs.map_prediction import run_prediction  # after the options, as these take seconds to import

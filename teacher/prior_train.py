@@ -15,7 +15,7 @@ torchrun --nproc_per_node 2 teacher/prior_train.py configs/teacher/prior_compact
 
 
 def main(argv: list[str]) -> int:
-    """Parse, train, tell."""
+    """Parse, train, report."""
     config = load_config(PriorTrainConfig, argv, about=__doc__ or "", example=EXAMPLE)
     ranks = training_ranks()
     from teacher.prior.training.run import train_prior  # after the options, as it takes seconds to import

@@ -53,7 +53,7 @@ class EvaluateConfig:
     method_options: tuple[str, ...] = option(
         (), "options of landmarks and teacher, as of teacher/fit.py: [fit.landmark_noise=0.5,fit.eyelid_std=1]"
     )
-    focal: Literal["known", "guessed"] = option("known", "whether the method is told the camera, where it is known")
+    focal: Literal["known", "guessed"] = option("known", "whether the method is given the camera, where it is known")
     first: int | None = option(None, "only the first pictures of the set, for a try")
     submission: Literal["none", "nersemble", "now"] = option(
         "none", "write the method's meshes of the benchmark's folder set= for its server, instead of a score"

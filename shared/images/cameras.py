@@ -1,4 +1,4 @@
-"""The camera of a picture: as the options give it, as EXIF tells it, or as assumed."""
+"""The camera of a picture: as the options give it, as EXIF has it, or as assumed."""
 
 from __future__ import annotations
 

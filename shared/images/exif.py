@@ -17,7 +17,7 @@ PLAUSIBLE_MM = (6.0, 1200.0)  # fisheye to the longest telephoto lens, as 35 mm 
 
 
 def focal_35mm(picture: Image.Image) -> float | None:
-    """35 mm equivalent focal length (mm, by the diagonal) of an opened photo, or None where EXIF does not tell it.
+    """35 mm equivalent focal length (mm, by the diagonal) of an opened photo, or None where EXIF does not say.
 
     ``FocalLengthIn35mmFilm`` is taken first; else the sensor's size follows from ``FocalPlaneXResolution`` and gives
     the crop factor. Values outside 6 to 1200 mm, which some programs write, count as absent.
@@ -35,7 +35,7 @@ def focal_35mm(picture: Image.Image) -> float | None:
 
 
 def exif_of_focal(focal_px: float) -> Image.Exif:
-    """EXIF that tells a focal length in pixels, by a lens and the resolution of its sensor; `focal_35mm` reads it."""
+    """EXIF that gives a focal length in pixels, by a lens and the resolution of its sensor; `focal_35mm` reads it."""
     exif = Image.Exif()
     lens_mm, millimetres = 50.0, 4  # any lens does: only its ratio to the size of a pixel counts
     tags = exif.get_ifd(EXIF_IFD)

@@ -90,7 +90,7 @@ def iter_camera(number: int, id: str) -> Iterator[Frame]:
 
 
 def frame_rate(path: str | os.PathLike[str]) -> float:
-    """Frames a second of a video file as its container tells it; 30 where that makes no sense."""
+    """Frames a second of a video file as its container says; 30 where that makes no sense."""
     capture = cv2.VideoCapture(os.fspath(path))
     try:
         return _frame_rate(capture)
@@ -104,7 +104,7 @@ def _frame_rate(capture: cv2.VideoCapture) -> float:
 
 
 class _Clock:
-    """Times of frames as the container tells them, or by the frame rate where it does not."""
+    """Times of frames as the container has them, or by the frame rate where it does not."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self.capture = capture

@@ -59,6 +59,6 @@ def _can_take(factory: Callable[..., Any], arguments: Sequence[str]) -> bool:
         inspect.signature(factory).bind(*arguments)
     except TypeError:
         return False
-    except ValueError:  # not written in Python, and tells nothing
+    except ValueError:  # not written in Python, and has no signature
         pass
     return True

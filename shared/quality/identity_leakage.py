@@ -1,9 +1,9 @@
 """Whether a neutral head carries an expression that belongs to the picture, not to the person.
 
 Shape and expression codes move the same lips and brows, so that a fit can put a smile into the identity. One picture
-alone cannot tell a smile from a face that is like that; but shape codes of people are independent and normal, and those
-that imitate an expression are far from likely. The measure is how far, in standard deviations, the shape codes of a
-head reach along the codes that imitate an expression.
+alone cannot distinguish a smile from a face that is like that; but shape coefficients of people are independent and
+normal, and those that imitate an expression are far from likely. The measure is how far, in standard deviations, the
+shape coefficients of a head reach along those that imitate an expression.
 """
 
 from __future__ import annotations

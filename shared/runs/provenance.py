@@ -1,4 +1,4 @@
-"""Which code made a file, and from what, without telling where."""
+"""Which code made a file, and from what, without saying where."""
 
 from __future__ import annotations
 

@@ -110,12 +110,12 @@ def missing_processes(configured: int, ranks: Ranks) -> int:
 
 
 def training_ranks() -> Ranks:
-    """Which process of a training run this is. UserError if it was told of others that nothing starts."""
+    """Which process of a training run this is. UserError if it was started with others that nothing starts."""
     ranks = Ranks.from_environment()
     missing = missing_processes(1, ranks)
     if missing:
         raise UserError(
-            "accelerate launch --cpu starts one process only, however many it is told: "
+            "accelerate launch --cpu starts one process only, however many it is asked for: "
             f"use torchrun --nproc_per_node {missing + 1} instead"
         )
     return ranks

@@ -13,7 +13,7 @@ accelerate launch --cpu --num_processes 2 -m shared.synthetic out=runs/portraits
 
 
 def main(argv: list[str]) -> int:
-    """Parse, run, tell."""
+    """Parse, run, report."""
     config = load_config(SyntheticConfig, argv, about=__doc__ or "", example=EXAMPLE)
     from shared.synthetic.generate import generate  # after the options, as it takes seconds to import
 

@@ -1,4 +1,4 @@
-"""What a training run is told: network, samples, loss, and what to show and keep of it."""
+"""What a training run is given: network, samples, loss, and what to show and keep of it."""
 
 from __future__ import annotations
 

@@ -194,16 +194,16 @@ def set_threads(device: torch.device) -> None:
 
 
 def _told_threads() -> str | None:
-    told = os.environ.get("OMP_NUM_THREADS")
-    if told == "1" and "ACCELERATE_MIXED_PRECISION" in os.environ and "WORLD_SIZE" not in os.environ:
+    output = os.environ.get("OMP_NUM_THREADS")
+    if output == "1" and "ACCELERATE_MIXED_PRECISION" in os.environ and "WORLD_SIZE" not in os.environ:
         import psutil  # accelerate depends on it
 
-        # accelerate sets 1 for a single process that was told nothing; what it was told is in its own environment.
+        # accelerate sets 1 for a single process that was given nothing; what it was given is in its own environment.
         try:
             return psutil.Process(os.getppid()).environ().get("OMP_NUM_THREADS")
         except psutil.Error:
-            return told
-    return told
+            return output
+    return output
 
 
 def _speeds(before: tuple[float, float, int], now: tuple[float, float, int]) -> dict[str, float]:

@@ -17,9 +17,11 @@ class ExportConfig:
     format: Literal["onnx", "torch", "both"] = option("onnx", "onnx: ONNX; torch: torch.export; both")
     quantise: Literal["none", "dynamic", "static"] = option("none", "write student_int8.onnx too, of 8-bit layers")
     calibration: str | None = option(None, "pictures of faces to check and calibrate with; none: drawn portraits")
-    checked: int = option(8, "faces on which the file must tell what the network tells")
+    checked: int = option(8, "faces on which the file must predict what the network predicts")
     calibrated: int = option(64, "faces from which the ranges of static 8-bit values are taken")
-    flame: str | None = option(None, "path of the FLAME model file whose codes it tells; without it the open head")
+    flame: str | None = option(
+        None, "path of the FLAME model file whose coefficients it predicts; without it the open head"
+    )
 
     def __post_init__(self) -> None:
         require_positive(self, "checked", "calibrated")

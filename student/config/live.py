@@ -69,7 +69,7 @@ class InferConfig(CameraConfig):
     meshes: bool = option(False, "for a clip: write a mesh of every frame")
     realtime: bool = option(False, "play a clip at its own rate, and drop frames as a camera does")
     seconds: float | None = option(None, "end after so much of each clip or camera; None: at its end, or Ctrl-C")
-    smooth: bool = option(True, "filter what is told of neighbouring frames")
+    smooth: bool = option(True, "filter the predictions of neighbouring frames")
     overwrite: bool = option(False, "of a folder, do finished inputs again")
     threads: int = option(1, "of the network")
     filters: SmoothConfig = field(default_factory=SmoothConfig)

@@ -58,7 +58,7 @@ class StudentDataConfig:
     pictures: str | None = option(None, "folder of the labelled pictures; None: where the label run found them")
     landmark_share: float = option(0.8, "share of the samples that see landmarks, where the network takes them")
     blendshape_share: float = option(0.9, "share of those that see blendshapes too")
-    focal_jitter: float = option(0.2, "standard deviation of the log focal length that the network is told")
+    focal_jitter: float = option(0.2, "standard deviation of the log focal length that the network is given")
     held: int = option(40, "every so manieth picture is kept for validation; 0: none")
 
 

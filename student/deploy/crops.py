@@ -78,7 +78,7 @@ def crops_of(faces: Sequence[SeenFace], predictor: Predictor) -> Crops:
 
 
 def drawn_faces(count: int) -> Iterator[SeenFace]:
-    """Synthetic portraits of the open head with exact landmarks, whatever head the student tells of."""
+    """Synthetic portraits of the open head with exact landmarks, whatever head the student predicts."""
     from shared.landmarker.networks import BlendshapeNetwork  # both take seconds to import
     from shared.synthetic.studio import Order, PortraitStudio
 

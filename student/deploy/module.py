@@ -1,4 +1,4 @@
-"""The network and the head it tells of as one module of plain tensors, which exporters can follow."""
+"""The network and the head it predicts as one module of plain tensors, which exporters can follow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ExportedStudent(nn.Module):
 
     Args:
         network: in eval mode, on the CPU.
-        assets: of the head whose codes it tells.
+        assets: of the head whose coefficients it predicts.
     """
 
     faces: Tensor
@@ -60,22 +60,22 @@ class ExportedStudent(nn.Module):
         """Crops (B, ...) -> heads (B, ...)."""
         given = dict(zip(self.inputs, inputs, strict=True))
         focal, center = given["focal_px"], given["center_px"]
-        told = self.network(self._network_input(given))
-        params, verts_cam, marks = self._posed(told, focal, center)
+        output = self.network(self._network_input(given))
+        params, verts_cam, marks = self._posed(output, focal, center)
         basis = self.network.basis
         return (
-            told.shape,
-            told.expression,
-            told.eyelids,
-            told.neck,
-            told.jaw,
-            told.eyes,
-            told.R_sight_face,
-            told.anchor_px,
-            told.log_scale,
-            told.log_std,
-            told.shape @ basis.shape.T,
-            told.expression @ basis.expression.T,
+            output.shape,
+            output.expression,
+            output.eyelids,
+            output.neck,
+            output.jaw,
+            output.eyes,
+            output.R_sight_face,
+            output.anchor_px,
+            output.log_scale,
+            output.log_std,
+            output.shape @ basis.shape.T,
+            output.expression @ basis.expression.T,
             params.global_rot,
             params.translation,
             verts_cam,
@@ -97,11 +97,11 @@ class ExportedStudent(nn.Module):
             blendshapes=given.get("blendshapes", nothing),
         )
 
-    def _posed(self, told: StudentOutput, focal_px: Tensor, center_px: Tensor) -> tuple[FlameParams, Tensor, Tensor]:
+    def _posed(self, output: StudentOutput, focal_px: Tensor, center_px: Tensor) -> tuple[FlameParams, Tensor, Tensor]:
         size = self.network.config.size
         camera = Camera.at_origin(focal_px, (size, size), center_px)
-        unplaced = unplaced_params(told.shape, told.expression, told)
-        pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale).in_camera(focal_px, center_px)
+        unplaced = unplaced_params(output.shape, output.expression, output)
+        pose = SightPose(output.R_sight_face, output.anchor_px, output.log_scale).in_camera(focal_px, center_px)
         params = pose.placed(unplaced, camera, self.head, self.network.anchor_m)
         verts_cam = camera.world_to_cam(posed_vertices(self.head, params))
         marks = camera.project_cam((verts_cam[:, self.corners] * self.weights).sum(2))

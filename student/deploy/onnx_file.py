@@ -98,7 +98,7 @@ def _half(tensor: onnx.TensorProto) -> onnx.TensorProto | None:
 
 
 def header_of(model: onnx.ModelProto) -> dict[str, Any]:
-    """What `to_onnx` was told; empty where the file is not ours. ValueError if it is damaged."""
+    """What `to_onnx` was given; empty where the file is not ours. ValueError if it is damaged."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
     header = json.loads(texts.get(ENTRY, "{}"))
     if not isinstance(header, dict):

@@ -19,7 +19,7 @@ from shared.runs.errors import UserError
 from student.deploy.describe import describe
 from student.deploy.module import ExportedStudent
 from student.deploy.onnx_file import header_of, to_onnx
-from student.deploy.signature import CONSTANT, SCHEMA, TOLD, input_ports
+from student.deploy.signature import CONSTANT, PREDICTED, SCHEMA, input_ports
 from student.head.decoder import StudentSpec
 from student.network.records import StudentInput, StudentOutput
 from student.network.weights import TrainedStudent, network_config
@@ -28,13 +28,13 @@ _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 
 
 class OnnxNetwork:
-    """A `student.head.predictor.Network`. Of the file's graph, only what the network itself tells is run."""
+    """A `student.head.predictor.Network`. Of the file's graph, only what predicts is run."""
 
     def __init__(self, model: onnx.ModelProto, header: dict[str, Any], device: torch.device | None = None) -> None:
         """Of an exported graph and its header; see `open` and `of`."""
         config = network_config(header["network"])
         self._inputs = [port.name for port in input_ports(config) if port.name != "center_px"]
-        self._session = session_of(_part(model, self._inputs, [port.name for port in TOLD]), device)
+        self._session = session_of(_part(model, self._inputs, [port.name for port in PREDICTED]), device)
         names = [port.name for port in CONSTANT]
         values = session_of(_part(model, [], names)).run(names, {})
         constants = dict(zip(names, map(torch.from_numpy, values), strict=True))
@@ -59,7 +59,7 @@ class OnnxNetwork:
     def of(student: TrainedStudent, assets: FlameAssets, device: torch.device | None = None) -> OnnxNetwork:
         """A trained student as it would be exported, without a file; takes two seconds.
 
-        ``assets`` are of the head whose codes it tells.
+        ``assets`` are of the head whose coefficients it predicts.
         """
         size = student.network.config.size
         like: dict[str, Tensor] = {
@@ -76,8 +76,8 @@ class OnnxNetwork:
     def __call__(self, inputs: StudentInput) -> StudentOutput:
         """Crops (B, ...)."""
         given = {name: getattr(inputs, name).numpy() for name in self._inputs}
-        told = dict(zip((port.name for port in TOLD), self._session.run(None, given), strict=True))
-        tensors: dict[str, Tensor] = {name.removeprefix("told_"): torch.from_numpy(told[name]) for name in told}
+        output = dict(zip((port.name for port in PREDICTED), self._session.run(None, given), strict=True))
+        tensors: dict[str, Tensor] = {name.removeprefix("told_"): torch.from_numpy(output[name]) for name in output}
         return StudentOutput(**tensors)
 
 

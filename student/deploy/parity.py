@@ -1,4 +1,4 @@
-"""Whether an exported file tells what the network tells: the same posed head, vertex by vertex."""
+"""Whether an exported file predicts what the network predicts: the same posed head, vertex by vertex."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """8-bit layers by ONNX Runtime's own tools.
 
 The encoder of the picture and the layers between features and head are quantised, a scale a channel. What measures
-stays in 32 bits: landmarks and what they tell directly, the last layer, the pose, the mesh.
+stays in 32 bits: landmarks and what follows from them linearly, the last layer, the pose, the mesh.
 """
 
 from __future__ import annotations

@@ -26,11 +26,11 @@ from student.deploy.torch_file import run_program, to_program
 from student.head.predictor import Predictor, TorchNetwork
 from student.network.weights import load_student
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def export(config: ExportConfig, tell: Tell = print) -> list[Path]:
-    """Write the files that the options ask for. UserError if one does not tell what the network tells."""
+def export(config: ExportConfig, report: Report = print) -> list[Path]:
+    """Write the files that the options ask for. UserError if one does not predict what the network predicts."""
     student = load_student(config.checkpoint)
     model = FlameModel(load_flame(config.flame))
     try:
@@ -40,7 +40,7 @@ def export(config: ExportConfig, tell: Tell = print) -> list[Path]:
     count = max(2, config.checked, config.calibrated if config.quantise == "static" else 0)
     faces = photographed_faces(config.calibration, count) if config.calibration else drawn_faces(count)
     crops = crops_of(list(islice(faces, count)), predictor)
-    return Exporter(predictor, describe(student), crops, tell).write(config)
+    return Exporter(predictor, describe(student), crops, report).write(config)
 
 
 class Exporter:
@@ -50,12 +50,12 @@ class Exporter:
         predictor: with the network in torch.
         header: of the file, JSON.
         crops: (B) real faces, B at least 1.
-        tell: says what was found, line by line.
+        report: says what was found, line by line.
     """
 
-    def __init__(self, predictor: Predictor, header: dict, crops: Crops, tell: Tell = print) -> None:
+    def __init__(self, predictor: Predictor, header: dict, crops: Crops, report: Report = print) -> None:
         assert isinstance(predictor.network, TorchNetwork)
-        self.predictor, self.header, self.tell = predictor, header, tell
+        self.predictor, self.header, self.report = predictor, header, report
         self.crops = crops if len(crops.center_px) > 1 else crops[[0, 0]]
         self.module = ExportedStudent(predictor.network.student.network, predictor.decoder.model.assets).eval()
 
@@ -94,7 +94,7 @@ class Exporter:
     def _check(self, path: Path, exported: Exported, checked: Crops) -> None:
         distances = largest_distance_mm(exported, self.predictor, checked)
         for name, distance in distances.items():
-            self.tell(f"{path.name}, {name}: largest vertex distance {distance:.4f} mm (allowed {LIMIT_MM})")
+            self.report(f"{path.name}, {name}: largest vertex distance {distance:.4f} mm (allowed {LIMIT_MM})")
         require_parity(str(path), distances)
 
     def _int8(self, path: Path, graph: onnx.ModelProto, checked: Crops) -> Path:
@@ -104,5 +104,5 @@ class Exporter:
         for name, given in views(self.predictor, checked).items():
             verts = run_named(session, given.named(self.predictor.spec))["verts_cam_m"][:, face]
             off = vertex_error_mm(verts, reference(self.predictor, given)[:, face])
-            self.tell(f"{path.name}, {name}: the face is off by {off.mean():.3f} mm (mean, rigidly aligned)")
+            self.report(f"{path.name}, {name}: the face is off by {off.mean():.3f} mm (mean, rigidly aligned)")
         return write_atomically(path, lambda partial: onnx.save(stored, partial))

@@ -44,8 +44,8 @@ def input_ports(config: StudentNetworkConfig) -> tuple[Port, ...]:
     )
 
 
-# What the network itself tells, as in `student.network.records.StudentOutput`; the others follow from it.
-TOLD = (
+# What the network itself predicts, as in `student.network.records.StudentOutput`; the others follow from it.
+PREDICTED = (
     Port("told_shape", ("B", "D"), "shape along shape_directions"),
     Port("told_expression", ("B", "d"), "expression along expression_directions"),
     Port("eyelids", ("B", 2), "closure of the subject's left and right lid, 1 shut"),
@@ -73,4 +73,4 @@ CONSTANT = (
     Port("expression_directions", ("E", "d"), "expression = expression_directions @ told_expression"),
     Port("anchor_m", (3,), "the point of the unposed head that anchor_px shows"),
 )
-OUTPUTS = (*TOLD, *HEAD, *CONSTANT)
+OUTPUTS = (*PREDICTED, *HEAD, *CONSTANT)

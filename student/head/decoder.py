@@ -1,4 +1,4 @@
-"""From what the network tells of a crop to a FLAME head in the world of the full picture's camera."""
+"""From what the network predicts for a crop to a FLAME head in the world of the full picture's camera."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class StudentSpec:
 
     config: StudentNetworkConfig
     basis: CodeBasis  # directions of its codes
-    anchor_m: Tensor  # (3,) the point of the unposed head whose place it tells
-    head_id: str  # of the head whose codes it tells
+    anchor_m: Tensor  # (3,) the point of the unposed head whose place it predicts
+    head_id: str  # of the head whose coefficients it predicts
 
 
 @dataclass(frozen=True)
@@ -52,40 +52,41 @@ class StudentHeads(TensorRecord):
 
 
 class HeadDecoder:
-    """Makes heads of one head model from what a network tells."""
+    """Makes heads of one head model from what a network predicts."""
 
     def __init__(self, model: FlameModel, spec: StudentSpec) -> None:
         """ValueError if the model is another head than the network's."""
         if model.assets.head_id != spec.head_id:
             raise ValueError(
-                f"the student tells codes of head {spec.head_id}, the model is {model.assets.head_id}; give flame="
+                f"the student predicts coefficients of head {spec.head_id}, the model is {model.assets.head_id}; "
+                "give flame="
             )
         self.model, self.spec = model, spec
         self.known, self.embedding = mediapipe_embedding(model.assets)  # MediaPipe's landmarks that the head has (P,)
 
-    def params(self, told: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
+    def params(self, output: StudentOutput, crop: Crop, camera: Camera) -> FlameParams:
         """(B) parameters in the world of the camera of the full picture (B), from crops (B) of it."""
         seen = camera.warped(crop.affine, crop.size)
-        return self._params(told, seen.focal_px, seen.center_px, camera)
+        return self._params(output, seen.focal_px, seen.center_px, camera)
 
     def params_in_picture(self, placed: PicturePrediction, camera: Pinhole) -> FlameParams:
         """(B) parameters in the world of the camera (B) of the picture that the predictions are placed in."""
         return self._params(placed, camera.focal_px, camera.center_px, camera)
 
     def _params(
-        self, told: StudentOutput | PicturePrediction, focal_px: Tensor, center_px: Tensor, camera: Pinhole
+        self, output: StudentOutput | PicturePrediction, focal_px: Tensor, center_px: Tensor, camera: Pinhole
     ) -> FlameParams:
         """Of predictions in pixels of a picture with focal length (B, 2) and principal point (B, 2)."""
-        pose = SightPose(told.R_sight_face, told.anchor_px, told.log_scale)
+        pose = SightPose(output.R_sight_face, output.anchor_px, output.log_scale)
         basis = self.spec.basis
-        unplaced = unplaced_params(told.shape @ basis.shape.T, told.expression @ basis.expression.T, told)
+        unplaced = unplaced_params(output.shape @ basis.shape.T, output.expression @ basis.expression.T, output)
         in_camera = pose.in_camera(focal_px.mean(-1), center_px)
         return in_camera.placed(unplaced, camera, self.model, self.spec.anchor_m)
 
-    def decode(self, told: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
+    def decode(self, output: StudentOutput, crop: Crop, camera: Camera) -> StudentHeads:
         """Posed heads (B)."""
-        params = self.params(told, crop, camera)
-        return StudentHeads(params, camera, *self._seen(params, camera), *told.std())
+        params = self.params(output, crop, camera)
+        return StudentHeads(params, camera, *self._seen(params, camera), *output.std())
 
     def moved(self, heads: StudentHeads, params: FlameParams) -> StudentHeads:
         """The same heads (B) with other parameters, such as refined ones."""

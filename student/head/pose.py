@@ -1,6 +1,6 @@
 """Where a face is: from FLAME's parameters to what a crop shows of it, and back, both exact.
 
-The neck turns the face as the head's own rotation does, and no picture tells them apart. So the pose of the *face* is
+The neck turns the face as the head's own rotation does, and no picture distinguishes them. So the pose of the *face* is
 what is regressed: both rotations together, and the place of one point of the face, the anchor, that both carry along.
 """
 

@@ -117,8 +117,8 @@ class Predictor:
         """
         crop = self.crop(around_px)
         with torch.inference_mode():
-            told = self.network(self.inputs(images, crop, landmarks_px, camera, blendshapes))
-            return self.decoder.decode(told, crop, camera)
+            output = self.network(self.inputs(images, crop, landmarks_px, camera, blendshapes))
+            return self.decoder.decode(output, crop, camera)
 
 
 def found_blendshapes(faces: Sequence[DetectedFace]) -> Tensor | None:

@@ -22,14 +22,14 @@ from student.live.output import Output, OutputPlan, Shown
 from student.live.rows import HeadRows
 from student.live.stages import StageTimes
 from student.live.stream import STAGES
-from student.live.tracker import Place
+from student.live.tracker import FaceRegion
 from student.live.window import Window
 
 
 def run_clip(ref: InputRef, out: Path, tools: Tools, frames: Iterator[Frame] | None = None) -> InputReport:
     """Follow the face of a clip or camera; write overlay.mp4, params.npz and meshes as the options say.
 
-    What was told before an input failed, or before Ctrl-C, is kept.
+    What was predicted before an input failed, or before Ctrl-C, is kept.
 
     Args:
         ref: the input.
@@ -53,7 +53,7 @@ def run_clip(ref: InputRef, out: Path, tools: Tools, frames: Iterator[Frame] | N
         window = stack.enter_context(Window()) if config.window else None
         capture = stack.enter_context(Capture(source, newest=camera_like, paced=camera_like and ref.kind == "video"))
         placed = run.placed(capture)
-        if run.stream.runs_ahead and not camera_like:  # the next face is looked for while this one is told
+        if run.stream.runs_ahead and not camera_like:  # the next face is looked for while this one is predicted
             placed = stack.enter_context(ahead(placed))
         with Output(plan, tools.model, tools.painter, times) as output:
             try:
@@ -96,7 +96,7 @@ class _Placed:
 
     captured: Captured
     taken_s: float  # when
-    place: Place | None
+    place: FaceRegion | None
 
 
 class _Run:
@@ -131,10 +131,10 @@ class _Run:
                 return
             if self.camera is None or self.camera.size != frame.size:
                 self.camera = camera_of(frame, config)[None]
-            head = self.stream.tell(frame.image, one.place, self.camera, time_s)
-            told_s = time.perf_counter()
+            head = self.stream.predict(frame.image, one.place, self.camera, time_s)
+            done_s = time.perf_counter()
             self._times.end_frame()
-            self._times.add("latency", told_s - (one.captured.at_s if camera_like else one.taken_s))
+            self._times.add("latency", done_s - (one.captured.at_s if camera_like else one.taken_s))
             rows.add(frame.index, time_s, head)
             output.put(Shown(frame, None if head is None else head.params, self.camera))
             if window is not None and not window.show(output.latest, self._line(head is None)):

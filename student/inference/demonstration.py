@@ -47,7 +47,7 @@ def write_inputs(config: StudentDemoConfig, model: FlameModel) -> Path:
     return folder
 
 
-def tell(config: StudentDemoConfig, inputs: Path, model: FlameModel) -> str:
+def predict(config: StudentDemoConfig, inputs: Path, model: FlameModel) -> str:
     """Run the student on photo and clip; a table of both, and how far the clip's heads are from their truth."""
     root = Path(config.out)
     truth, camera = read_params(root / "truth" / _TRUTH)
@@ -57,9 +57,9 @@ def tell(config: StudentDemoConfig, inputs: Path, model: FlameModel) -> str:
         marks = "-" if report.landmark_error is None else f"{report.landmark_error:.2%}"
         speed = "-" if report.kind == "photo" or report.fps is None else f"{report.fps:.0f}"
         lines.append(f"{name:24} {report.state:8} {report.found:>6} {marks:>10} {speed:>9}")
-    told = root / Path(_CLIP).stem / "params.npz"
-    if told.is_file():
-        found, mean_head = clip_errors(told, truth, model)
+    output = root / Path(_CLIP).stem / "params.npz"
+    if output.is_file():
+        found, mean_head = clip_errors(output, truth, model)
         lines.append(
             f"\nthe clip's faces are {found:.2f} mm from the truth, the mean head {mean_head:.2f} mm "
             f"(vertices of the face, after rigid alignment, mean over the frames).\n{PAINTED}"
@@ -67,10 +67,10 @@ def tell(config: StudentDemoConfig, inputs: Path, model: FlameModel) -> str:
     return "\n".join(lines)
 
 
-def clip_errors(told: Path, truth: FlameParams, model: FlameModel) -> tuple[float, float]:
+def clip_errors(output: Path, truth: FlameParams, model: FlameModel) -> tuple[float, float]:
     """Mean error in mm of a clip's heads where a face was followed, and of the mean head in their place."""
-    params, _ = read_params(told)
-    with np.load(told) as arrays:
+    params, _ = read_params(output)
+    with np.load(output) as arrays:
         tracked = torch.from_numpy(arrays["tracked"].astype(bool)).nonzero()[:, 0]
     true, found = (vertices_of(model, one[tracked]) for one in (truth, params))
     mean_head = model(model.neutral_params()).verts_m

@@ -1,4 +1,4 @@
-"""A photo: its faces told, refined, and written as what people open next."""
+"""A photo: its faces predicted, refined, and written as what people open next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from student.inference.tools import Tools
 
 
 def run_photo(ref: InputRef, out: Path, tools: Tools) -> InputReport:
-    """Tell the faces of a photo; write overlay.png, meshes and params.npz. StorageError if a file cannot be written."""
+    """Predict the faces of a photo; write overlay.png, meshes, params.npz. StorageError if a file cannot be written."""
     try:
         frame = load_image(ref.path, ref.id, ref.index)
     except InputError as error:
@@ -63,8 +63,8 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
     with torch.inference_mode():
         crop = predictor.crop(landmarks)
         inputs = predictor.inputs([frame.image] * len(faces), crop, landmarks, camera, blendshapes)
-        told = predictor.network(inputs)
-        heads = decoder.decode(told, crop, camera)
+        output = predictor.network(inputs)
+        heads = decoder.decode(output, crop, camera)
         if tools.refine is None:
             return heads
         return decoder.moved(heads, tools.refine(heads.guess, landmarks))

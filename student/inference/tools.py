@@ -25,7 +25,7 @@ from student.deploy.open_network import open_network
 from student.head.judge import HeadJudge
 from student.head.predictor import Network, Predictor, TorchNetwork
 from student.live.drawing import HeadPainter
-from student.live.poser import FacePoser
+from student.live.posing import FacePosing
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
 from student.live.stream import HeadStream
@@ -38,7 +38,7 @@ class Tools:
 
     config: InferConfig
     predictor: Predictor
-    poser: FacePoser
+    posing: FacePosing
     painter: HeadPainter
     refine: Callable[[HeadGuess, Tensor], FlameParams] | None
     detector: FaceDetector
@@ -62,7 +62,7 @@ class Tools:
         led = LandmarkLedTracker if asks else HeadLedTracker
         tracker = led(self.detector, self.follower, config.track)
         smoother = HeadSmoother(config.filters) if config.smooth else None
-        return HeadStream(self.predictor, self.poser, tracker, smoother, self.refine, times)
+        return HeadStream(self.predictor, self.posing, tracker, smoother, self.refine, times)
 
 
 def build_tools(config: InferConfig) -> Tools:
@@ -99,10 +99,10 @@ def tools_of(
         refiner = load_refiner(model, Directions(basis.shape, basis.expression), config.refiner)
         refine = partial(refiner, steps=config.refine)
     decoder = predictor.decoder
-    poser = FacePoser.in_torch(decoder) if config.runtime == "torch" else FacePoser.in_onnx(decoder)
+    posing = FacePosing.in_torch(decoder) if config.runtime == "torch" else FacePosing.in_onnx(decoder)
     painter = HeadPainter(model.assets)
     _warm_up(predictor, painter)
-    return Tools(config, predictor, poser, painter, refine, detector, follower)
+    return Tools(config, predictor, posing, painter, refine, detector, follower)
 
 
 def _warm_up(predictor: Predictor, painter: HeadPainter) -> None:

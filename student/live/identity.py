@@ -11,7 +11,7 @@ class RunningIdentity:
     """A mean of shape codes with weights 1 / variance that fade with time, so that it can still change."""
 
     def __init__(self, memory_s: float, stranger: float) -> None:
-        """``memory_s``: after it a frame counts 1/e. ``stranger``: limit of `is_stranger`."""
+        """``memory_s``: after it a frame counts 1/e. ``stranger``: limit of `is_new_subject`."""
         self.memory_s, self.stranger = memory_s, stranger
         self.reset()
 
@@ -20,7 +20,7 @@ class RunningIdentity:
         self._mean: np.ndarray | None = None
         self._weight = np.zeros(0)
 
-    def is_stranger(self, codes: np.ndarray, std: np.ndarray) -> bool:
+    def is_new_subject(self, codes: np.ndarray, std: np.ndarray) -> bool:
         """Whether codes (D,) with these deviations are of somebody else: too many deviations (rms) from the mean."""
         return self._mean is not None and float(np.sqrt((((codes - self._mean) / std) ** 2).mean())) > self.stranger
 

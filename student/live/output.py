@@ -1,4 +1,4 @@
-"""Drawing and writing, in a thread of their own: they take longer than telling the head."""
+"""Drawing and writing, in a thread of their own: they take longer than the prediction."""
 
 from __future__ import annotations
 

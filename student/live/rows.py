@@ -95,7 +95,7 @@ class HeadRows:
         return float(np.median(seen)) if len(seen) else None
 
     def _read(self) -> dict[str, np.ndarray]:
-        """(N, ...) of the heads that were told."""
+        """(N, ...) of the predicted heads."""
         if not self._stored:
             raise ValueError("no frame has a head")
         self._file.seek(0)

@@ -1,7 +1,8 @@
-"""What the network tells of neighbouring frames, made to agree: motion is filtered, the person is averaged.
+"""What the network predicts for neighbouring frames, made to agree: motion is filtered, the person is averaged.
 
-The pose is filtered as it was told: the face against the line of sight, where that line meets the picture, and how far
-along it the face is. Depth is the least certain of these by far, and so filtered harder without holding back the rest.
+The pose is filtered as it was predicted: the face against the line of sight, where that line meets the picture, and
+how far along it the face is. Depth is the least certain of these by far, and so filtered harder without holding back
+the rest.
 """
 
 from __future__ import annotations
@@ -43,43 +44,43 @@ class HeadSmoother:
         """The next frame does not go on from the one before: the face was lost, or the shot ended."""
         self._time_s = None
 
-    def __call__(self, told: PicturePrediction, focal_px: float, time_s: float) -> PicturePrediction:
+    def __call__(self, output: PicturePrediction, focal_px: float, time_s: float) -> PicturePrediction:
         """One frame's head.
 
         Args:
-            told: (1) in pixels of the full picture.
+            prediction: (1) in pixels of the full picture.
             focal_px: of the full picture.
             time_s: of the frame; later than that of the one before.
         """
         step_s = 0.0 if self._time_s is None else time_s - self._time_s
         if not 0 < step_s < LONGEST_STEP_S:
-            self._start(told)
+            self._start(output)
             step_s = 1.0  # of the first frame nothing depends on it
         self._time_s = time_s
         smooth: dict[str, Tensor] = {}
         for name, (shape, one_euro) in self._rows.items():
-            raw = getattr(told, name)
+            raw = getattr(output, name)
             unit = focal_px if name == "anchor_px" else 1.0
             value = one_euro(raw.numpy().reshape(shape) / unit, step_s) * unit
             smooth[name] = torch.from_numpy(value.astype(np.float32)).view(raw.shape)
-        rotation = self._rotation(told.R_sight_face[0].double().numpy(), step_s)
-        shape = self._identity(*_shape_of(told), step_s)
+        rotation = self._rotation(output.R_sight_face[0].double().numpy(), step_s)
+        shape = self._identity(*_shape_of(output), step_s)
         return replace(
-            told,
+            output,
             shape=torch.from_numpy(shape)[None],
             R_sight_face=torch.from_numpy(rotation.astype(np.float32))[None],
             **smooth,
         )
 
-    def _start(self, told: PicturePrediction) -> None:
+    def _start(self, output: PicturePrediction) -> None:
         for _, one_euro in self._rows.values():
             one_euro.reset()
         self._rotation.reset()
-        if self._identity.is_stranger(*_shape_of(told)):
+        if self._identity.is_new_subject(*_shape_of(output)):
             self._identity.reset()
 
 
-def _shape_of(told: PicturePrediction) -> tuple[np.ndarray, np.ndarray]:
+def _shape_of(output: PicturePrediction) -> tuple[np.ndarray, np.ndarray]:
     """(D,) shape codes, and their deviations."""
-    codes = told.shape[0].numpy()
-    return codes, np.exp(told.log_std[0, : len(codes)].numpy())
+    codes = output.shape[0].numpy()
+    return codes, np.exp(output.log_std[0, : len(codes)].numpy())

@@ -1,4 +1,4 @@
-"""One face through a stream, frame by frame: where it is, what the network tells of it, refined and filtered."""
+"""One face through a stream, frame by frame: where it is, what the network predicts, refined and filtered."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.plugins.refine import HeadGuess
 from student.head.pose import FacePose, SightPose
 from student.head.predictor import Predictor
-from student.live.poser import FacePoser
+from student.live.posing import FacePosing
 from student.live.smoothing import HeadSmoother
 from student.live.stages import StageTimes
-from student.live.tracker import FaceTracker, Place
+from student.live.tracker import FaceRegion, FaceTracker
 from student.network.records import PicturePrediction, StudentOutput
 
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
@@ -48,13 +48,13 @@ class LiveHead:
 
 
 class HeadStream:
-    """Tells the heads of a stream. Not to be shared between threads.
+    """Predicts the heads of a stream. Not to be shared between threads.
 
     Args:
         predictor: of the network.
-        poser: of its heads.
+        posing: of its heads.
         tracker: that says where the face is.
-        smoother: None leaves every frame as it is told.
+        smoother: None leaves every frame as it was predicted.
         refine: makes guesses (1) better by MediaPipe's landmarks (1, 478, 2); the tracker must ask for them each frame.
         times: of the stages.
     """
@@ -62,20 +62,20 @@ class HeadStream:
     def __init__(
         self,
         predictor: Predictor,
-        poser: FacePoser,
+        posing: FacePosing,
         tracker: FaceTracker,
         smoother: HeadSmoother | None,
         refine: Refine | None,
         times: StageTimes,
     ) -> None:
-        self._predictor, self._poser, self._tracker = predictor, poser, tracker
+        self._predictor, self._poser, self._tracker = predictor, posing, tracker
         self._smoother, self._refine, self._times = smoother, refine, times
-        self._told = False  # of the frame before
+        self._was_found = False  # of the frame before
         self._error = LandmarkError(predictor.decoder.known.tolist())
 
     @property
     def runs_ahead(self) -> bool:
-        """Whether `place` may be asked, in another thread, before `tell` is done with the frames before."""
+        """Whether `place` may be asked, in another thread, before `predict` is done with the frames before."""
         return self._tracker.runs_ahead
 
     def __call__(self, image: np.ndarray, camera: Camera, time_s: float, starts_shot: bool = False) -> LiveHead | None:
@@ -87,16 +87,16 @@ class HeadStream:
             time_s: later than that of the frame before.
             starts_shot: nothing leads here from the frame before.
         """
-        return self.tell(image, self.place(image, time_s, starts_shot), camera, time_s)
+        return self.predict(image, self.place(image, time_s, starts_shot), camera, time_s)
 
-    def place(self, image: np.ndarray, time_s: float, starts_shot: bool = False) -> Place | None:
+    def place(self, image: np.ndarray, time_s: float, starts_shot: bool = False) -> FaceRegion | None:
         """Where the face is in the next frame: the first half of a call."""
         start = time.perf_counter()
         place = self._tracker.place(image, time_s, starts_shot)
         self._times.add("track", time.perf_counter() - start)
         return place
 
-    def tell(self, image: np.ndarray, place: Place | None, camera: Camera, time_s: float) -> LiveHead | None:
+    def predict(self, image: np.ndarray, place: FaceRegion | None, camera: Camera, time_s: float) -> LiveHead | None:
         """The head there: the second half."""
         with torch.inference_mode():
             head = None if place is None else self._head(image, place, camera, time_s)
@@ -104,12 +104,12 @@ class HeadStream:
                 with self._times("check"):
                     place = self._tracker.again(image, time_s)
                 head = None if place is None else self._head(image, place, camera, time_s)
-        self._told = head is not None
+        self._was_found = head is not None
         if head is None and self._smoother is not None:
             self._smoother.restart()
         return head
 
-    def _head(self, image: np.ndarray, place: Place, camera: Camera, time_s: float) -> LiveHead | None:
+    def _head(self, image: np.ndarray, place: FaceRegion, camera: Camera, time_s: float) -> LiveHead | None:
         """The head at a place; None if it turns out to be no face."""
         times, predictor = self._times, self._predictor
         marks = None if place.landmarks_px is None else torch.from_numpy(place.landmarks_px)[None]
@@ -118,38 +118,38 @@ class HeadStream:
             crop = predictor.crop(torch.from_numpy(place.around_px)[None])
             inputs = predictor.inputs([image], crop, marks, camera, units)
         with times("network"):
-            told = in_picture(predictor.network(inputs), crop)
+            prediction = in_picture(predictor.network(inputs), crop)
         if self._refine is not None and marks is not None:
             with times("refine"):
-                told = self._refined(told, marks, camera)
+                prediction = self._refined(prediction, marks, camera)
         if self._smoother is not None:
             with times("filter"):
                 if not place.follows:
                     self._smoother.restart()
-                told = self._smoother(told, float(camera.focal_px[0].mean()), time_s)
+                prediction = self._smoother(prediction, float(camera.focal_px[0].mean()), time_s)
         with times("decode"):
-            face = self._poser(told, camera)
+            face = self._poser(prediction, camera)
             seen = place.landmarks_px
             error = math.nan
             if seen is not None:
                 error = self._error(face.mesh_landmarks_px, seen) * _across(face.params, camera)
         with times("check"):
-            if not self._tracker.confirm(image, place, face.mesh_landmarks_px, float(told.log_std.mean())):
+            if not self._tracker.confirm(image, place, face.mesh_landmarks_px, float(prediction.log_std.mean())):
                 return None
         blendshapes = _NO_BLENDSHAPES if place.blendshapes is None else place.blendshapes
         detected = _NO_LANDMARKS if place.landmarks_px is None else place.landmarks_px
-        follows = place.follows and self._told
+        follows = place.follows and self._was_found
         return LiveHead(face.params, face.mesh_landmarks_px, detected, place.presence, error, follows, blendshapes)
 
-    def _refined(self, told: PicturePrediction, landmarks_px: Tensor, camera: Camera) -> PicturePrediction:
+    def _refined(self, prediction: PicturePrediction, landmarks_px: Tensor, camera: Camera) -> PicturePrediction:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis
-        guessed = decoder.params_in_picture(told, camera)
+        guessed = decoder.params_in_picture(prediction, camera)
         assert self._refine is not None
-        params = self._refine(HeadGuess(guessed, camera, *told.std()), landmarks_px)
+        params = self._refine(HeadGuess(guessed, camera, *prediction.std()), landmarks_px)
         pose = FacePose.of(params, camera, decoder.model, self._predictor.spec.anchor_m)
         sight = SightPose.of(pose, camera.focal_px.mean(-1), camera.center_px)
         return replace(
-            told,
+            prediction,
             shape=params.shape @ basis.shape,
             expression=params.expression @ basis.expression,
             eyelids=params.eyelids,

@@ -38,7 +38,7 @@ class Follower(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class FaceRegion:
     """Where to look for the head of a frame."""
 
     around_px: np.ndarray  # (478, 2) landmarks that place the crop
@@ -49,9 +49,9 @@ class Place:
 
 
 class FaceTracker(ABC):
-    """Follows one face through a stream: ask `place` for each frame, then `confirm` what was told of it."""
+    """Follows one face through a stream: ask `place` for each frame, then `confirm` what was predicted."""
 
-    runs_ahead: ClassVar[bool]  # frames may be placed before it is known what was told of those before
+    runs_ahead: ClassVar[bool]  # frames may be placed before it is known what was predicted for those before
 
     def __init__(self, detector: FaceDetector, follower: Follower, config: TrackConfig) -> None:
         self._detector, self._follower, self._config = detector, follower, config
@@ -59,7 +59,7 @@ class FaceTracker(ABC):
         self._last_box: np.ndarray | None = None
         self._lost_s, self._searched_s = -math.inf, -math.inf
 
-    def place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> Place | None:
+    def place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> FaceRegion | None:
         """Where the face is in the next frame (H, W, 3); None if it is not seen."""
         if starts_shot:
             self._around, self._last_box, self._searched_s = None, None, -math.inf
@@ -67,25 +67,25 @@ class FaceTracker(ABC):
         return self._search(image, time_s) if there is None else there
 
     @abstractmethod
-    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
-        """Whether what was told of a place is a face.
+    def confirm(self, image: np.ndarray, place: FaceRegion, landmarks_px: np.ndarray, log_std: float) -> bool:
+        """Whether what was predicted for a place is a face.
 
         Args:
             image: the frame.
             place: what `place` or `again` gave for it.
-            landmarks_px: (478, 2) of the head that was told.
+            landmarks_px: (478, 2) of the predicted head.
             log_std: mean of its stated deviations, logarithm.
         """
 
     @abstractmethod
-    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+    def again(self, image: np.ndarray, time_s: float) -> FaceRegion | None:
         """Where else the face could be in a frame whose head was not confirmed."""
 
     @abstractmethod
-    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> FaceRegion | None:
         """The face about where it was; None if it is gone."""
 
-    def _search(self, image: np.ndarray, time_s: float) -> Place | None:
+    def _search(self, image: np.ndarray, time_s: float) -> FaceRegion | None:
         """Find a face again: the same if it is near where it was lost a moment ago, else the largest."""
         if self._around is not None:  # lost just now
             self._around, self._lost_s, self._searched_s = None, time_s, -math.inf
@@ -97,7 +97,7 @@ class FaceTracker(ABC):
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.presence, False, face.blendshapes)
+        return FaceRegion(face.landmarks_px, face.landmarks_px, face.presence, False, face.blendshapes)
 
     def _remember(self, landmarks_px: np.ndarray) -> None:
         """The face is here."""
@@ -130,7 +130,7 @@ class FaceTracker(ABC):
 
 
 class LandmarkLedTracker(FaceTracker):
-    """For a network that takes MediaPipe's landmarks: each frame's lead to the next, and tell when the face is gone.
+    """For a network that takes MediaPipe's landmarks: each frame's lead to the next, and say when the face is gone.
 
     What it looks at in the next frame is placed calmly: landmarks scatter with the crop that they are found in.
     """
@@ -141,27 +141,27 @@ class LandmarkLedTracker(FaceTracker):
         super().__init__(detector, follower, config)
         self._calm, self._unit_px, self._seen_s = OneEuro(*_CALM), 1.0, -math.inf
 
-    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
+    def confirm(self, image: np.ndarray, place: FaceRegion, landmarks_px: np.ndarray, log_std: float) -> bool:
         """Whether it is finite."""
         return bool(np.isfinite(landmarks_px[list(OUTER_EYE_CORNERS)]).all())  # every head has these
 
-    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+    def again(self, image: np.ndarray, time_s: float) -> FaceRegion | None:
         """Nowhere: MediaPipe saw it here."""
         return None
 
-    def place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> Place | None:
+    def place(self, image: np.ndarray, time_s: float, starts_shot: bool) -> FaceRegion | None:
         """As in every tracker."""
         place = super().place(image, time_s, starts_shot)
         if place is not None:
             self._around = self._calmed(place.around_px, time_s, place.follows)
         return place
 
-    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> FaceRegion | None:
         face = self._asked(image, around_px)
         if face is None:
             return None
         self._remember(face.landmarks_px)
-        return Place(face.landmarks_px, face.landmarks_px, face.presence, True, face.blendshapes)
+        return FaceRegion(face.landmarks_px, face.landmarks_px, face.presence, True, face.blendshapes)
 
     def _calmed(self, landmarks_px: np.ndarray, time_s: float, follows: bool) -> np.ndarray:
         """(478, 2) filtered as one vector, in sides of the box that the face had at first."""
@@ -176,7 +176,7 @@ class LandmarkLedTracker(FaceTracker):
 
 
 class HeadLedTracker(FaceTracker):
-    """For a network of the picture alone: the told head leads to the next frame, and is checked now and then."""
+    """For a network of the picture alone: the predicted head leads to the next frame, and is checked now and then."""
 
     runs_ahead = False
 
@@ -184,7 +184,7 @@ class HeadLedTracker(FaceTracker):
         super().__init__(detector, follower, config)
         self._presence, self._unchecked, self._usual = 0.0, 0, math.nan
 
-    def confirm(self, image: np.ndarray, place: Place, landmarks_px: np.ndarray, log_std: float) -> bool:
+    def confirm(self, image: np.ndarray, place: FaceRegion, landmarks_px: np.ndarray, log_std: float) -> bool:
         """By MediaPipe's presence where there is doubt, or none was had for long."""
         if not np.isfinite(landmarks_px).all():
             return False
@@ -202,12 +202,12 @@ class HeadLedTracker(FaceTracker):
         self._remember(landmarks_px)
         return True
 
-    def again(self, image: np.ndarray, time_s: float) -> Place | None:
+    def again(self, image: np.ndarray, time_s: float) -> FaceRegion | None:
         """Anywhere, if it was only taken to be here."""
         return self._search(image, time_s)
 
-    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> Place | None:
-        return Place(around_px, None, self._presence, True)
+    def _follow(self, image: np.ndarray, around_px: np.ndarray) -> FaceRegion | None:
+        return FaceRegion(around_px, None, self._presence, True)
 
 
 def _box(landmarks_px: np.ndarray) -> np.ndarray:

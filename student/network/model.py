@@ -1,7 +1,7 @@
 """The student: a crop, landmarks and blendshapes where they are known, or both, to a head in one pass.
 
 Landmarks give a pose in closed form, which the network corrects; without them it starts from a frontal face in the
-middle of the crop. Codes are told along the directions that move the face, each with the error it expects.
+middle of the crop. Coefficients are predicted along the directions that move the face, each with the error it expects.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNITS = {"eyelids": 0.3, "neck": 0.2, "jaw": 0.1, "eyes": 0.2, "rotation": 0.3,
 
 @dataclass(frozen=True)
 class HeadLayout:
-    """What the network knows of the head it tells of."""
+    """What the network knows of the head it predicts."""
 
     basis: CodeBasis  # directions of its codes
     view: LandmarkView
@@ -87,21 +87,21 @@ class StudentNetwork(nn.Module):
             "scale": 1,
             "log_std": codes + 3,
         }
-        width, told = config.width, sum(self.sizes.values())
+        width, output = config.width, sum(self.sizes.values())
         self.picture = None if backbone is None else PictureReader(backbone, config)
-        means = told - self.sizes["log_std"]  # what is linear in the landmarks
-        self.straight = nn.Linear(self.view.size, means, bias=False) if config.landmarks else None
+        means = output - self.sizes["log_std"]  # what is linear in the landmarks
+        self.linear_skip = nn.Linear(self.view.size, means, bias=False) if config.landmarks else None
         self.marks = nn.Linear(self.view.size + 1, width) if config.landmarks else None
-        self.units_straight = None if self.units is None else nn.Linear(self.units.size, means, bias=False)
+        self.units_linear_skip = None if self.units is None else nn.Linear(self.units.size, means, bias=False)
         self.units_hidden = None if self.units is None else nn.Linear(self.units.size, width, bias=False)
         self.field = nn.Linear(1, width, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(Residual(width, config.dropout) for _ in range(config.layers))
-        self.norm, self.told = nn.LayerNorm(width), nn.Linear(width, told)
-        for layer in (self.straight, self.units_straight, self.told):
+        self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, output)
+        for layer in (self.linear_skip, self.units_linear_skip, self.output):
             if layer is not None:
                 nn.init.zeros_(layer.weight)
-        nn.init.zeros_(self.told.bias)
+        nn.init.zeros_(self.output.bias)
 
     @property
     def basis(self) -> CodeBasis:
@@ -110,7 +110,7 @@ class StudentNetwork(nn.Module):
 
     @property
     def anchor_m(self) -> Tensor:
-        """(3,) the point of the unposed head whose place in the crop is told."""
+        """(3,) the point of the unposed head whose place in the crop is predicted."""
         return self.view.anchor_m
 
     @property
@@ -135,19 +135,19 @@ class StudentNetwork(nn.Module):
 
     def forward(self, inputs: StudentInput) -> StudentOutput:
         """Crops (B, ...) -> heads (B, ...)."""
-        return self.tell(self.features(inputs), inputs)
+        return self.predict(self.features(inputs), inputs)
 
     def features(self, inputs: StudentInput) -> list[Tensor]:
         """The encoder's features (B, C, h, w), coarser and coarser; none for a network of landmarks alone."""
         return [] if self.picture is None else self.picture.features(inputs.image)
 
-    def tell(self, features: list[Tensor], inputs: StudentInput) -> StudentOutput:
+    def predict(self, features: list[Tensor], inputs: StudentInput) -> StudentOutput:
         """Heads from features and inputs."""
         seen = None if self.picture is None else self.picture(features[-1])
         with torch.autocast(inputs.focal_px.device.type, enabled=False):
-            return self._tell(seen, inputs)
+            return self._predict(seen, inputs)
 
-    def _tell(self, seen: Tensor | None, inputs: StudentInput) -> StudentOutput:
+    def _predict(self, seen: Tensor | None, inputs: StudentInput) -> StudentOutput:
         """The head from what was seen of the picture (B, W), if anything, and from the landmarks."""
         size = float(self.config.size)
         hidden = self.field((inputs.focal_px / size).log()[:, None] - 1)
@@ -155,7 +155,7 @@ class StudentNetwork(nn.Module):
         if seen is not None:
             hidden = hidden + seen.float()
         linear: Tensor | None = None
-        if self.marks is not None and self.straight is not None:
+        if self.marks is not None and self.linear_skip is not None:
             there = inputs.has_landmarks[:, None].to(scale)
             rotation_seen, scale_seen, anchor_seen, off = self.view(inputs.landmarks_px)
             off = self.dropout(off) * there
@@ -163,32 +163,32 @@ class StudentNetwork(nn.Module):
             scale = torch.where(inputs.has_landmarks, scale_seen, scale)
             anchor = torch.where(inputs.has_landmarks[:, None], anchor_seen, anchor)
             hidden = hidden + self.marks(torch.cat([off, there], 1))
-            straight = self.straight(off)
-            if self.units is not None and self.units_straight is not None and self.units_hidden is not None:
+            skip = self.linear_skip(off)
+            if self.units is not None and self.units_linear_skip is not None and self.units_hidden is not None:
                 units = self.units(inputs.blendshapes)
-                hidden, straight = hidden + self.units_hidden(units), straight + self.units_straight(units)
-            linear = functional.pad(straight, (0, self.sizes["log_std"]))
+                hidden, skip = hidden + self.units_hidden(units), skip + self.units_linear_skip(units)
+            linear = functional.pad(skip, (0, self.sizes["log_std"]))
         hidden = functional.gelu(hidden)
         for layer in self.layers:
             hidden = layer(hidden)
-        raw = self.told(self.norm(hidden))
+        raw = self.output(self.norm(hidden))
         if linear is not None:
             raw = raw + linear
-        told = dict(zip(self.sizes, raw.split(list(self.sizes.values()), -1), strict=True))
-        told = {name: value * _UNITS.get(name, 1.0) for name, value in told.items()}
-        turned = told["rotation"].unflatten(1, (2, 3)) + rotation.new_tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        output = dict(zip(self.sizes, raw.split(list(self.sizes.values()), -1), strict=True))
+        output = {name: value * _UNITS.get(name, 1.0) for name, value in output.items()}
+        turned = output["rotation"].unflatten(1, (2, 3)) + rotation.new_tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
         to_sight = rotation @ orthonormal_rows(*turned.unbind(1)).transpose(1, 2)
         return StudentOutput(
-            shape=told["shape"],
-            expression=told["expression"],
-            eyelids=told["eyelids"],
-            neck=told["neck"],
-            jaw=told["jaw"],
-            eyes=told["eyes"].unflatten(1, (2, 3)),
+            shape=output["shape"],
+            expression=output["expression"],
+            eyelids=output["eyelids"],
+            neck=output["neck"],
+            jaw=output["jaw"],
+            eyes=output["eyes"].unflatten(1, (2, 3)),
             R_sight_face=to_sight * rotation.new_tensor([1.0, -1.0, -1.0]),
-            anchor_px=anchor + told["anchor"] * (_CM * scale)[:, None],
-            log_scale=scale.log() + told["scale"][:, 0],
-            log_std=told["log_std"].clamp(*_LOG_STD),
+            anchor_px=anchor + output["anchor"] * (_CM * scale)[:, None],
+            log_scale=scale.log() + output["scale"][:, 0],
+            log_std=output["log_std"].clamp(*_LOG_STD),
         )
 
     def _frontal(self, inputs: StudentInput) -> tuple[Tensor, Tensor, Tensor]:

@@ -23,7 +23,7 @@ class StudentInput(TensorRecord):
 
 @dataclass(frozen=True)
 class StudentOutput(TensorRecord):
-    """A head as the network tells it, in the crop and along the network's directions of codes.
+    """A head as the network predicts it, in the crop and along the network's directions of codes.
 
     The line of sight is that through ``anchor_px``; its axes are x right, y down, z away, without roll.
     """
@@ -79,7 +79,7 @@ class StudentTarget(TensorRecord):
     R_sight_face: Tensor  # (..., 3, 3)
     anchor_px: Tensor  # (..., 2)
     log_scale: Tensor  # (...)
-    focal_px: Tensor  # (...) of the crop, as it is and not as the network was told
+    focal_px: Tensor  # (...) of the crop, as it is and not as the network was given
     confidence: Tensor  # (..., R) of `FACE_PARTS`: 1 known exactly, 0 not at all
     weight: Tensor  # (...) how much the label is trusted, 1 for exact truth
     person: Tensor  # (...) int64: equal where the same person is known to be shown

@@ -19,7 +19,9 @@ from student.config import StudentNetworkConfig
 from student.network.encoder import build_encoder
 from student.network.model import HeadLayout, StudentNetwork
 
-SCHEMA = "pixel3dmm-distill/student/1"
+SCHEMA = "pixel3dmm-distill/student/2"
+_OLDER = "pixel3dmm-distill/student/1"  # the same under other names of layers; read, not written
+_RENAMED = {"told": "output", "straight": "linear_skip", "units_straight": "units_linear_skip"}
 _PICTURE = "picture."
 _RESPONSE = ("units.rows", "units.base", "units.slope")
 SHIPPED = {name: asset_path(f"student_{name}.safetensors") for name in ("base", "nano")}
@@ -30,8 +32,8 @@ class TrainedStudent:
     """A trained network, ready to look."""
 
     network: StudentNetwork  # in eval mode
-    head_id: str  # of the head whose codes it tells
-    header: dict[str, Any]  # JSON: schema, network, head_id, input, and what `save_student` was told
+    head_id: str  # of the head whose coefficients it predicts
+    header: dict[str, Any]  # JSON: schema, network, head_id, input, and what `save_student` was given
 
 
 def save_student(path: Path, network: StudentNetwork, head_id: str, made: Mapping[str, Any]) -> Path:
@@ -103,6 +105,14 @@ def _is_geometry(name: str) -> bool:
 
 def _read(path: Path, option: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        return read_tensors(path, SCHEMA)
+        tensors, header = read_tensors(path, SCHEMA, _OLDER)
     except TensorFileError as error:
         raise UserError(f"{option}={error}") from error
+    if header["schema"] == _OLDER:
+        tensors = {_todays_name(name): tensor for name, tensor in tensors.items()}
+    return tensors, header
+
+
+def _todays_name(name: str) -> str:
+    layer, _, rest = name.partition(".")
+    return f"{_RENAMED.get(layer, layer)}.{rest}" if rest else name

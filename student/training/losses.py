@@ -35,55 +35,55 @@ class StudentLoss:
         basis = CodeBasis(basis.shape.to(device), basis.expression.to(device))
         return StudentLoss(config, MeasuredPoints.of(model, basis, config.detail), basis, anchor_m.to(device))
 
-    def __call__(self, told: StudentOutput, target: StudentTarget) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, output: StudentOutput, target: StudentTarget) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and each term before its weight, means over the batch, detached."""
         weight = target.weight / target.weight.mean().clamp_min(1e-6)
 
         def mean(values: Tensor) -> Tensor:
             return (values.flatten(1).mean(1) * weight).mean() if values.ndim > 1 else (values * weight).mean()
 
-        heads = self._told(told), self._truth(target)
+        heads = self._output(output), self._truth(target)
         vertices, landmarks = zip(self.points.of_told(heads[0]), self.points.of_truth(heads[1]), strict=True)
         neutral = (
-            self.points.of_told(heads[0].neutral(told.shape.shape[1]))[0],
+            self.points.of_told(heads[0].neutral(output.shape.shape[1]))[0],
             self.points.of_truth(heads[1].neutral(target.shape.shape[1]))[0],
         )
         sure = self.points.weight * target.confidence[:, self.points.part]
         scale = target.log_scale.exp()[:, None]
         in_picture = [
             _project(points, pose, target.focal_px, self.anchor_m)
-            for points, pose in zip(landmarks, (told, target), strict=True)
+            for points, pose in zip(landmarks, (output, target), strict=True)
         ]
-        turned = (told.R_sight_face - target.R_sight_face).flatten(1).norm(dim=1) / 2**0.5
+        turned = (output.R_sight_face - target.R_sight_face).flatten(1).norm(dim=1) / 2**0.5
         terms = {
             "vertices": mean(_MM * _distance(*map(_centred, vertices)) * sure),
             "neutral": mean(_MM * _distance(*map(_centred, neutral))),
             "landmarks": mean(_MM * _distance(*in_picture) / scale),
             "rotation": mean(turned),
-            "place": mean(_MM * _distance(told.anchor_px, target.anchor_px) / scale[:, 0]),
-            "size": mean((told.log_scale - target.log_scale).abs()),
-            "codes": mean(self._doubt(told, target)),
-            "eyes": mean((told.eyes - target.eyes).abs()),
-            "lids": mean((told.eyelids - target.eyelids).abs()),
-            "neck": mean((told.neck - target.neck).abs()),
+            "place": mean(_MM * _distance(output.anchor_px, target.anchor_px) / scale[:, 0]),
+            "size": mean((output.log_scale - target.log_scale).abs()),
+            "codes": mean(self._doubt(output, target)),
+            "eyes": mean((output.eyes - target.eyes).abs()),
+            "lids": mean((output.eyelids - target.eyelids).abs()),
+            "neck": mean((output.neck - target.neck).abs()),
             "closure": mean(_MM * (self._openings(landmarks[0]) - self._openings(landmarks[1])).abs()),
             "identity": _MM * _same_person(neutral[0], target.person),
         }
         total = sum((getattr(self.config, name) * term for name, term in terms.items()), torch.zeros_like(turned[0]))
         return total, {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
 
-    def _told(self, told: StudentOutput) -> HeadCodes:
-        return HeadCodes(torch.cat([told.shape, told.expression, told.eyelids], 1), told.jaw, told.eyes)
+    def _output(self, output: StudentOutput) -> HeadCodes:
+        return HeadCodes(torch.cat([output.shape, output.expression, output.eyelids], 1), output.jaw, output.eyes)
 
     def _truth(self, target: StudentTarget) -> HeadCodes:
         return HeadCodes(torch.cat([target.shape, target.expression, target.eyelids], 1), target.jaw, target.eyes)
 
-    def _doubt(self, told: StudentOutput, target: StudentTarget) -> Tensor:
+    def _doubt(self, output: StudentOutput, target: StudentTarget) -> Tensor:
         """(B, T) negative log-likelihood of shape, expression and jaw."""
         known = [target.shape @ self.basis.shape, target.expression @ self.basis.expression, target.jaw]
-        off = torch.cat([told.shape, told.expression, told.jaw], 1) - torch.cat(known, 1)
-        variance = (2 * told.log_std).exp()
-        return (off**2 / (2 * variance) + told.log_std) * variance.detach() ** _BETA
+        off = torch.cat([output.shape, output.expression, output.jaw], 1) - torch.cat(known, 1)
+        variance = (2 * output.log_std).exp()
+        return (off**2 / (2 * variance) + output.log_std) * variance.detach() ** _BETA
 
     def _openings(self, landmarks: Tensor) -> Tensor:
         """(B, C) distances between lids and lips."""

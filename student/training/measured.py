@@ -41,7 +41,7 @@ class MeasuredPoints:
     """P points of the skin, the first V of them vertices of the face, the others MediaPipe's landmarks."""
 
     truth: FlamePoints  # as functions of the model's codes
-    told: FlamePoints  # as functions of the student's
+    output: FlamePoints  # as functions of the student's
     n_vertices: int
     part: Tensor  # (V,) int64 of `FACE_PARTS`
     weight: Tensor  # (V,) share of the face that each stands for, mean 1
@@ -69,7 +69,7 @@ class MeasuredPoints:
         device = model.v_template.device
         return MeasuredPoints(
             truth=points,
-            told=points.with_basis(basis),
+            output=points.with_basis(basis),
             n_vertices=len(vertices),
             part=part[vertices].to(device),
             weight=(weight / weight.mean()).to(device),
@@ -82,7 +82,7 @@ class MeasuredPoints:
 
     def of_told(self, codes: HeadCodes) -> tuple[Tensor, Tensor]:
         """The same of the student's codes."""
-        return self._split(_posed(self.told, codes))
+        return self._split(_posed(self.output, codes))
 
     def _split(self, points: Tensor) -> tuple[Tensor, Tensor]:
         return points[:, : self.n_vertices], points[:, self.n_vertices :]

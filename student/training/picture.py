@@ -1,4 +1,4 @@
-"""Training crops as the network sees and tells them, for TensorBoard."""
+"""Training crops as the network sees and predicts them, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _GREY = 110
 
 
 def sample_picture(network: StudentNetwork, sample: StudentSample, model: FlameModel) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: the first crops, the heads that are told over them, and the true ones."""
+    """(H, W, 3) uint8 RGB: the first crops, the predicted heads over them, and the true ones."""
     first = sample[:_COLUMNS].to("cpu")
     run = TorchNetwork(TrainedStudent(network, model.assets.head_id, {}))
-    told, config = run(sample.input[:_COLUMNS]), network.config
+    output, config = run(sample.input[:_COLUMNS]), network.config
     decoder = HeadDecoder(model, run.spec)
     size = (config.size, config.size)
     camera = Camera.at_origin(first.target.focal_px, size)
     whole = Crop.whole(size, camera.focal_px)
     true = heads_of(first.target, camera, model, run.spec.anchor_m)
     with torch.inference_mode():
-        rows = (decoder.decode(told, whole, camera).verts_m, model(true).verts_m)
+        rows = (decoder.decode(output, whole, camera).verts_m, model(true).verts_m)
     crops = [_as_picture(image, config.size) for image in first.input.image]
     drawn = [
         [overlay(crop, verts, model.assets.faces, camera[row], model.assets) for row, (crop, verts) in enumerate(pair)]

@@ -1,4 +1,4 @@
-"""The heads that targets tell of, in a camera that sees what the crop shows."""
+"""The heads that targets describe, in a camera that sees what the crop shows."""
 
 from __future__ import annotations
 

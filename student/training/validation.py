@@ -59,8 +59,8 @@ def validation(
 def _on_held(network: StudentNetwork, sample: StudentSample, loss: StudentLoss) -> dict[str, float]:
     device = network.view.rest_m.device
     with torch.inference_mode():
-        told = network(sample.input.to(device)).to("cpu")
-        _, terms = loss(told, sample.target)
+        output = network(sample.input.to(device)).to("cpu")
+        _, terms = loss(output, sample.target)
     return {f"held_{name}": float(terms[name]) for name in _SHOWN}
 
 

@@ -24,7 +24,7 @@ SCHEMA = "pixel3dmm-distill/ablation/1"
 EXACT_STD = 0.1  # of landmarks beside exact maps, which decide
 _NOTHING = float("inf")  # as a standard deviation
 _NO_LANDMARKS = 1e4  # as a factor of their noise; an infinite one would leave fields of errors undefined
-# What evidence without noise deserves, and the codes that it can tell.
+# What evidence without noise deserves, and the coefficients that it can resolve.
 _EXACT = DenseConfig(
     stride=1, pixel_std=2e-4, pixel_bias_std=0.0, normal_bias_std=0.0, normal_turn_std=0.0, normal_std=0.05
 )
@@ -42,7 +42,7 @@ class Variant:
     pixels: bool = True
     normals: bool = True
     silhouette: bool = True
-    told: bool = False  # what the identity network says of shape and expression
+    with_identity: bool = False  # what the identity network says of shape and expression
     shape_std: float | None = None  # instead of the configured one
     covered: float = 0.0  # share of the face under a patch
 
@@ -64,7 +64,7 @@ class Variant:
         )
 
 
-WITH_IDENTITY = "and identity"  # where there is a network that tells it
+WITH_IDENTITY = "and identity"  # where there is a network that predicts it
 VARIANTS = (
     Variant("landmarks only", source=None),
     Variant("pixels of vertices only", landmarks=False, normals=False, silhouette=False),
@@ -72,12 +72,12 @@ VARIANTS = (
     Variant("pixels and normals", landmarks=False, silhouette=False),
     Variant("pixels, normals, landmarks", silhouette=False),
     Variant("and the silhouette"),
-    Variant(WITH_IDENTITY, told=True),
-    Variant("the default, no prior on the shape", shape_std=10.0, told=True),
-    Variant("the default, from the UV map", source="uv map", told=True),
-    Variant("the default, nearest pixels of it", source="nearest", told=True),
+    Variant(WITH_IDENTITY, with_identity=True),
+    Variant("the default, no prior on the shape", shape_std=10.0, with_identity=True),
+    Variant("the default, from the UV map", source="uv map", with_identity=True),
+    Variant("the default, nearest pixels of it", source="nearest", with_identity=True),
     Variant("landmarks only, 30 % covered", source=None, covered=0.3),
-    Variant("the default, 30 % covered", covered=0.3, told=True),
+    Variant("the default, 30 % covered", covered=0.3, with_identity=True),
     Variant("exact evidence", source="exact", landmarks=False),
 )
 
@@ -129,7 +129,7 @@ def judge(variant: Variant, seen: Sequence[Subject], subjects: Subjects, config:
     seconds, errors = 0.0, []
     for first in range(0, len(seen), config.batch_size):
         some = seen[first : first + config.batch_size]
-        evidence = batch(some, variant.source, variant.told)
+        evidence = batch(some, variant.source, variant.with_identity)
         start = time.perf_counter()
         result = fitter.fit(evidence)
         seconds += time.perf_counter() - start

@@ -44,19 +44,19 @@ class Subject:
     camera: Camera  # of the picture
     face: ObservedFace  # under the true camera
     dense: dict[Source, DenseEvidence]  # without leading dimensions
-    told: FaceEvidence | None  # by the identity network, from the points; None without one
+    predicted: FaceEvidence | None  # by the identity network, from the points; None without one
 
     @property
     def is_neutral(self) -> bool:
         """Whether the picture shows no expression."""
         return self.item.facts["kind"] == "neutral"
 
-    def evidence(self, source: Source | None, told: bool) -> FaceEvidence:
-        """One row less its leading dimension; None: landmarks alone. ``told``: with what the identity network tells."""
+    def evidence(self, source: Source | None, with_identity: bool) -> FaceEvidence:
+        """One row less its leading dimension; None: landmarks alone. ``with_identity``: of the identity network."""
         bare = replace(self.face.evidence(), dense=None if source is None else self.dense[source])
-        if not told or self.told is None:
+        if not with_identity or self.predicted is None:
             return bare
-        return replace(bare, identity=self.told.identity, expression=self.told.expression)
+        return replace(bare, identity=self.predicted.identity, expression=self.predicted.expression)
 
 
 class Subjects:
@@ -97,14 +97,16 @@ class Subjects:
         face = replace(face, camera=camera, blendshapes=detection.blendshapes)
         item = BenchmarkItem.of(portrait, self.model, self.samples)
         dense = self._look(face, portrait)
-        return Subject(item, truth.params, truth.camera, face, dense, self._told(face, dense["points"]))
+        return Subject(item, truth.params, truth.camera, face, dense, self._output(face, dense["points"]))
 
-    def _told(self, face: ObservedFace, points: DenseEvidence) -> FaceEvidence | None:
+    def _output(self, face: ObservedFace, points: DenseEvidence) -> FaceEvidence | None:
         if self.identity is None:
             return None
-        told = stack([replace(face.evidence(), dense=points)])
-        person, moment = self.identity.tell([(face.crop_image, told.landmarks_px[0], told.camera[0])], told)
-        return replace(told, identity=person, expression=moment)[0]
+        predicted = stack([replace(face.evidence(), dense=points)])
+        person, moment = self.identity.predict(
+            [(face.crop_image, predicted.landmarks_px[0], predicted.camera[0])], predicted
+        )
+        return replace(predicted, identity=person, expression=moment)[0]
 
     def _look(self, face: ObservedFace, portrait: Portrait) -> dict[Source, DenseEvidence]:
         seen = face.evidence()
@@ -140,6 +142,6 @@ def exact(portrait: Portrait, vertices: Tensor, model: FlameModel, camera: Camer
     return DenseEvidence(camera.project(verts[vertices]), std, vertex_normals(verts, model.faces)[vertices], std)
 
 
-def batch(subjects: Sequence[Subject], source: Source | None, told: bool = False) -> FaceEvidence:
+def batch(subjects: Sequence[Subject], source: Source | None, with_identity: bool = False) -> FaceEvidence:
     """Evidence of several pictures, one a row."""
-    return stack([subject.evidence(source, told) for subject in subjects])
+    return stack([subject.evidence(source, with_identity) for subject in subjects])

@@ -21,10 +21,10 @@ class DenseConfig:
     """What the priors see of the head's vertices. Pixel deviations are in units of the outer eye corners' distance.
 
     A network says itself how far off each pixel may be; its errors are alike over whole patches of the face, so that
-    many vertices together tell less than their number.
+    many vertices together say less than their number.
     """
 
-    stride: int = option(2, "every so many vertices are compared: neighbours are told nearly the same")
+    stride: int = option(2, "every so many vertices are compared: neighbours say nearly the same")
     pixel_factor: float = option(1.0, "deviation of a pixel over what the network says")
     pixel_std: float = option(0.02, "deviation that is added to it, independent from vertex to vertex")
     pixel_bias_std: float = option(0.2, "deviation of pixels that whole patches of the face share")
@@ -48,8 +48,10 @@ class FitConfig:
     hidden_factor: float = option(1.0, "noise of points that face away, beside what was measured by yaw")
     robust_threshold: float = option(2.0, "deviations beyond this many standard deviations count linearly")
     shape_std: float = option(1.0, "prior on each shape code")
-    identity_factor: float = option(1.0, "deviation of an identity told by a picture, over what it says itself")
-    expression_factor: float = option(1.0, "deviation of an expression told by a picture, over what it says itself")
+    identity_factor: float = option(1.0, "deviation of an identity predicted from a picture, over what it says itself")
+    expression_factor: float = option(
+        1.0, "deviation of an expression predicted from a picture, over what it says itself"
+    )
     shared_error: float = option(0.3, "correlation of what is wrongly seen in two pictures of one person or moment")
     expression_std: float = option(0.7, "prior on each expression code, over what the head knows of expressions")
     jaw_factor: float = option(2.0, "deviation of the jaw, over what the head knows of it")
@@ -57,7 +59,7 @@ class FitConfig:
     principal_std: float = option(0.005, "prior on the principal point, in focal lengths")
     eyelid_std: float = option(0.3, "prior on the eyelids, where the head knows none")
     jaw_std: tuple[float, float, float] = option((0.2, 0.05, 0.05), "of the jaw, likewise: opening, sideways, roll")
-    neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot tell it from the head's rotation")
+    neck_std: float = option(0.05, "prior on the neck, rad; landmarks cannot distinguish it from the head's rotation")
     eye_std: float = option(0.2, "prior on each eyeball's rotation, rad")
     acceleration_std: float = option(2.0, "in a clip: acceleration of points on the skin, m/s^2")
     basis_tolerance_m: float = option(1.5e-4, "shapes that move what is seen by less than this (rms, metres) stay zero")

@@ -209,7 +209,7 @@ class OverfitConfig:
 
 @dataclass(frozen=True)
 class IdentityTrainConfig:
-    """`teacher/identity_train.py`: the network that tells identity from expression."""
+    """`teacher/identity_train.py`: the network that separates identity from expression."""
 
     out: str = option("???", "folder for the weights")
     prior: str = option("default", "network whose features it sees: default (the shipped one) or a weight file")

@@ -1,4 +1,4 @@
-"""What the labels of a run depend on, to tell whether a folder holds the beginning of this very run."""
+"""What the labels of a run depend on, to see whether a folder holds the beginning of this very run."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _mean_quantiles(faces: Sequence[Sequence[float | None]]) -> tuple[float, ...
 
 
 def _rate(folder: RunFolder) -> float | None:
-    """Inputs a second of one process, by the log; None if the log tells nothing."""
+    """Inputs a second of one process, by the log; None if the log says nothing."""
     inputs, seconds = 0, 0.0
     try:
         lines = folder.log_path.read_text(encoding="utf-8").splitlines()

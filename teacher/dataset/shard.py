@@ -20,8 +20,8 @@ from teacher.dataset.previews import write_previews
 from teacher.dataset.run_folder import RunFolder
 from teacher.observation.face import ObservedFace
 from teacher.observation.stream import Observation, ObservationStream
-from teacher.pipeline.fit import fit_seen
-from teacher.pipeline.observe import Seen, evidence_of
+from teacher.pipeline.fit import fit_observed
+from teacher.pipeline.observe import ObservedBatch, evidence_of
 from teacher.pipeline.records import FitOutcome, FittedFace
 from teacher.pipeline.tools import Tools
 
@@ -32,7 +32,7 @@ class Batch:
 
     observations: tuple[Observation, ...]
     inputs: int  # that end in this batch
-    seen: Seen | None = None  # None also where there are no faces
+    seen: ObservedBatch | None = None  # None also where there are no faces
     outcomes: tuple[FitOutcome, ...] = ()  # one a face
 
     @property
@@ -104,5 +104,5 @@ def _fitted(
         faces = batch.faces
         folder.log("fit", shard=index, batch=number, ids=[face.id for face in faces])
         if batch.seen is not None:
-            batch = replace(batch, outcomes=tuple(fit_seen(faces, batch.seen, tools, config.quality)))
+            batch = replace(batch, outcomes=tuple(fit_observed(faces, batch.seen, tools, config.quality)))
         yield batch

@@ -1,4 +1,4 @@
-"""Vertices of a head that the priors tell of, as evidence: pixels and normals with their noise."""
+"""Vertices of a head that the priors predict, as evidence: pixels and normals with their noise."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where the mean head at a first pose has its vertices, and which of them it shows.
 
 A UV map mistakes one part of a head for another that looks like it: in profile the far cheek for the near one, an ear
-for the other. Before anything is fitted, the landmarks tell well enough how the head is turned to know better.
+for the other. Before anything is fitted, the landmarks show well enough how the head is turned to know better.
 """
 
 from __future__ import annotations

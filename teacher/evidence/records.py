@@ -44,7 +44,7 @@ class DenseEvidence(TensorRecord):
 
 @dataclass(frozen=True)
 class IdentityEvidence(TensorRecord):
-    """What one picture tells of its person's shape codes, along directions that the fitter knows."""
+    """What one picture says of its person's shape codes, along directions that the fitter knows."""
 
     mean: Tensor  # (..., D)
     std: Tensor  # (..., D)
@@ -52,7 +52,7 @@ class IdentityEvidence(TensorRecord):
 
 @dataclass(frozen=True)
 class ExpressionEvidence(TensorRecord):
-    """What one picture tells of the expression of its moment, as independent Gaussians."""
+    """What one picture says of the expression of its moment, as independent Gaussians."""
 
     mean: Tensor  # (..., E) expression codes along directions that the fitter knows
     std: Tensor  # (..., E)

@@ -20,7 +20,7 @@ _STEP = 3  # pixels to either side
 
 
 def silhouette(maps: PriorMaps, view: FirstView, crop: Crop) -> ContourEvidence | None:
-    """Where bare skin ends before the background; hair, clothes and what covers the head tell nothing of its shape.
+    """Where bare skin ends before the background; hair, clothes and what covers the head say nothing of its shape.
 
     Args:
         maps: without leading dimensions, on the CPU; None is returned for those without parts.

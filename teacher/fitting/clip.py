@@ -14,9 +14,9 @@ from torch import Tensor
 from shared.records.tensor_record import concatenate
 from teacher.config import ClipConfig
 from teacher.evidence.records import FaceEvidence, FitResult
-from teacher.fitting.fitter import Case, Motion
+from teacher.fitting.fitter import Motion, ParameterSharing
 from teacher.fitting.protocol import Fitter
-from teacher.solver.structure import PERSON, Structure
+from teacher.solver.structure import SUBJECT, Structure
 
 
 def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, config: ClipConfig) -> FitResult:
@@ -42,8 +42,8 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
     parts = []
     for window, kept in windows(count, config.window, config.overlap):
         structure = Structure.of_one(torch.arange(window.stop - window.start, device=seen.device))
-        case = Case(structure, camera_known=True, identity=identity, motion=motion[window])
-        fitted = fitter.fit_together(evidence[window], case)
+        sharing = ParameterSharing(structure, camera_known=True, identity=identity, motion=motion[window])
+        fitted = fitter.fit_together(evidence[window], sharing)
         parts.append(fitted[kept.start - window.start : kept.stop - window.start])
     return concatenate(parts)
 
@@ -52,7 +52,7 @@ def _with_identity(fitter: Fitter, evidence: FaceEvidence, rows: Tensor) -> tupl
     """(1, S) shape codes of the person, from some rows at once, and all evidence with the lens that they found."""
     some = evidence[rows]
     structure = Structure.of_one(torch.arange(len(rows), device=evidence.landmarks_px.device))
-    found = fitter.fit_together(some, Case(structure, camera_level=PERSON))
+    found = fitter.fit_together(some, ParameterSharing(structure, camera_level=SUBJECT))
     # The principal point in focal lengths is that of the camera, whatever the crop.
     offset = (found.camera.center_px[:1] - some.camera.center_px[:1]) / some.camera.focal_px[:1]
     camera = replace(evidence.camera, center_px=evidence.camera.center_px + offset * evidence.camera.focal_px)

@@ -36,7 +36,7 @@ from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.symmetry import SymmetryPrior
 from teacher.residuals.variables import from_params, manifold_of, pose_points, to_params
 from teacher.solver.levenberg import Problem, Solution, solve
-from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
+from teacher.solver.structure import FRAME, SUBJECT, VIEW, Structure
 from teacher.solver.terms import ChainTerm, Term, Variable
 
 _MOTION_STRIDE = 8
@@ -53,12 +53,12 @@ class Motion(TensorRecord):
 
 
 @dataclass(frozen=True)
-class Case:
+class ParameterSharing:
     """Which unknowns pictures share, and what is known beforehand."""
 
     structure: Structure
-    pose_level: int = MOMENT  # PICTURE where the cameras of one moment are not known to each other
-    camera_level: int = PICTURE  # PERSON where all pictures of a person come from one camera
+    pose_level: int = FRAME  # VIEW where the cameras of one moment are not known to each other
+    camera_level: int = VIEW  # SUBJECT where all pictures of a person come from one camera
     camera_known: bool = False  # principal points stay where the evidence has them
     identity: Tensor | None = None  # (G, S) shape codes that are known; they stay
     motion: Motion | None = None  # None: the moments follow each other in no way
@@ -125,43 +125,43 @@ class HeadFitter:
         Raises ValueError where the evidence has no rows, no batch dimension or numbers that are not finite.
         """
         structure = Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device)
-        return self.fit_together(evidence, Case(structure))
+        return self.fit_together(evidence, ParameterSharing(structure))
 
-    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+    def fit_together(self, evidence: FaceEvidence, sharing: ParameterSharing) -> FitResult:
         """Fit pictures that share persons and moments, a row each."""
         _check(evidence)
-        problem = self.problem(evidence, case)
-        if case.motion is not None:
+        problem = self.problem(evidence, sharing)
+        if sharing.motion is not None:
             return self.result(solve(problem, self.config.solver), problem, evidence)
-        first = self._rough.problem(replace(evidence, dense=None), case)
+        first = self._rough.problem(replace(evidence, dense=None), sharing)
         rough = solve(first, replace(self.config.solver, max_steps=1))
         solution = solve(_started(problem, rough.values), self.config.solver)
         return self.result(replace(solution, steps=solution.steps + rough.steps), problem, evidence)
 
-    def problem(self, evidence: FaceEvidence, case: Case) -> Problem:
+    def problem(self, evidence: FaceEvidence, sharing: ParameterSharing) -> Problem:
         """The energy of the evidence (N rows), and its unknowns where the solver starts.
 
         That is the mean head at its closed-form pose.
         """
-        structure, config, first = case.structure, self.config, self._first_pose(evidence)
+        structure, config, first = sharing.structure, self.config, self._first_pose(evidence)
         like = evidence.landmarks_px
 
         def const(value: float | tuple[float, ...], level: int, size: int) -> Tensor:
             return like.new_tensor(value).expand(structure.count(level), size)
 
         landmarks = self.landmarks.term(evidence, first.view, PseudoHuber(config.robust_threshold))
-        both = (landmarks.picture, PICTURE), (landmarks.person, PERSON)
+        both = (landmarks.picture, VIEW), (landmarks.person, SUBJECT)
         fields = [(errors, level) for errors, level in both if errors is not None]
         # Shape comes last of what persons have: all points see it, and the solver joins neighbours.
         values = {
             **{e.coefficients: (const(0.0, level, e.fields_px.shape[-1]), level) for e, level in fields},
-            **_head_unknowns(from_params(self._mean_head(first), self.basis), case),
-            PRINCIPAL: (const(0.0, case.camera_level, 2), case.camera_level),
+            **_head_unknowns(from_params(self._mean_head(first), self.basis), sharing),
+            PRINCIPAL: (const(0.0, sharing.camera_level, 2), sharing.camera_level),
         }
         terms: dict[str, Term] = {
             "landmarks": landmarks,
-            "shape_prior": self._shape_prior(evidence, case),
-            "expression_prior": self._expression_prior(evidence, case),
+            "shape_prior": self._shape_prior(evidence, sharing),
+            "expression_prior": self._expression_prior(evidence, sharing),
             "symmetry": self._symmetry,
         }
         if self.units is not None and evidence.blendshapes is not None:
@@ -182,31 +182,31 @@ class HeadFitter:
             terms["dense_normals"] = self.dense.normal_term(seen)
             if seen.contour is not None:
                 terms["contour"] = self.dense.contour_term(seen.contour, camera, first.view.scale_px)
-            values[PIXEL_BIAS] = (const(0.0, PICTURE, 2 * self.dense.pixel_modes.count), PICTURE)
-            values[NORMAL_BIAS] = (const(0.0, PICTURE, 3 * self.dense.surface.modes.count), PICTURE)
+            values[PIXEL_BIAS] = (const(0.0, VIEW, 2 * self.dense.pixel_modes.count), VIEW)
+            values[NORMAL_BIAS] = (const(0.0, VIEW, 3 * self.dense.surface.modes.count), VIEW)
             stds |= {PIXEL_BIAS: 1.0, NORMAL_BIAS: 1.0}
         for name, std in stds.items():
             value, level = values[name]
             prior = GaussianPrior(name, level, torch.zeros_like(value), const(std, level, value.shape[1]))
             terms[f"{name}_prior"] = prior
         variables = {name: Variable(value, manifold_of(name), level) for name, (value, level) in values.items()}
-        if case.camera_known:
+        if sharing.camera_known:
             variables[PRINCIPAL] = replace(variables[PRINCIPAL], free=False)
-        if case.identity is not None:
-            known = (case.identity.to(like) @ self.basis.shape).contiguous()
-            variables["shape"] = Variable(known, manifold_of("shape"), PERSON, free=False)
+        if sharing.identity is not None:
+            known = (sharing.identity.to(like) @ self.basis.shape).contiguous()
+            variables["shape"] = Variable(known, manifold_of("shape"), SUBJECT, free=False)
         chains: dict[str, ChainTerm] = {}
-        motion = case.motion
-        if motion is not None and structure.count(MOMENT) > 2:
-            std_m = like.new_full((structure.count(MOMENT),), config.acceleration_std / motion.rate_hz**2)
+        motion = sharing.motion
+        if motion is not None and structure.count(FRAME) > 2:
+            std_m = like.new_full((structure.count(FRAME),), config.acceleration_std / motion.rate_hz**2)
             kernel = PseudoHuber(config.robust_threshold)
             chains["motion"] = MotionTerm(self._skin, kernel, motion.follows, std_m)
         return Problem(structure, variables, terms, chains)
 
     def result(self, solution: Solution, problem: Problem, evidence: FaceEvidence) -> FitResult:
         """Parameters and what the quality gate needs, a row a picture."""
-        values = problem.seen(solution.values, PICTURE)
-        person = problem.structure.owner(PICTURE, PERSON)
+        values = problem.seen(solution.values, VIEW)
+        person = problem.structure.owner(VIEW, SUBJECT)
         params = to_params(values, self.basis)
         joints = self.model.rest_joints(self.model.coefficients(params))
         projected = shifted(evidence.camera, pose_points(self.landmarks.points, values).position, values)
@@ -232,8 +232,8 @@ class HeadFitter:
 
         Codes that the fit does not use are left out.
         """
-        case = Case(Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device))
-        problem = self.problem(evidence, case)
+        sharing = ParameterSharing(Structure.photos(len(evidence.landmarks_px), evidence.landmarks_px.device))
+        problem = self.problem(evidence, sharing)
         held = from_params(params, self.basis)
         variables = {
             name: replace(variable, value=held[name], free=False) if name in held else variable
@@ -253,26 +253,26 @@ class HeadFitter:
         rough._set_priors()
         return rough
 
-    def _shape_prior(self, evidence: FaceEvidence, case: Case) -> ShapePrior:
-        """Around the mean head, or what the pictures tell of each person's identity."""
-        config, rows, told = self.config, case.structure.count(PERSON), evidence.identity
+    def _shape_prior(self, evidence: FaceEvidence, sharing: ParameterSharing) -> ShapePrior:
+        """Around the mean head, or what the pictures say of each person's identity."""
+        config, rows, predicted = self.config, sharing.structure.count(SUBJECT), evidence.identity
         like = evidence.landmarks_px
-        if told is not None:
-            owner = case.structure.owner(PICTURE, PERSON)
-            told = merge(told, owner, rows, config.identity_factor, config.shared_error)
-        mean, covariance = _along(told, self.directions, self.basis.shape, like, rows)
+        if predicted is not None:
+            owner = sharing.structure.owner(VIEW, SUBJECT)
+            predicted = merge(predicted, owner, rows, config.identity_factor, config.shared_error)
+        mean, covariance = _along(predicted, self.directions, self.basis.shape, like, rows)
         return ShapePrior.around(self._size, mean, covariance, config.shape_std)
 
-    def _expression_prior(self, evidence: FaceEvidence, case: Case) -> ExpressionPrior:
-        """Around the neutral face, or what the pictures tell of each moment."""
-        config, rows, like = self.config, case.structure.count(MOMENT), evidence.landmarks_px
-        told = evidence.expression
-        if told is None:
+    def _expression_prior(self, evidence: FaceEvidence, sharing: ParameterSharing) -> ExpressionPrior:
+        """Around the neutral face, or what the pictures say of each moment."""
+        config, rows, like = self.config, sharing.structure.count(FRAME), evidence.landmarks_px
+        predicted = evidence.expression
+        if predicted is None:
             covariance = self._expression_covariance.to(like)
             return ExpressionPrior.around(self._size, like.new_zeros(rows, len(covariance)), covariance[None])
-        owner, factor, shared = case.structure.moment, config.expression_factor, config.shared_error
-        codes = merge(IdentityEvidence(told.mean, told.std), owner, rows, factor, shared)
-        jaw = merge(IdentityEvidence(told.jaw_mean, told.jaw_std), owner, rows, factor, shared)
+        owner, factor, shared = sharing.structure.frame, config.expression_factor, config.shared_error
+        codes = merge(IdentityEvidence(predicted.mean, predicted.std), owner, rows, factor, shared)
+        jaw = merge(IdentityEvidence(predicted.jaw_mean, predicted.jaw_std), owner, rows, factor, shared)
         mean, covariance = _along(codes, self.expression_directions, self.basis.expression, like, rows)
         lids = like.new_full((rows, 2), config.eyelid_std)
         return ExpressionPrior.around(
@@ -323,19 +323,19 @@ def _started(problem: Problem, values: Mapping[str, Tensor]) -> Problem:
 
 
 def _along(
-    told: IdentityEvidence | None, directions: Tensor | None, basis: Tensor, like: Tensor, rows: int
+    predicted: IdentityEvidence | None, directions: Tensor | None, basis: Tensor, like: Tensor, rows: int
 ) -> tuple[Tensor, Tensor]:
     """Mean (rows, s) and covariance (rows, s, s), or one of all, of codes in a reduced basis (S, s).
 
-    They are N(0, 1), but along ``directions`` (S, D) as told. ValueError if something is told along no directions.
+    They are N(0, 1), but along ``directions`` (S, D) as predicted; ValueError if there is a prediction without these.
     """
     size = basis.shape[1]
     mean, covariance = like.new_zeros(rows, size), torch.eye(size).to(like)[None]
-    if told is not None:
+    if predicted is not None:
         if directions is None:
             raise ValueError("there is evidence of codes, but this fitter was built without their directions")
         seen = basis.T @ directions.to(like)  # (s, D)
-        mean, covariance = told.mean @ seen.T, covariance + (seen * (told.std**2 - 1)[:, None]) @ seen.T
+        mean, covariance = predicted.mean @ seen.T, covariance + (seen * (predicted.std**2 - 1)[:, None]) @ seen.T
     return mean, covariance
 
 
@@ -344,19 +344,19 @@ def _block_diagonal(covariance: Tensor, variances: Tensor) -> Tensor:
     return torch.stack([torch.block_diag(*pair) for pair in zip(covariance, torch.diag_embed(variances), strict=True)])
 
 
-def _head_unknowns(guess: Mapping[str, Tensor], case: Case) -> dict[str, tuple[Tensor, int]]:
+def _head_unknowns(guess: Mapping[str, Tensor], sharing: ParameterSharing) -> dict[str, tuple[Tensor, int]]:
     """From a guess a picture to the value and level of every unknown of the head.
 
     What pictures share starts from the mean of what they guess, but a pose from the first picture.
     """
     found: dict[str, tuple[Tensor, int]] = {}
     for name, rows in guess.items():
-        level = PERSON if name == "shape" else case.pose_level if name in _POSE else MOMENT
-        owner = case.structure.owner(PICTURE, level)
+        level = SUBJECT if name == "shape" else sharing.pose_level if name in _POSE else FRAME
+        owner = sharing.structure.owner(VIEW, level)
         if name in _POSE:
             found[name] = rows[_first_of(owner)], level
         else:
-            total = rows.new_zeros(case.structure.count(level), rows.shape[1]).index_add_(0, owner, rows)
+            total = rows.new_zeros(sharing.structure.count(level), rows.shape[1]).index_add_(0, owner, rows)
             found[name] = total / owner.bincount()[:, None], level
     return found
 

@@ -1,4 +1,4 @@
-"""Focal length of pictures that do not tell it: a search over the field of view.
+"""Focal length of pictures that do not say it: a search over the field of view.
 
 One picture hardly shows its focal length; what perspective there is in a face decides, together with what lenses people
 use. Distance and shape of the head make up for most of it, so the energy is flat, and it is not left to the gradient:
@@ -22,7 +22,7 @@ from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from shared.records.tensor_record import concatenate
 from teacher.config import FocalConfig
 from teacher.evidence.records import FaceEvidence
-from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.fitter import HeadFitter, ParameterSharing
 from teacher.observation.face import ObservedFace
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
@@ -63,9 +63,9 @@ class FocalSearch:
         the noise is larger there.
         """
         solver, reach = self.fitter.config.solver, self.config.reach
-        here = solve(self.fitter.problem(evidence, Case(structure)), solver)
+        here = solve(self.fitter.problem(evidence, ParameterSharing(structure)), solver)
         both = concatenate([evidence] * 2)
-        problem = self.fitter.problem(both, Case(_twice(structure)))
+        problem = self.fitter.problem(both, ParameterSharing(_twice(structure)))
         inverse = evidence.landmarks_px.new_tensor([1 - reach, 1 + reach])
         factor = (1 / inverse).repeat_interleave(len(evidence.landmarks_px))
         camera = replace(both.camera, focal_px=both.camera.focal_px * factor[:, None])
@@ -197,5 +197,5 @@ def _through(term: Term, camera: Camera, turn: Tensor) -> Term:
 
 def _twice(structure: Structure) -> Structure:
     """The same pictures two times, the second time of other persons."""
-    moment, person = (torch.cat([own, own + own[-1] + 1]) for own in (structure.moment, structure.person))
+    moment, person = (torch.cat([own, own + own[-1] + 1]) for own in (structure.frame, structure.subject))
     return Structure(moment, person)

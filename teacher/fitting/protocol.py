@@ -6,7 +6,7 @@ from typing import Protocol
 
 from shared.flame.params import FlameParams
 from teacher.evidence.records import FaceEvidence, FitResult
-from teacher.fitting.fitter import Case
+from teacher.fitting.fitter import ParameterSharing
 
 
 class Fitter(Protocol):
@@ -16,7 +16,7 @@ class Fitter(Protocol):
         """One row a face."""
         ...
 
-    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+    def fit_together(self, evidence: FaceEvidence, sharing: ParameterSharing) -> FitResult:
         """One row a picture, of persons and moments that they share."""
         ...
 

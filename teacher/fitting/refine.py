@@ -29,7 +29,7 @@ from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.variables import from_params, head_jacobian, pose_points
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import PICTURE, Structure
+from teacher.solver.structure import VIEW, Structure
 from teacher.solver.terms import Euclidean, Linearisation, Rotation, Term, Values, Variable
 
 FACE, TURN, SHIFT = "face", "turn", "shift"  # variables: what moves in the face, and the head, all from the guess
@@ -79,7 +79,7 @@ class LandmarkRefiner:
         }
         terms: dict[str, Term] = {
             "landmarks": self._term(guess, landmarks_px, pivot_m),
-            **{f"{name}_prior": GaussianPrior(name, PICTURE, torch.zeros_like(std), std) for name, std in stds.items()},
+            **{f"{name}_prior": GaussianPrior(name, VIEW, torch.zeros_like(std), std) for name, std in stds.items()},
         }
         return Problem(Structure.photos(rows, landmarks_px.device), variables, terms)
 
@@ -155,7 +155,7 @@ class NearbyPixels(TensorRecord):
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def energy(self, values: Values) -> Tensor:
         """(B,)"""

@@ -58,7 +58,7 @@ class Mica:
     expression_directions: None = None
 
     @torch.inference_mode()
-    def tell(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> tuple[IdentityEvidence, None]:
+    def predict(self, pictures: Sequence[Picture], evidence: FaceEvidence) -> tuple[IdentityEvidence, None]:
         """The identity, (B, S), on the CPU. The pictures are all it looks at."""
         faces = torch.stack([align(image, landmarks) for image, landmarks, _ in pictures])
         mean = self.mapping(self.arcface(faces.to(self.device))).cpu()
@@ -79,7 +79,7 @@ def read_mica(path: Path, head: FlameAssets, device: torch.device | str = "cpu")
         raise UserError(f"{path}: its two networks do not fit together")
     if head.n_vertices != _FLAME_VERTICES or head.n_shape < n_codes:
         raise UserError(
-            f"identity={path} tells {n_codes} shape codes of FLAME, the head is {head.name!r} with {head.n_vertices} "
+            f"identity={path} has {n_codes} shape codes of FLAME, the head is {head.name!r} with {head.n_vertices} "
             f"vertices and {head.n_shape} codes: give flame=PATH of a FLAME model, or identity=none"
         )
     directions = torch.eye(head.n_shape)[:, :n_codes]

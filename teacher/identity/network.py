@@ -1,4 +1,4 @@
-"""A network that tells identity from expression: from where landmarks and vertices are seen to the codes of the head.
+"""A network that separates identity from expression: from positions of landmarks and vertices to coefficients.
 
 It is trained on portraits, where identity and expression are known apart. It sees what the fit sees, and nothing else:
 landmarks, and the points and normals of the prior that it was trained behind. The pose is taken out beforehand as far
@@ -97,7 +97,7 @@ class Template(TensorRecord):
 
 @dataclass(frozen=True)
 class Targets(TensorRecord):
-    """What is told of a head: shape and expression codes along directions that move the face, and the jaw."""
+    """What is predicted for a head: shape and expression codes along directions that move the face, and the jaw."""
 
     shape: Tensor  # (S, D) orthonormal
     expression: Tensor  # (E, e) orthonormal
@@ -125,7 +125,7 @@ class IdentityNetwork(nn.Module):
     Args:
         n_features: F.
         width: of the hidden layer.
-        targets: what it tells, T numbers.
+        targets: what it predicts, T numbers.
         dropout: of features and hidden layer, while training.
     """
 
@@ -145,7 +145,7 @@ class IdentityNetwork(nn.Module):
 
     @property
     def targets(self) -> Targets:
-        """What it tells."""
+        """What it information."""
         return Targets(self.shape, self.expression)
 
     def set_straight(self, weight: Tensor, bias: Tensor) -> None:
@@ -160,7 +160,7 @@ class IdentityNetwork(nn.Module):
         more, log_std = self.out(hidden).chunk(2, -1)
         return (self.straight(features) + more) * self.unit, log_std.clamp(*_LOG_STD).exp() * self.unit
 
-    def tell(self, features: Tensor) -> tuple[IdentityEvidence, ExpressionEvidence]:
+    def predict(self, features: Tensor) -> tuple[IdentityEvidence, ExpressionEvidence]:
         """The same as evidence (B rows)."""
-        mean, std = (told.split(self.targets.sizes, -1) for told in self(features))
+        mean, std = (output.split(self.targets.sizes, -1) for output in self(features))
         return IdentityEvidence(mean[0], std[0]), ExpressionEvidence(mean[1], std[1], mean[2], std[2])

@@ -24,13 +24,13 @@ class IdentitySource(Protocol):
 
     @property
     def expression_directions(self) -> Tensor | None:
-        """(E, e) orthonormal, of the expression codes; None if it tells none."""
+        """(E, e) orthonormal, of the expression codes; None if it predicts none."""
         ...
 
-    def tell(
+    def predict(
         self, pictures: Sequence[Picture], evidence: FaceEvidence
     ) -> tuple[IdentityEvidence, ExpressionEvidence | None]:
-        """What each picture tells of its person, and of its moment, (B rows), on the CPU.
+        """What each picture says of its person, and of its moment, (B rows), on the CPU.
 
         Args:
             pictures: one face each.

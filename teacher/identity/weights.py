@@ -40,13 +40,13 @@ class TrainedIdentity:
         return self.network.expression
 
     @torch.inference_mode()
-    def tell(
+    def predict(
         self, pictures: Sequence[Picture], evidence: FaceEvidence
     ) -> tuple[IdentityEvidence, ExpressionEvidence | None]:
         """By the evidence alone. ValueError if that holds nothing of a prior."""
         if evidence.dense is None:
-            raise ValueError("there is no dense evidence, which the network tells the identity by")
-        return self.network.tell(self.template.features(IdentityView.of(evidence, evidence.dense)))
+            raise ValueError("there is no dense evidence, which the network predicts the identity from")
+        return self.network.predict(self.template.features(IdentityView.of(evidence, evidence.dense)))
 
 
 def save_identity(path: Path, network: IdentityNetwork, vertices: Tensor, header: Mapping[str, Any]) -> Path:

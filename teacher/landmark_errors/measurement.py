@@ -110,7 +110,7 @@ def _person_offsets(errors: LandmarkErrors, offset_m: Tensor) -> Tensor:
     found = []
     for index in errors.person.unique():
         one = errors[errors.person == index]
-        if len(one.unit_m) < LEAST_VIEWS:  # what is constant cannot be told from what is not
+        if len(one.unit_m) < LEAST_VIEWS:  # what is constant cannot be distinguished from what is not
             found.append(torch.zeros_like(offset_m))
             continue
         left = one.error_m - torch.einsum("nij,pj->npi", one.R_cam_head[:, :2], offset_m)

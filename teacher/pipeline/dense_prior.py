@@ -54,7 +54,7 @@ class DensePrior:
 
     @staticmethod
     def load(config: FitRunConfig, model: FlameModel, device: torch.device) -> DensePrior | None:
-        """What ``config.prior`` names. UserError if it does not suit the head, or tells too little.
+        """What ``config.prior`` names. UserError if it does not suit the head, or predicts too little.
 
         None for "none", and, said in the log, for "auto" where the shipped one is of another head.
         """

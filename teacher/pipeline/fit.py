@@ -13,7 +13,7 @@ from teacher.fitting.focal import with_focal_lengths
 from teacher.observation.face import ObservedFace
 from teacher.pipeline.judge import judged
 from teacher.pipeline.memory import halves, require_several
-from teacher.pipeline.observe import Seen, evidence_of
+from teacher.pipeline.observe import ObservedBatch, evidence_of
 from teacher.pipeline.records import FitOutcome, UnfittedFace
 from teacher.pipeline.tools import Tools
 
@@ -21,11 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 def fit_faces(faces: Sequence[ObservedFace], tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
-    """Fit a batch and judge each face; `evidence_of` and `fit_seen` in one."""
-    return fit_seen(faces, evidence_of(faces, tools), tools, limits) if faces else []
+    """Fit a batch and judge each face; `evidence_of` and `fit_observed` in one."""
+    return fit_observed(faces, evidence_of(faces, tools), tools, limits) if faces else []
 
 
-def fit_seen(faces: Sequence[ObservedFace], seen: Seen, tools: Tools, limits: QualityConfig) -> list[FitOutcome]:
+def fit_observed(
+    faces: Sequence[ObservedFace], seen: ObservedBatch, tools: Tools, limits: QualityConfig
+) -> list[FitOutcome]:
     """Fit a batch and judge each face. A face that breaks the solver breaks no other: the batch is halved until it is
     alone. So it is where the GPU's memory does not suffice; UserError if not even for one face.
     """
@@ -41,4 +43,4 @@ def fit_seen(faces: Sequence[ObservedFace], seen: Seen, tools: Tools, limits: Qu
     torch.cuda.empty_cache()
     middle = len(faces) // 2
     first, second = halves(faces)
-    return fit_seen(first, seen[:middle], tools, limits) + fit_seen(second, seen[middle:], tools, limits)
+    return fit_observed(first, seen[:middle], tools, limits) + fit_observed(second, seen[middle:], tools, limits)

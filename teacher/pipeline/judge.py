@@ -12,14 +12,14 @@ from shared.heads.result import all_landmarks_px
 from shared.quality.measures import PosedHead
 from teacher.evidence.records import FitResult
 from teacher.observation.face import ObservedFace
-from teacher.pipeline.observe import Seen
+from teacher.pipeline.observe import ObservedBatch
 from teacher.pipeline.records import FittedFace
 from teacher.pipeline.tools import Tools
 from teacher.quality.gate import judge
 
 
 def judged(
-    faces: Sequence[ObservedFace], seen: Seen, result: FitResult, tools: Tools, limits: QualityConfig
+    faces: Sequence[ObservedFace], seen: ObservedBatch, result: FitResult, tools: Tools, limits: QualityConfig
 ) -> list[FittedFace]:
     """Fits, one a row, with their meshes and what the gate says of them."""
     result = result.detach()

@@ -15,18 +15,18 @@ from teacher.pipeline.tools import Tools
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedBatch:
     """What is seen of a batch of faces, one a row."""
 
     evidence: FaceEvidence
     checks: tuple[MapCheck | None, ...]  # None: no network looked at the face
 
-    def __getitem__(self, rows: slice) -> Seen:
+    def __getitem__(self, rows: slice) -> ObservedBatch:
         """Some of the faces."""
-        return Seen(self.evidence[rows], self.checks[rows])
+        return ObservedBatch(self.evidence[rows], self.checks[rows])
 
 
-def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
+def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> ObservedBatch:
     """What is seen of faces, one a row: landmarks, what the networks say of them. On the CPU.
 
     In halves where the GPU's memory does not suffice; UserError if not even for one face.
@@ -38,12 +38,12 @@ def evidence_of(faces: Sequence[ObservedFace], tools: Tools) -> Seen:
             dense, checks = tools.prior.evidence([face.crop_image for face in faces], evidence)
             evidence = replace(evidence, dense=dense)
         if tools.identity is not None:
-            person, moment = tools.identity.tell(pictures, evidence)
+            person, moment = tools.identity.predict(pictures, evidence)
             evidence = replace(evidence, identity=person, expression=moment)
-        return Seen(evidence, checks)
+        return ObservedBatch(evidence, checks)
     except torch.cuda.OutOfMemoryError as error:
         require_several(faces, error)
     # Not in the handler: what it holds of the failed call is released only after it.
     torch.cuda.empty_cache()
     first, second = (evidence_of(half, tools) for half in halves(faces))
-    return Seen(concatenate([first.evidence, second.evidence]), first.checks + second.checks)
+    return ObservedBatch(concatenate([first.evidence, second.evidence]), first.checks + second.checks)

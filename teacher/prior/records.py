@@ -22,7 +22,7 @@ Frame = Literal["crop", "camera", "head"]
 
 @dataclass(frozen=True)
 class PriorInput(TensorRecord):
-    """Square crops of S pixels. What the landmarks tell may be missing: then ``has_landmarks`` is False, the rest 0."""
+    """Square crops of S pixels. What the landmarks say may be missing: then ``has_landmarks`` is False, the rest 0."""
 
     image: Tensor  # (..., 3, S, S) float32 RGB in [0, 1]
     landmarks_px: Tensor  # (..., 478, 2) where MediaPipe finds its points, crop pixels

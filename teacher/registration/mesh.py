@@ -14,11 +14,11 @@ from teacher.residuals.positions import PositionTerm
 from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.variables import from_params, manifold_of, to_params
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import PICTURE, Structure
+from teacher.solver.structure import VIEW, Structure
 from teacher.solver.terms import Variable
 
 VERTEX_STD_M = 1e-4
-# Loose: the vertices tell every code, these only keep codes that move nothing near zero.
+# Loose: the vertices determine every coefficient, these only keep codes that move nothing near zero.
 PRIOR_STD = {"shape": 10.0, "expression": 10.0, "eyelids": 1.0}
 SOLVER = SolverConfig(max_steps=40, tolerance=1e-6)
 
@@ -34,7 +34,7 @@ def fit_vertices(model: FlameModel, verts_m: Tensor) -> FlameParams:
         "vertices": PositionTerm(FlamePoints.from_vertices(model, vertices), verts_m[:, vertices], std),
         **{
             f"{name}_prior": GaussianPrior(
-                name, PICTURE, torch.zeros_like(start[name]), torch.full_like(start[name], deviation)
+                name, VIEW, torch.zeros_like(start[name]), torch.full_like(start[name], deviation)
             )
             for name, deviation in PRIOR_STD.items()
         },

@@ -28,7 +28,7 @@ from teacher.residuals.prior import GaussianPrior
 from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.variables import from_params, manifold_of, to_params
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import MOMENT, PERSON, Structure
+from teacher.solver.structure import FRAME, SUBJECT, Structure
 from teacher.solver.terms import Term, Variable
 
 SURFACE_STD_M = 7e-4
@@ -90,8 +90,8 @@ def register_scans(
         }
         variables = {}
         for name, value in values.items():
-            level = PERSON if name == "shape" else MOMENT
-            held = value[:1] if level == PERSON else value
+            level = SUBJECT if name == "shape" else FRAME
+            held = value[:1] if level == SUBJECT else value
             variables[name] = Variable(held, manifold_of(name), level)
             if name in PRIOR_STD:
                 std = torch.full_like(held, PRIOR_STD[name])

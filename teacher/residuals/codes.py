@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.flame.points import FlamePoints
 from shared.records.tensor_record import TensorRecord
-from teacher.solver.structure import MOMENT, PERSON
+from teacher.solver.structure import FRAME, SUBJECT
 from teacher.solver.terms import Linearisation, Values
 
 
@@ -17,7 +17,7 @@ from teacher.solver.terms import Linearisation, Values
 class ShapePrior(TensorRecord):
     """``W (shape / size(shape) - mean / size(mean))``, with ``W^T W`` the inverse covariance of the codes.
 
-    One picture does not tell how large a head is: a smaller one, nearer, looks the same. Under a plain Gaussian prior
+    One picture does not show how large a head is: a smaller one, nearer, looks the same. Under a plain Gaussian prior
     the smaller head also needs smaller codes for the same deviations, so the most probable codes belong to a head that
     is far too small (5 to 12 % on rendered heads), although the mean over all codes is not. Measuring the codes
     relative to the size takes that pull away; the size itself is held by its own codes, as all else is.
@@ -30,7 +30,7 @@ class ShapePrior(TensorRecord):
     @property
     def level(self) -> int:
         """A row a person."""
-        return PERSON
+        return SUBJECT
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor, std: float) -> ShapePrior:
@@ -71,7 +71,7 @@ class ExpressionPrior(TensorRecord):
     @property
     def level(self) -> int:
         """A row a moment."""
-        return MOMENT
+        return FRAME
 
     @staticmethod
     def around(size: SizeFunctional, mean: Tensor, covariance: Tensor) -> ExpressionPrior:

@@ -13,7 +13,7 @@ from shared.records.tensor_record import TensorRecord
 from teacher.residuals.principal import shift_jacobian, shifted
 from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.variables import head_jacobian, pose_points
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Linearisation, Values
 
 
@@ -31,7 +31,7 @@ class ContourTerm(TensorRecord):
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P) in standard deviations."""

@@ -1,4 +1,4 @@
-"""The surface against normals that are told in the head's own axes, as Pixel3DMM's released networks do."""
+"""The surface against normals that are given in the head's own axes, as Pixel3DMM's released networks do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.records.tensor_record import TensorRecord
 from teacher.residuals.normals import NormalTerm
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Linearisation, Values
 
 TURNED = ("global_rot", "neck")  # what turns the whole head, and is not in such normals
@@ -17,14 +17,14 @@ TURNED = ("global_rot", "neck")  # what turns the whole head, and is not in such
 
 @dataclass(frozen=True)
 class HeadNormalTerm(TensorRecord):
-    """`NormalTerm` of the head before its neck and its own rotation turn it: these tell nothing of the pose."""
+    """`NormalTerm` of the head before its neck and its own rotation turn it: these say nothing of the pose."""
 
     upright: NormalTerm  # its ``normal`` in the head's axes
 
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def energy(self, values: Values) -> Tensor:
         """(N,)"""

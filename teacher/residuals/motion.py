@@ -20,7 +20,7 @@ class MotionTerm(TensorRecord):
 
     One number for pose, jaw, lids and expression alike, in metres: what trembles is seen as trembling points, whichever
     parameters do it. A constant velocity costs nothing. Blinks and starts are outliers, which the kernel lets pass. The
-    points are those of the mean shape, so that the term tells nothing of the identity.
+    points are those of the mean shape, so that the term says nothing of the identity.
     """
 
     points: FlamePoints  # P of them
@@ -28,16 +28,16 @@ class MotionTerm(TensorRecord):
     follows: Tensor  # (T,) bool: the moment is one frame after the one before, in the same shot
     std_m: Tensor  # (T,) standard deviation of the acceleration, metres a frame^2
 
-    def energy(self, values: Values, structure_person: Tensor) -> Tensor:
+    def energy(self, values: Values, structure_subject: Tensor) -> Tensor:
         """(T,) see `ChainTerm`."""
-        bend, scale = self._bend(self._posed(values), structure_person)
+        bend, scale = self._bend(self._posed(values), structure_subject)
         share = self.kernel.energy(((bend * scale[:, None, None]) ** 2).sum(-1)).sum(1)
         return torch.nn.functional.pad(share, (1, 1))
 
-    def linearise(self, values: Values, structure_person: Tensor) -> ChainLinearisation:
+    def linearise(self, values: Values, structure_subject: Tensor) -> ChainLinearisation:
         """Jacobian of the positions by all head variables but the shape."""
         posed = self._posed(values)
-        bend, scale = self._bend(posed, structure_person)
+        bend, scale = self._bend(posed, structure_subject)
         robust = self.kernel.weight(((bend * scale[:, None, None]) ** 2).sum(-1)).sqrt()  # (T - 2, P)
         weight = (robust * scale[:, None])[..., None].expand_as(bend).flatten(1)
         rows = torch.eye(3).to(bend).expand(*posed.position.shape[:2], 3, 3)

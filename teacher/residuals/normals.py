@@ -12,7 +12,7 @@ from shared.records.tensor_record import TensorRecord
 from teacher.residuals.bias import BiasModes
 from teacher.residuals.robust import PseudoHuber
 from teacher.residuals.variables import head_jacobian, pose_points
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Linearisation, Values
 
 
@@ -48,7 +48,7 @@ class NormalTerm(TensorRecord):
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def residual(self, posed: PosedPoints, values: Values) -> Tensor:
         """(N, P, 2) in standard deviations."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.flame.points import FlamePoints, PosedPoints
 from shared.records.tensor_record import TensorRecord
 from teacher.residuals.variables import head_jacobian, pose_points
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Linearisation, Values
 
 
@@ -25,7 +25,7 @@ class PositionTerm(TensorRecord):
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def residual(self, posed: PosedPoints) -> Tensor:
         """(B, P, 3) in standard deviations."""

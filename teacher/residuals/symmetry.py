@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
 from shared.flame.model import FlameModel
-from teacher.solver.structure import PERSON
+from teacher.solver.structure import SUBJECT
 from teacher.solver.terms import Linearisation, Values
 
 _MIRROR = torch.tensor([-1.0, 1.0, 1.0])
@@ -41,7 +41,7 @@ class SymmetryPrior:
     @property
     def level(self) -> int:
         """A row a person."""
-        return PERSON
+        return SUBJECT
 
     def __getitem__(self, index: Tensor) -> SymmetryPrior:
         """The same for some of the persons: it is the same for all."""

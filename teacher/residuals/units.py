@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.records.tensor_record import TensorRecord
 from teacher.residuals.robust import PseudoHuber
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Linearisation, Values
 
 
@@ -25,7 +25,7 @@ class UnitTerm(TensorRecord):
     @property
     def level(self) -> int:
         """A row a picture."""
-        return PICTURE
+        return VIEW
 
     def residual(self, values: Values) -> Tensor:
         """(N, U) in standard deviations."""

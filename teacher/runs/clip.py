@@ -1,4 +1,4 @@
-"""A clip: watched once, fitted as one problem, drawn."""
+"""A clip: tracked once, fitted as one problem, drawn."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from teacher.fitting.clip import fit_clip_jointly, spread_rows
 from teacher.fitting.fitter import Motion
 from teacher.fitting.focal import with_one_focal_length
 from teacher.pipeline.judge import judged
-from teacher.pipeline.observe import Seen
+from teacher.pipeline.observe import ObservedBatch
 from teacher.pipeline.records import FittedFace
 from teacher.pipeline.tools import Tools
-from teacher.runs.clip_track import WatchedClip, bridge, watch
+from teacher.runs.clip_track import ClipTrack, interpolate_gaps, track_clip
 from teacher.runs.results import draw_overlay, extras, focal_line, parameters
 
 
@@ -40,8 +40,8 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
     if config.faces != "largest":
         raise UserError("faces=all is for pictures: in a clip nothing says yet which face is whose")
     out, rate = Path(config.out), frame_rate(ref.path) / config.frame_step
-    watched = watch(ref, config, tools)
-    clip = bridge(watched, round(config.clip.bridge_s * rate))
+    tracked = track_clip(ref, config, tools)
+    clip = interpolate_gaps(tracked, round(config.clip.bridge_s * rate))
     if clip is None:
         raise UserError(f"input={ref.path}: no face was found in any frame")
     rows = spread_rows(clip.seen, config.clip.identity_frames)
@@ -63,16 +63,16 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
     files.append(write_params(out / "params.npz", params, camera, extras(fitted, tools.model.assets) | more))
     if config.meshes:
         files += [_mesh_path(config, number) for number in clip.numbers]
-    _tell(ref, len(watched), clip, fitted)
+    _tell(ref, len(tracked), clip, fitted)
     return files
 
 
-def _heads(clip: WatchedClip, result: FitResult, config: FitInputConfig, tools: Tools) -> Iterator[FittedFace]:
+def _heads(clip: ClipTrack, result: FitResult, config: FitInputConfig, tools: Tools) -> Iterator[FittedFace]:
     """One frame after the other, posed in batches: the meshes of a long clip at once do not fit into memory."""
     for start in range(0, len(clip.numbers), config.batch_size):
         rows = slice(start, start + config.batch_size)
         faces, checks = clip.faces[rows], (None,) * len(clip.faces[rows])
-        yield from judged(faces, Seen(clip.evidence[rows], checks), result[rows], tools, config.quality)
+        yield from judged(faces, ObservedBatch(clip.evidence[rows], checks), result[rows], tools, config.quality)
 
 
 def _pictures(
@@ -93,14 +93,14 @@ def _pictures(
                     write_ply(_mesh_path(config, frame.index), one.verts_m, tools.model.assets.faces)
             fitted += [replace(one, verts_m=one.verts_m[:0]) for one in here]
     except InputError:
-        pass  # the damaged end, which was said when the clip was watched
+        pass  # the damaged end, which was said when the clip was tracked
 
 
 def _mesh_path(config: FitInputConfig, number: int) -> Path:
     return Path(config.out) / "meshes" / f"{number:06d}.ply"
 
 
-def _tell(ref: InputRef, count: int, clip: WatchedClip, fitted: list[FittedFace]) -> None:
+def _tell(ref: InputRef, count: int, clip: ClipTrack, fitted: list[FittedFace]) -> None:
     seen = [one for one, found in zip(fitted, clip.seen.tolist(), strict=True) if found]
     error = np.median([one.verdict.measures.landmark_error for one in seen])
     shots = int((~clip.follows).sum())

@@ -35,7 +35,7 @@ class WatchedFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class WatchedClip:
+class ClipTrack:
     """Frames to fit: those with a face, and those without between them, whose place is guessed."""
 
     numbers: tuple[int, ...]
@@ -51,9 +51,9 @@ class WatchedClip:
         return self.evidence.seen
 
 
-def watch(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[WatchedFrame]:
+def track_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[WatchedFrame]:
     """Detect and predict in every frame. UserError if nothing of the clip can be read; a damaged end is said."""
-    detector, cuts, watched = tools.detector(), CutFinder(), []
+    detector, cuts, tracked = tools.detector(), CutFinder(), []
     try:
         for frames in _batches(ref, config):
             found = [next(iter(observe(frame, detector, config)), None) for frame in frames]
@@ -62,22 +62,22 @@ def watch(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[WatchedFr
             for frame, face in zip(frames, found, strict=True):
                 bare = None if face is None else replace(face, crop_image=face.crop_image[:0])
                 row = None if face is None else next(rows)
-                watched.append(WatchedFrame(frame.index, frame.time_s or 0.0, cuts(frame.image), bare, row))
+                tracked.append(WatchedFrame(frame.index, frame.time_s or 0.0, cuts(frame.image), bare, row))
     except InputError as error:
-        if not watched:
+        if not tracked:
             raise UserError(f"input={ref.path}: {error.reason}") from error
         print(f"warning: {ref.path}: {error.reason}; the frames before are kept")
-    if not watched:
+    if not tracked:
         raise UserError(f"input={ref.path}: no frame could be read")
-    return watched
+    return tracked
 
 
-def bridge(watched: Sequence[WatchedFrame], longest: int) -> WatchedClip | None:
+def interpolate_gaps(tracked: Sequence[WatchedFrame], longest: int) -> ClipTrack | None:
     """Fill gaps of ``longest`` frames at most between two frames of a shot that have a face; None if none has one."""
     kept: list[tuple[WatchedFrame, ObservedFace, FaceEvidence]] = []
     follows: list[bool] = []
     gap: list[WatchedFrame] = []  # frames since the last kept one
-    for frame in watched:
+    for frame in tracked:
         cut = frame.starts_shot or any(one.starts_shot for one in gap)
         if frame.face is None or frame.evidence is None:
             gap.append(frame)
@@ -95,7 +95,7 @@ def bridge(watched: Sequence[WatchedFrame], longest: int) -> WatchedClip | None:
         gap = []
     if not kept:
         return None
-    return WatchedClip(
+    return ClipTrack(
         numbers=tuple(frame.number for frame, *_ in kept),
         times_s=tuple(frame.time_s for frame, *_ in kept),
         faces=tuple(face for _, face, _ in kept),

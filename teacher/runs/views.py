@@ -19,7 +19,7 @@ from shared.images.encode import write_png
 from shared.images.source import InputRef, find_photos, iter_frames
 from shared.runs.errors import UserError
 from teacher.config import FitViewsConfig
-from teacher.fitting.fitter import Case
+from teacher.fitting.fitter import ParameterSharing
 from teacher.fitting.focal import with_focal_lengths
 from teacher.observation.face import ObservedFace, observe
 from teacher.pipeline.judge import judged
@@ -27,7 +27,7 @@ from teacher.pipeline.observe import evidence_of
 from teacher.pipeline.records import FittedFace
 from teacher.pipeline.tools import Tools
 from teacher.runs.results import describe, draw_overlay, extras, parameters, write_meshes
-from teacher.solver.structure import MOMENT, PICTURE, Structure
+from teacher.solver.structure import FRAME, VIEW, Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +48,18 @@ def fit_views(config: FitViewsConfig, tools: Tools) -> list[Path]:
         views = with_cameras(views, Path(config.cameras))
     seen = evidence_of([view.face for view in views], tools)
     faces, evidence = with_focal_lengths([view.face for view in views], seen.evidence.to(tools.device), tools.focal)
-    case = case_of(len(views), config.one_moment, config.cameras is not None, tools.device)
-    result = tools.fitter.fit_together(evidence, case)
+    sharing = sharing_of(len(views), config.one_moment, config.cameras is not None, tools.device)
+    result = tools.fitter.fit_together(evidence, sharing)
     fitted = judged(faces, replace(seen, evidence=evidence), result, tools, config.quality)
     return _write(config, tools, views, fitted)
 
 
-def case_of(count: int, one_moment: bool, known_cameras: bool, device: torch.device) -> Case:
+def sharing_of(count: int, one_moment: bool, known_cameras: bool, device: torch.device) -> ParameterSharing:
     """What the pictures share: the identity always, the expression in one moment, the pose between known cameras."""
     if not one_moment:
-        return Case(Structure.of_one(torch.arange(count, device=device)))
+        return ParameterSharing(Structure.of_one(torch.arange(count, device=device)))
     structure = Structure.of_one(torch.zeros(count, dtype=torch.int64, device=device))
-    return Case(structure, pose_level=MOMENT if known_cameras else PICTURE, camera_known=known_cameras)
+    return ParameterSharing(structure, pose_level=FRAME if known_cameras else VIEW, camera_known=known_cameras)
 
 
 def with_cameras(views: Sequence[View], path: Path) -> list[View]:

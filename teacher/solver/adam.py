@@ -10,7 +10,7 @@ from teacher.solver.levenberg import Problem, Solution
 
 
 def solve_by_adam(problem: Problem, steps: int, rates: Mapping[str, float]) -> Solution:
-    """So many steps with automatic derivatives, all persons at once; those are independent here, too.
+    """So many steps with automatic derivatives, all subjects at once; those are independent here, too.
 
     Args:
         problem: energy and initial values. Variables are stepped in their tangent space at the initial values.

@@ -1,4 +1,4 @@
-"""Linear systems whose blocks couple each row with the next two, as terms between successive moments make them."""
+"""Linear systems whose blocks couple each row with the next two, as terms between successive frames make them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The normal equations of a nested problem: pictures in moments in persons.
+"""The normal equations of a nested problem: pictures in frames in subjects.
 
-Unknowns of a picture meet those of other pictures only through their moment, and unknowns of a moment those of other
-moments only through their person, and, where there is a chain, the next two moments. So the lowest level is eliminated
-first, block by block, and what is left is a small system a person (Schur complements; Triggs et al. 2000, section 6).
+Unknowns of a picture meet those of other pictures only through their frame, and unknowns of a frame those of other
+frames only through their subject, and, where there is a chain, the next two frames. So the lowest level is eliminated
+first, block by block, and what is left is a small system a subject (Schur complements; Triggs et al. 2000, section 6).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from teacher.solver.banded import Bands, solve_bands
-from teacher.solver.structure import LEVELS, MOMENT, PERSON, PICTURE, Structure
+from teacher.solver.structure import FRAME, LEVELS, SUBJECT, VIEW, Structure
 from teacher.solver.terms import ChainLinearisation, Linearisation, Variable
 
 _Block: TypeAlias = tuple[int, slice, Tensor]  # level, columns there, and a Jacobian (rows, M, d) by them
@@ -50,18 +50,18 @@ class Layout:
 class NormalEquations:
     """``J^T J`` and ``J^T r`` over the free variables, by blocks of levels, summed over terms.
 
-    The slope ``J^T r`` is one more column of the blocks that meet PERSON: it takes the same products.
+    The slope ``J^T r`` is one more column of the blocks that meet SUBJECT: it takes the same products.
     """
 
     def __init__(self, layout: Layout, structure: Structure, like: Tensor, chained: bool) -> None:
         self.layout, self.structure = layout, structure
         rows = [structure.count(level) for level in LEVELS]
         width = layout.width
-        right = [width[PICTURE], width[MOMENT], width[PERSON] + 1]
+        right = [width[VIEW], width[FRAME], width[SUBJECT] + 1]
         self.hessian = {(a, b): like.new_zeros(rows[a], width[a], right[b]) for a in LEVELS for b in LEVELS if b >= a}
         self.bands = None
         if chained:
-            self.bands = [like.new_zeros(rows[MOMENT], width[MOMENT], width[MOMENT]) for _ in range(2)]
+            self.bands = [like.new_zeros(rows[FRAME], width[FRAME], width[FRAME]) for _ in range(2)]
 
     def add(self, level: int, rows: slice, term: Linearisation) -> None:
         """Add a term's rows ``rows`` of a level."""
@@ -83,30 +83,30 @@ class NormalEquations:
 
     def _sides(self, term: Linearisation, names: Sequence[str]) -> tuple[list[_Block], list[_Block]]:
         """The dense Jacobian by runs of columns, (R, M, d) each; and the same with the residual as the last column."""
-        residual, end = term.residual[..., None], self.layout.width[PERSON]
+        residual, end = term.residual[..., None], self.layout.width[SUBJECT]
         left: list[_Block] = []
         for level, columns, members in self.layout.runs(names):
             parts = [term.jacobian[name] for name in members]
-            if level == PERSON and columns.stop == end:
+            if level == SUBJECT and columns.stop == end:
                 whole = torch.cat([*parts, residual], -1)
                 left.append((level, columns, whole[..., :-1]))
                 return left, [*left[:-1], (level, slice(columns.start, end + 1), whole)]
             left.append((level, columns, parts[0] if len(parts) == 1 else torch.cat(parts, -1)))
-        return left, [*left, (PERSON, slice(end, end + 1), residual)]
+        return left, [*left, (SUBJECT, slice(end, end + 1), residual)]
 
     def add_chain(self, term: ChainLinearisation) -> None:
-        """Add a term between successive moments."""
+        """Add a term between successive frames."""
         assert self.bands is not None
-        names = [name for name in term.jacobian if self.layout.level.get(name) == MOMENT]
-        width = self.layout.width[MOMENT]
+        names = [name for name in term.jacobian if self.layout.level.get(name) == FRAME]
+        width = self.layout.width[FRAME]
         whole = term.residual.new_zeros(*next(iter(term.jacobian.values())).shape[:2], width)
         for name in names:
             whole[..., self.layout.columns[name]] = term.jacobian[name]
         triples = len(term.residual)
         sides = [c * whole[k : k + triples] * term.weight[..., None] for k, c in enumerate((1.0, -2.0, 1.0))]
         for k, side in enumerate(sides):
-            self.hessian[MOMENT, MOMENT][k : k + triples] += side.transpose(1, 2) @ side
-            self.slope(MOMENT)[k : k + triples] += (term.residual[:, None] @ side)[:, 0]
+            self.hessian[FRAME, FRAME][k : k + triples] += side.transpose(1, 2) @ side
+            self.slope(FRAME)[k : k + triples] += (term.residual[:, None] @ side)[:, 0]
             for further, other in enumerate(sides[k + 1 :]):
                 self.bands[further][k : k + triples] += side.transpose(1, 2) @ other
 
@@ -121,32 +121,32 @@ class NormalEquations:
 
     def slope(self, level: int) -> Tensor:
         """(rows, d) of ``J^T r``; a view."""
-        return self.hessian[level, PERSON][..., -1]
+        return self.hessian[level, SUBJECT][..., -1]
 
     def solve(self, damping: Tensor) -> dict[str, Tensor]:
         """The step of ``(H + damping diag(H)) step = -slope`` by name, (rows, D); NaN where H is not positive.
 
         Args:
-            damping: (persons,).
+            damping: (subjects,).
         """
         h = {place: block.clone() for place, block in self.hessian.items()}
         for level in LEVELS:
-            own = damping[self.structure.owner(level, PERSON)][:, None]
+            own = damping[self.structure.owner(level, SUBJECT)][:, None]
             diagonal = torch.diagonal(h[level, level], dim1=1, dim2=2)
             diagonal += own * diagonal + torch.finfo(diagonal.dtype).tiny
-        right = torch.cat([h[PICTURE, MOMENT], h[PICTURE, PERSON]], -1)
-        solved_picture = _cholesky(h[PICTURE, PICTURE], right)
-        self._reduce(h, PICTURE, right, solved_picture)
-        right = h[MOMENT, PERSON]
-        solved_moment = self._solve_moments(h[MOMENT, MOMENT], right)
-        self._reduce(h, MOMENT, right, solved_moment)
-        person = -_cholesky(h[PERSON, PERSON][..., :-1], h[PERSON, PERSON][..., -1:])[..., 0]
+        right = torch.cat([h[VIEW, FRAME], h[VIEW, SUBJECT]], -1)
+        solved_picture = _cholesky(h[VIEW, VIEW], right)
+        self._reduce(h, VIEW, right, solved_picture)
+        right = h[FRAME, SUBJECT]
+        solved_moment = self._solve_moments(h[FRAME, FRAME], right)
+        self._reduce(h, FRAME, right, solved_moment)
+        subject = -_cholesky(h[SUBJECT, SUBJECT][..., :-1], h[SUBJECT, SUBJECT][..., -1:])[..., 0]
 
-        above = person[self.structure.person]
-        moment = -(solved_moment[..., :-1] @ above[..., None])[..., 0] - solved_moment[..., -1]
-        above = torch.cat([moment, above], -1)[self.structure.moment]
+        above = subject[self.structure.subject]
+        frame = -(solved_moment[..., :-1] @ above[..., None])[..., 0] - solved_moment[..., -1]
+        above = torch.cat([frame, above], -1)[self.structure.frame]
         picture = -(solved_picture[..., :-1] @ above[..., None])[..., 0] - solved_picture[..., -1]
-        steps = (picture, moment, person)
+        steps = (picture, frame, subject)
         return {name: steps[level][:, self.layout.columns[name]] for name, level in self.layout.level.items()}
 
     def _reduce(self, h: dict[tuple[int, int], Tensor], level: int, cross: Tensor, solved: Tensor) -> None:
@@ -165,7 +165,7 @@ class NormalEquations:
         if self.bands is None:
             return _cholesky(matrix, right)
         bands = Bands(matrix, *self.bands)
-        ends = torch.bincount(self.structure.person).cumsum(0).tolist()
+        ends = torch.bincount(self.structure.subject).cumsum(0).tolist()
         parts = [slice(a, b) for a, b in pairwise([0, *ends])]
         return torch.cat([solve_bands(bands.part(rows), right[rows]) for rows in parts])
 

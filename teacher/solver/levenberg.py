@@ -1,7 +1,7 @@
 """Levenberg-Marquardt over named variables. It knows nothing of faces.
 
-An energy is a sum of terms, ``E = 1/2 sum_t rho_t(|r_t|^2)``. Persons are independent problems that are solved side by
-side: damping, acceptance and convergence are each person's own, so a result does not depend on its neighbours.
+An energy is a sum of terms, ``E = 1/2 sum_t rho_t(|r_t|^2)``. Subjects are independent problems that are solved side by
+side: damping, acceptance and convergence are each subject's own, so a result does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from teacher.config import SolverConfig
 from teacher.solver.equations import Layout, NormalEquations
-from teacher.solver.structure import LEVELS, MOMENT, PERSON, Structure
+from teacher.solver.structure import FRAME, LEVELS, SUBJECT, Structure
 from teacher.solver.terms import ChainTerm, Term, Values, Variable
 
 _ROWS = 16  # linearised at a time, so that the Jacobians stay in the cache
@@ -35,14 +35,14 @@ class Problem:
         """The initial values."""
         return {name: variable.value for name, variable in self.variables.items()}
 
-    def select(self, persons: Tensor) -> Problem:
-        """The problem of some persons (P,), rising."""
-        structure, rows = self.structure.select(persons)
+    def select(self, subjects: Tensor) -> Problem:
+        """The problem of some subjects (P,), rising."""
+        structure, rows = self.structure.select(subjects)
         return Problem(
             structure,
             {name: Variable(v.value[rows[v.level]], v.manifold, v.level, v.free) for name, v in self.variables.items()},
             {name: term[rows[term.level]] for name, term in self.terms.items()},
-            {name: chain[rows[MOMENT]] for name, chain in self.chains.items()} if len(rows[MOMENT]) > 2 else {},
+            {name: chain[rows[FRAME]] for name, chain in self.chains.items()} if len(rows[FRAME]) > 2 else {},
         )
 
     def seen(self, values: Values, level: int) -> dict[str, Tensor]:
@@ -54,19 +54,19 @@ class Problem:
         }
 
     def energy(self, values: Values) -> Tensor:
-        """(persons,) the sum of all terms."""
+        """(subjects,) the sum of all terms."""
         return torch.stack(list(self.energies(values).values())).sum(0)
 
     def energies(self, values: Values) -> dict[str, Tensor]:
-        """(persons,) of each term, by name."""
+        """(subjects,) of each term, by name."""
         seen = [self.seen(values, level) for level in LEVELS]
         energies = {
-            name: self.structure.sum_by_person(term.energy(seen[term.level]), term.level)
+            name: self.structure.sum_by_subject(term.energy(seen[term.level]), term.level)
             for name, term in self.terms.items()
         }
         for name, chain in self.chains.items():
-            share = chain.energy(seen[MOMENT], self.structure.person)
-            energies[name] = self.structure.sum_by_person(share, MOMENT)
+            share = chain.energy(seen[FRAME], self.structure.subject)
+            energies[name] = self.structure.sum_by_subject(share, FRAME)
         return energies
 
     def equations(self, values: Values) -> NormalEquations:
@@ -81,7 +81,7 @@ class Problem:
                 here = term if rows <= _ROWS else term[part]  # type: ignore[index]
                 equations.add(term.level, part, here.linearise({k: v[part] for k, v in seen[term.level].items()}))
         for chain in self.chains.values():
-            equations.add_chain(chain.linearise(seen[MOMENT], self.structure.person))
+            equations.add_chain(chain.linearise(seen[FRAME], self.structure.subject))
         return equations
 
 
@@ -90,19 +90,19 @@ class Solution:
     """Where the solver stopped."""
 
     values: dict[str, Tensor]
-    energy: Tensor  # (persons,)
-    steps: Tensor  # (persons,) int64 accepted steps
-    converged: Tensor  # (persons,) bool; False where max_steps ran out
-    trace: Tensor  # (max_steps + 1, persons) energy after each iteration
+    energy: Tensor  # (subjects,)
+    steps: Tensor  # (subjects,) int64 accepted steps
+    converged: Tensor  # (subjects,) bool; False where max_steps ran out
+    trace: Tensor  # (max_steps + 1, subjects) energy after each iteration
 
 
 def solve(problem: Problem, config: SolverConfig) -> Solution:
     """Minimise the energy over the free variables.
 
-    A step that does not lower the energy is undone and retried with more damping (Nielsen's rule). A person has
+    A step that does not lower the energy is undone and retried with more damping (Nielsen's rule). A subject has
     converged when the steps to come would lower the energy by a share of less than ``config.tolerance``, if they gained
-    less and less by the same factor as the last two, or when no damping lowers it any more. Persons that are done leave
-    the batch.
+    less and less by the same factor as the last two, or when no damping lowers it any more. Subjects that are done
+    leave the batch.
     """
     state = {name: value.clone() for name, value in problem.values().items()}
     energy = problem.energy(state)
@@ -126,7 +126,7 @@ def solve(problem: Problem, config: SolverConfig) -> Solution:
         lowered = new_energy < old_energy  # False for NaN
         for name in step:
             level = problem.variables[name].level
-            accepted = lowered[some.structure.owner(level, PERSON)][:, None]
+            accepted = lowered[some.structure.owner(level, SUBJECT)][:, None]
             state[name][rows[level]] = torch.where(accepted, moved[name], current[name])
         energy[active] = torch.where(lowered, new_energy, old_energy)
         steps[active] += lowered
@@ -160,13 +160,13 @@ def _still_to_gain(last: Tensor, before: Tensor, gain: Tensor) -> Tensor:
 
 
 def _gain_ratio(lowered_by: Tensor, equations: NormalEquations, step: Mapping[str, Tensor], damping: Tensor) -> Tensor:
-    """(persons,) real over predicted decrease; the prediction is the quadratic model's at the damped step."""
+    """(subjects,) real over predicted decrease; the prediction is the quadratic model's at the damped step."""
     layout, structure = equations.layout, equations.structure
     predicted = torch.zeros_like(lowered_by)
     for name, level in layout.level.items():
         columns = layout.columns[name]
         diagonal, slope = equations.diagonal(level)[:, columns], equations.slope(level)[:, columns]
-        own = damping[structure.owner(level, PERSON)][:, None]
+        own = damping[structure.owner(level, SUBJECT)][:, None]
         share = 0.5 * (step[name] * (own * diagonal * step[name] - slope)).sum(1)
-        predicted += structure.sum_by_person(share, level)
+        predicted += structure.sum_by_subject(share, level)
     return torch.nan_to_num(lowered_by / predicted, nan=0.0, posinf=0.0, neginf=0.0)

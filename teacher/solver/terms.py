@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from teacher.solver.structure import MOMENT, PERSON, PICTURE
+from teacher.solver.structure import FRAME, SUBJECT, VIEW
 
 Values = Mapping[str, Tensor]  # variable name -> (rows, D)
 
@@ -46,7 +46,7 @@ class Variable:
 
     value: Tensor  # (rows of the level, D)
     manifold: Manifold
-    level: int = PICTURE  # what each row belongs to
+    level: int = VIEW  # what each row belongs to
     free: bool = True  # a fixed variable is handed to the terms but not moved
 
 
@@ -70,7 +70,7 @@ class Term(Protocol):
 
     @property
     def level(self) -> int:
-        """PICTURE, MOMENT or PERSON."""
+        """VIEW, FRAME or SUBJECT."""
         ...
 
     def energy(self, values: Values) -> Tensor:
@@ -88,28 +88,28 @@ class Term(Protocol):
 
 @dataclass(frozen=True)
 class ChainLinearisation:
-    """Residuals that compare three successive moments: ``x[i] - 2 x[i + 1] + x[i + 2]``."""
+    """Residuals that compare three successive frames: ``x[i] - 2 x[i + 1] + x[i + 2]``."""
 
     residual: Tensor  # (T - 2, M) times the square root of the robust weight
-    weight: Tensor  # (T - 2, M) that square root; 0 where the three are not of one person
+    weight: Tensor  # (T - 2, M) that square root; 0 where the three are not of one subject
     jacobian: Mapping[str, Tensor]  # of x: (T, M, D), without the weight
 
 
 class ChainTerm(Protocol):
-    """A term between successive moments, three at least; it sees variables of MOMENT and PERSON, by moment."""
+    """A term between successive frames, three at least; it sees variables of FRAME and SUBJECT, by frame."""
 
-    def energy(self, values: Values, structure_person: Tensor) -> Tensor:
-        """(T,) the energy, each share at the middle one of its moments."""
+    def energy(self, values: Values, structure_subject: Tensor) -> Tensor:
+        """(T,) the energy, each share at the middle one of its frames."""
         ...
 
-    def linearise(self, values: Values, structure_person: Tensor) -> ChainLinearisation:
-        """As for a `Term`; derivatives by variables of PERSON must be zero."""
+    def linearise(self, values: Values, structure_subject: Tensor) -> ChainLinearisation:
+        """As for a `Term`; derivatives by variables of SUBJECT must be zero."""
         ...
 
     def __getitem__(self, index: Tensor) -> ChainTerm:
-        """The same term for some of the moments."""
+        """The same term for some of the frames."""
         ...
 
 
-__all__ = ["MOMENT", "PERSON", "PICTURE", "ChainLinearisation", "ChainTerm", "Euclidean", "Linearisation", "Manifold",
+__all__ = ["FRAME", "SUBJECT", "VIEW", "ChainLinearisation", "ChainTerm", "Euclidean", "Linearisation", "Manifold",
            "Rotation", "Term", "Values", "Variable"]  # fmt: skip

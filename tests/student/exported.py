@@ -31,7 +31,7 @@ def predictor_of(form: str) -> Predictor:
     torch.manual_seed(0)
     config = FORMS[form]
     network = StudentNetwork(config, HeadLayout.of(open_head(), config.tolerance_m), build_encoder(config)).eval()
-    for layer in (network.told, network.straight):
+    for layer in (network.output, network.linear_skip):
         if layer is not None:
             torch.nn.init.normal_(layer.weight, std=0.05)
     made = {"training": {"steps": 0}, "licence": "Apache-2.0"}

@@ -51,11 +51,11 @@ def test_it_sees_pictures_as_the_landmarker_does(size: int) -> None:
     with torch.inference_mode():
         features = network.features(given)
         expected = FaceTrunk(5).load_asset()(image.float() / 255)
-        told = network(given)
+        output = network(given)
     for one, other in zip(features, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
     assert features[-1].shape[-2:] == (size // 32, size // 32)
-    assert all(bool(value.isfinite().all()) for value in vars(told).values())
+    assert all(bool(value.isfinite().all()) for value in vars(output).values())
 
 
 def test_its_weights_are_the_landmarkers_unless_none_are_asked_for() -> None:
@@ -96,7 +96,7 @@ def test_a_file_of_it_is_loaded_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_is_exported_in_32_and_in_8_bits(tmp_path: Path) -> None:
     network = trunk_student(192)
-    torch.nn.init.normal_(network.told.weight, std=0.01)
+    torch.nn.init.normal_(network.output.weight, std=0.01)
     trained = TrainedStudent(network, open_head().assets.head_id, {})
     said: list[str] = []
     files = exporter_of(Predictor(TorchNetwork(trained), open_head()), said).write(options(tmp_path, quantise="static"))

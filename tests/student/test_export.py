@@ -1,4 +1,4 @@
-"""Exported files tell what the network tells and say what they are; one that fails takes no other's place."""
+"""Exported files predict what the network predicts and say what they are; one that fails takes no other's place."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_the_head_is_that_of_the_network_for_any_number_of_crops(
 def test_all_outputs_are_those_of_the_module(form: str, exported: Callable[[str], Exported]) -> None:
     one = exported(form)
     given = crops(one.predictor, 2, seed=7).named(one.predictor.spec)
-    told = run_named(one.session, given)
+    output = run_named(one.session, given)
     with torch.inference_mode():
         expected = one.exporter.module(*given.values())
-    assert list(told) == [port.name for port in OUTPUTS]
+    assert list(output) == [port.name for port in OUTPUTS]
     for port, value in zip(OUTPUTS, expected, strict=True):
-        torch.testing.assert_close(told[port.name], value, rtol=1e-4, atol=2e-4, msg=port.name)
+        torch.testing.assert_close(output[port.name], value, rtol=1e-4, atol=2e-4, msg=port.name)
 
 
 def test_codes_and_pose_give_the_mesh(exported: Callable[[str], Exported]) -> None:
@@ -83,14 +83,14 @@ def test_codes_and_pose_give_the_mesh(exported: Callable[[str], Exported]) -> No
 
     one = exported("both")
     given = crops(one.predictor, 3, seed=5)
-    told = run_named(one.session, given.named(one.predictor.spec))
+    output = run_named(one.session, given.named(one.predictor.spec))
     names = ("shape", "expression", "global_rot", "neck", "jaw", "eyes", "translation", "eyelids")
     model = open_head()
-    verts = model(FlameParams(**{name: told[name] for name in names})).verts_m
+    verts = model(FlameParams(**{name: output[name] for name in names})).verts_m
     camera = Camera.at_origin(given.input.focal_px, (64, 64), given.center_px)
-    torch.testing.assert_close(camera.world_to_cam(verts), told["verts_cam_m"], rtol=0, atol=5e-5)
-    marks = model.assets.landmarks["mediapipe"].positions(told["verts_cam_m"], told["faces"])
-    torch.testing.assert_close(camera.project_cam(marks), told["mesh_landmarks_px"], rtol=0, atol=5e-3)
+    torch.testing.assert_close(camera.world_to_cam(verts), output["verts_cam_m"], rtol=0, atol=5e-5)
+    marks = model.assets.landmarks["mediapipe"].positions(output["verts_cam_m"], output["faces"])
+    torch.testing.assert_close(camera.project_cam(marks), output["mesh_landmarks_px"], rtol=0, atol=5e-3)
 
 
 def test_inputs_are_what_the_network_looks_at(exported: Callable[[str], Exported]) -> None:
@@ -144,7 +144,7 @@ def test_8_bits_are_close_and_keep_the_rest_in_32(how: str, exported: Callable[[
     truth = reference(one.predictor, given)
     assert 0 < float((verts - truth).norm(dim=-1).mean()) < 3e-3
     assert header_of(graph)["precision"] == f"int8 ({how})"
-    kinds = [node.op_type for node in graph.graph.node if node.name.startswith(("/network/marks", "/network/told"))]
+    kinds = [node.op_type for node in graph.graph.node if node.name.startswith(("/network/marks", "/network/output"))]
     assert {"Gemm", "MatMul"} & set(kinds)
     kernels = [tensor for tensor in graph.graph.initializer if len(tensor.dims) == 4]
     assert kernels

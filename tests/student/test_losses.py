@@ -45,7 +45,7 @@ def target_of(loss: StudentLoss) -> StudentTarget:
     )
 
 
-def told(loss: StudentLoss, target: StudentTarget) -> StudentOutput:
+def output(loss: StudentLoss, target: StudentTarget) -> StudentOutput:
     """The truth as an output."""
     basis = loss.basis
     return StudentOutput(
@@ -64,7 +64,7 @@ def told(loss: StudentLoss, target: StudentTarget) -> StudentOutput:
 
 def test_nothing_is_lost_at_the_truth(loss: StudentLoss) -> None:
     target = target_of(loss)
-    _, terms = loss(told(loss, target), target)
+    _, terms = loss(output(loss, target), target)
     assert {name for name, value in terms.items() if float(value) > 5e-3} == set(), terms
 
 
@@ -77,7 +77,7 @@ def test_nothing_is_lost_at_the_truth(loss: StudentLoss) -> None:
 )  # fmt: skip
 def test_each_deviation_costs_in_its_own_term_and_pulls_back(loss: StudentLoss, field: str, term: str) -> None:
     target = target_of(loss)
-    right = told(loss, target)
+    right = output(loss, target)
     wrong = (getattr(right, field) + 0.3).requires_grad_()
     total, terms = loss(replace(right, **{field: wrong}), target)
     assert float(terms[term]) > 0.02
@@ -88,14 +88,14 @@ def test_each_deviation_costs_in_its_own_term_and_pulls_back(loss: StudentLoss, 
 
 def test_vertices_count_in_millimetres_on_the_head(loss: StudentLoss) -> None:
     target = target_of(loss)
-    off = replace(told(loss, target), anchor_px=target.anchor_px + torch.tensor([6.0, 0.0]))
+    off = replace(output(loss, target), anchor_px=target.anchor_px + torch.tensor([6.0, 0.0]))
     _, terms = loss(off, target)
     assert float(terms["place"]) == pytest.approx(6.0 / math.exp(6.5) * 1e3, rel=1e-3)
 
 
 def test_what_is_not_trusted_does_not_count(loss: StudentLoss) -> None:
     target = target_of(loss)
-    off = replace(told(loss, target), expression=told(loss, target).expression + 0.5)
+    off = replace(output(loss, target), expression=output(loss, target).expression + 0.5)
     blind = replace(target, confidence=torch.zeros_like(target.confidence))
     assert float(loss(off, blind)[1]["vertices"]) == 0
     one = torch.zeros(COUNT)
@@ -108,9 +108,9 @@ def test_what_is_not_trusted_does_not_count(loss: StudentLoss) -> None:
 def test_one_person_has_one_neutral_face(loss: StudentLoss) -> None:
     target = target_of(loss)
     pairs = replace(target, person=torch.tensor([5, 5, 6, 7]))
-    _, terms = loss(told(loss, target), pairs)
-    assert float(terms["identity"]) > 1, "the first two rows are told to be one person and have two faces"
-    same = told(loss, target)
+    _, terms = loss(output(loss, target), pairs)
+    assert float(terms["identity"]) > 1, "the first two rows are said to be one person and have two faces"
+    same = output(loss, target)
     same = replace(same, shape=same.shape[:1].expand_as(same.shape))
     assert float(loss(same, pairs)[1]["identity"]) < 2e-3
 
@@ -118,7 +118,7 @@ def test_one_person_has_one_neutral_face(loss: StudentLoss) -> None:
 def test_doubt_is_as_large_as_the_error(loss: StudentLoss) -> None:
     """The likelihood is best where the stated deviation is that of the errors."""
     target = target_of(loss)
-    right = told(loss, target)
+    right = output(loss, target)
     off = replace(right, shape=right.shape + 0.5)
     codes = []
     for stated in (0.1, 0.5, 2.0):

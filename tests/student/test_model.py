@@ -127,10 +127,10 @@ def test_unknown_blendshapes_leave_the_row_and_its_gradient_finite() -> None:
     known = network(inputs)
     some = inputs.blendshapes.clone()
     some[1] = torch.nan
-    told = network(replace(inputs, blendshapes=some))
-    assert differ(told[0:1], known[0:1]) == 0
-    assert differ(told[1:2], known[1:2]) > 1e-6
-    (told.shape.square().sum() + told.expression.square().sum()).backward()
+    output = network(replace(inputs, blendshapes=some))
+    assert differ(output[0:1], known[0:1]) == 0
+    assert differ(output[1:2], known[1:2]) > 1e-6
+    (output.shape.square().sum() + output.expression.square().sum()).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is None or bool(torch.isfinite(parameter.grad).all()), name
 

@@ -39,7 +39,7 @@ def face(anchor_m: torch.Tensor, seed: int = 0) -> KnownFace:
 
 
 def landmarks_of_target(sample: StudentSample, anchor_m: torch.Tensor) -> torch.Tensor:
-    """(478, 2) in the crop, of the head that the target tells of."""
+    """(478, 2) in the crop, of the head that the target describes."""
     target = sample.target
     camera = Camera.at_origin(target.focal_px[None], (96, 96))
     still = torch.zeros(1, 3)

@@ -15,7 +15,7 @@ from shared.flame.params import FlameParams
 from shared.images.faces import DetectedFace
 from shared.quality.metrics import HeadMetrics
 from teacher.evidence.records import FaceEvidence, FitResult, TermEnergies
-from teacher.fitting.fitter import Case
+from teacher.fitting.fitter import ParameterSharing
 from teacher.pipeline.tools import Tools
 from teacher.quality.part_confidence import PartConfidence
 from tests.tiny_head import tiny_head
@@ -42,7 +42,7 @@ class FakeFitter:
     def __init__(self, model: FlameModel, seconds: float = 0.0) -> None:
         self.model, self.seconds = model, seconds
 
-    def fit_together(self, evidence: FaceEvidence, case: Case) -> FitResult:
+    def fit_together(self, evidence: FaceEvidence, sharing: ParameterSharing) -> FitResult:
         """As `HeadFitter.fit_together`, except that nothing is shared."""
         return self.fit(evidence)
 

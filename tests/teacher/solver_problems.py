@@ -13,7 +13,7 @@ from shared.geometry.rotation import axis_angle_to_matrix, skew
 from shared.records.tensor_record import TensorRecord
 from teacher.config import SolverConfig
 from teacher.solver.levenberg import Problem
-from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
+from teacher.solver.structure import FRAME, SUBJECT, VIEW, Structure
 from teacher.solver.terms import ChainLinearisation, ChainTerm, Euclidean, Linearisation, Term, Variable
 
 CONFIG = SolverConfig(max_steps=200, damping=1e-3, tolerance=1e-14)
@@ -30,7 +30,7 @@ def separate(terms: Mapping[str, Term], variables: Mapping[str, Variable]) -> Pr
 class Rosenbrock(TensorRecord):
     """r = (10 (y - x^2), a - x): a curved valley with its floor at (a, a^2)."""
 
-    level: ClassVar[int] = PICTURE
+    level: ClassVar[int] = VIEW
     a: Tensor  # (B,)
 
     def _residual(self, xy: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Rosenbrock(TensorRecord):
 class TurnedPoints(TensorRecord):
     """r = R p - q."""
 
-    level: ClassVar[int] = PICTURE
+    level: ClassVar[int] = VIEW
     p: Tensor  # (B, N, 3)
     q: Tensor
 
@@ -67,9 +67,9 @@ class TurnedPoints(TensorRecord):
 
 @dataclass(frozen=True)
 class Readings(TensorRecord):
-    """r = A_picture p + A_moment m + A_person s - b: linear, so that one dense system tells the answer."""
+    """r = A_picture p + A_moment m + A_person s - b: linear, so that one dense system gives the answer."""
 
-    level: ClassVar[int] = PICTURE
+    level: ClassVar[int] = VIEW
     own: Tensor  # (N, M, dp)
     moment: Tensor  # (N, M, dm)
     person: Tensor  # (N, M, ds)
@@ -96,13 +96,13 @@ class Bend(TensorRecord):
         same = (person[2:] == person[:-2]).to(m) / self.std[1:-1]
         return (m[:-2] - 2 * m[1:-1] + m[2:]), same[:, None].expand(-1, m.shape[1])
 
-    def energy(self, values, structure_person):
-        bend, weight = self._parts(values["m"], structure_person)
+    def energy(self, values, structure_subject):
+        bend, weight = self._parts(values["m"], structure_subject)
         share = 0.5 * ((bend * weight) ** 2).sum(1)
         return torch.nn.functional.pad(share, (1, 1))
 
-    def linearise(self, values, structure_person):
-        bend, weight = self._parts(values["m"], structure_person)
+    def linearise(self, values, structure_subject):
+        bend, weight = self._parts(values["m"], structure_subject)
         eye = torch.eye(values["m"].shape[1]).to(values["m"])
         return ChainLinearisation(bend * weight, weight, {"m": eye.expand(len(values["m"]), -1, -1)})
 
@@ -114,12 +114,12 @@ def nested(structure: Structure, chained: bool, seed: int = 0) -> Problem:
     def randn(*size: int) -> Tensor:
         return torch.randn(*size, generator=generator).double()
 
-    n, t, g = (structure.count(level) for level in (PICTURE, MOMENT, PERSON))
+    n, t, g = (structure.count(level) for level in (VIEW, FRAME, SUBJECT))
     term = Readings(randn(n, 9, 2), randn(n, 9, 3), randn(n, 9, 4), randn(n, 9))
     variables = {
-        "s": Variable(randn(g, 4), Euclidean(), PERSON),
-        "m": Variable(randn(t, 3), Euclidean(), MOMENT),
-        "p": Variable(randn(n, 2), Euclidean(), PICTURE),
+        "s": Variable(randn(g, 4), Euclidean(), SUBJECT),
+        "m": Variable(randn(t, 3), Euclidean(), FRAME),
+        "p": Variable(randn(n, 2), Euclidean(), VIEW),
     }
     chains: dict[str, ChainTerm] = {}
     if chained:

@@ -11,7 +11,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.residuals.prior import GaussianPrior
 from teacher.solver.adam import solve_by_adam
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import PICTURE
+from teacher.solver.structure import VIEW
 from teacher.solver.terms import Euclidean, Rotation, Variable
 from tests.teacher.solver_problems import CONFIG, FAMILY, Rosenbrock, TurnedPoints, nested, separate
 
@@ -85,7 +85,7 @@ def test_a_problem_does_not_see_its_neighbours_and_the_start_is_left_alone() -> 
 
 def test_the_rates_fall_to_zero_along_a_cosine() -> None:
     """Down a slope without end every step is as long as the rate, so all of them together half as long as at first."""
-    far = GaussianPrior("x", PICTURE, torch.full((1, 2), 1e4).double(), torch.full((1, 2), 1e2).double())
+    far = GaussianPrior("x", VIEW, torch.full((1, 2), 1e4).double(), torch.full((1, 2), 1e2).double())
     problem = separate({"far": far}, {"x": Variable(torch.zeros(1, 2).double(), Euclidean())})
     found = solve_by_adam(problem, 100, {"x": 0.1})
     assert found.values["x"].flatten().tolist() == pytest.approx([0.1 * 100 / 2] * 2, rel=0.03)

@@ -17,7 +17,7 @@ from shared.geometry.meshes import vertex_normals
 from teacher.config import DenseConfig, FitConfig
 from teacher.evidence.records import DenseEvidence, FaceEvidence
 from teacher.fitting.clip import windows
-from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.fitter import HeadFitter, ParameterSharing
 from teacher.prior.networks.vertices import spread_vertices
 from teacher.solver.structure import Structure
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads
@@ -118,7 +118,7 @@ def test_three_known_views_of_a_moment_beat_one(model: FlameModel, vertices: Ten
     evidence = replace(evidence, landmarks_px=evidence.landmarks_px + noise, dense=None)
     config = FitConfig(landmark_noise=1.0)
     fitter = HeadFitter(model, config, landmark_noise=LandmarkNoise.independent(478, 0.045))
-    together = fitter.fit_together(evidence, Case(Structure.of_one(torch.zeros(3, dtype=torch.int64))))
+    together = fitter.fit_together(evidence, ParameterSharing(Structure.of_one(torch.zeros(3, dtype=torch.int64))))
     alone = fitter.fit(evidence[1:2])
     truth = model(params).verts_m
     errors = [face_error_mm(model, model(one.params[:1]).verts_m, truth) for one in (together, alone)]

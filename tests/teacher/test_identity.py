@@ -1,4 +1,4 @@
-"""What pictures tell of a person's identity: merged, trained, stored, and used by the fit."""
+"""What pictures say of a person's identity: merged, trained, stored, and used by the fit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model() -> FlameModel:
     return FlameModel(load_flame())
 
 
-def told(mean: list[float], std: list[float]) -> IdentityEvidence:
+def output(mean: list[float], std: list[float]) -> IdentityEvidence:
     return IdentityEvidence(torch.tensor(mean)[:, None], torch.tensor(std)[:, None])
 
 
@@ -44,31 +44,31 @@ def merged(
 
 
 def test_one_opinion_stays_what_it_is() -> None:
-    mean, std = merged(told([0.8, -0.3], [0.5, 0.9]), [0, 1], shared=0.4)
+    mean, std = merged(output([0.8, -0.3], [0.5, 0.9]), [0, 1], shared=0.4)
     assert mean.tolist() == pytest.approx([0.8, -0.3])
     assert std.tolist() == pytest.approx([0.5, 0.9])
 
 
 def test_independent_opinions_add_up() -> None:
     """Two likelihoods N(x; z, 1) under a prior N(0, 1): posteriors x/2 each, together (x1 + x2)/3."""
-    mean, std = merged(told([0.5, 1.0], [0.5**0.5, 0.5**0.5]), [0, 0])
+    mean, std = merged(output([0.5, 1.0], [0.5**0.5, 0.5**0.5]), [0, 0])
     assert mean.item() == pytest.approx((1.0 + 2.0) / 3)
     assert std.item() == pytest.approx(3**-0.5)
 
 
 def test_opinions_that_repeat_each_other_tell_no_more_than_one() -> None:
-    mean, std = merged(told([0.7] * 5, [0.6] * 5), [0] * 5, shared=1.0)
+    mean, std = merged(output([0.7] * 5, [0.6] * 5), [0] * 5, shared=1.0)
     assert (mean.item(), std.item()) == pytest.approx((0.7, 0.6))
 
 
 def test_who_sees_nothing_has_no_say() -> None:
-    mean, std = merged(told([0.7, 3.0, 9.0], [0.6, torch.inf, torch.inf]), [0, 0, 1], shared=0.5)
+    mean, std = merged(output([0.7, 3.0, 9.0], [0.6, torch.inf, torch.inf]), [0, 0, 1], shared=0.5)
     assert mean.tolist() == pytest.approx([0.7, 0.0])
     assert std.tolist() == pytest.approx([0.6, 1.0])
 
 
 def test_a_larger_error_pulls_towards_the_mean_head() -> None:
-    mean, std = merged(told([0.8], [0.5]), [0], factor=2.0)
+    mean, std = merged(output([0.8], [0.5]), [0], factor=2.0)
     assert 0 < mean.item() < 0.8
     assert 0.5 < std.item() < 1
 
@@ -178,7 +178,7 @@ def test_the_network_learns_and_knows_how_well(trained: Trained) -> None:
     assert figures.jaw_left == pytest.approx(0.2, abs=0.07)
     rows = slice(0, None, 10)  # those that were held out
     with torch.no_grad():
-        identity, expression = trained.network.tell(trained.examples.plain.features[rows].float())
+        identity, expression = trained.network.predict(trained.examples.plain.features[rows].float())
     targets = trained.network.targets
     shape, codes, jaw = (trained.examples.plain.truth[rows] @ targets.matrix()).split(targets.sizes, 1)
     for wanted, mean, std in (

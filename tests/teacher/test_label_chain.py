@@ -1,4 +1,4 @@
-"""From a real photo to its label: the camera is the full picture's, and the gate tells good landmarks from bad."""
+"""From a real photo to its label: the camera is the full picture's, and the gate separates good landmarks from bad."""
 
 from __future__ import annotations
 

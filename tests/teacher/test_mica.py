@@ -79,13 +79,13 @@ def test_the_networks_are_rebuilt_from_the_file(
     assert source is not None
     image, landmarks, camera = picture()
     evidence = FaceEvidence(landmarks[None], Camera.at_origin(torch.tensor([300.0]), (200, 200)))
-    told, expression = source.tell([(image, landmarks, camera)], evidence)
+    output, expression = source.predict([(image, landmarks, camera)], evidence)
     arcface, mapping = networks
     with torch.no_grad():
         wanted = mapping(arcface(align(image, landmarks)[None]))
-    torch.testing.assert_close(told.mean, wanted)
+    torch.testing.assert_close(output.mean, wanted)
     assert expression is None
-    assert bool((told.std == STD).all())
+    assert bool((output.std == STD).all())
     assert source.directions.shape == (9, N_CODES)
 
 
@@ -137,7 +137,7 @@ def test_nothing_in_the_file_is_run(tmp_path: Path, flame: FlameAssets, capsys: 
 
 
 def test_alignment_puts_the_five_points_in_their_places() -> None:
-    """A picture that is a ramp of its own coordinates, turned and scaled: colours tell where each pixel comes from."""
+    """A picture that is a ramp of its own coordinates, turned and scaled: colours say where each pixel comes from."""
     angle, scale, shift = 0.4, 2.5, np.array([120.0, 60.0])
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     places = {

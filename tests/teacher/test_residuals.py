@@ -16,7 +16,7 @@ from shared.geometry.camera import Camera
 from teacher.config import DenseConfig, FitConfig
 from teacher.energy.landmarks import LANDMARK_ERRORS
 from teacher.evidence.records import ContourEvidence, DenseEvidence, FaceEvidence
-from teacher.fitting.fitter import Case, HeadFitter
+from teacher.fitting.fitter import HeadFitter, ParameterSharing
 from teacher.residuals.codes import ExpressionPrior, ShapePrior
 from teacher.residuals.contour import ContourTerm
 from teacher.residuals.normals import NormalTerm
@@ -67,7 +67,7 @@ def random_problem(config: FitConfig) -> tuple[Problem, dict[str, torch.Tensor]]
         ),
     )
     evidence = FaceEvidence(marks + 8 * randn(BATCH, 478, 2), camera, dense)
-    problem = fitter.problem(evidence, Case(Structure.photos(BATCH)))
+    problem = fitter.problem(evidence, ParameterSharing(Structure.photos(BATCH)))
     values = {n: v + 0.2 * randn(*v.shape) for n, v in problem.values().items()}
     values["translation"] = torch.tensor([[0.01, -0.02, -0.8]]).double().expand(BATCH, 3)
     return problem, values

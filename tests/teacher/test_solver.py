@@ -12,7 +12,7 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from teacher.residuals.prior import GaussianPrior
 from teacher.solver.banded import Bands, solve_bands
 from teacher.solver.levenberg import Problem, solve
-from teacher.solver.structure import MOMENT, PERSON, PICTURE, Structure
+from teacher.solver.structure import FRAME, SUBJECT, VIEW, Structure
 from teacher.solver.terms import Euclidean, Rotation, Variable
 from tests.teacher.solver_problems import CONFIG, FAMILY, Rosenbrock, TurnedPoints, nested, separate
 
@@ -58,7 +58,7 @@ def test_rotations_are_found_across_pi() -> None:
 
 def test_prior_and_data_meet_at_the_precision_weighted_mean() -> None:
     def prior(mean: float, std: float) -> GaussianPrior:
-        return GaussianPrior("x", PICTURE, torch.full((2, 3), mean).double(), torch.full((2, 3), std).double())
+        return GaussianPrior("x", VIEW, torch.full((2, 3), mean).double(), torch.full((2, 3), std).double())
 
     variables = {"x": Variable(torch.zeros(2, 3).double(), Euclidean())}
     solution = solve(separate({"near": prior(1.0, 0.5), "far": prior(4.0, 1.0)}, variables), CONFIG)
@@ -71,7 +71,7 @@ def test_a_fixed_variable_stays() -> None:
         "xy": replace(problem.variables["xy"], free=False),
         "z": Variable(torch.ones(1, 1).double(), Euclidean()),
     }
-    prior = GaussianPrior("z", PICTURE, torch.zeros(1, 1).double(), torch.ones(1, 1).double())
+    prior = GaussianPrior("z", VIEW, torch.zeros(1, 1).double(), torch.ones(1, 1).double())
     terms = {**problem.terms, "z_prior": prior}
     solution = solve(separate(terms, held), CONFIG)
     torch.testing.assert_close(solution.values["xy"], problem.variables["xy"].value, atol=0, rtol=0)
@@ -158,4 +158,4 @@ def test_structures_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="2 moments, but persons of 3"):
         Structure(torch.tensor([0, 1]), torch.tensor([0, 0, 0]))
     structure = Structure.of_one(torch.tensor([0, 0, 1]))
-    assert [structure.count(level) for level in (PICTURE, MOMENT, PERSON)] == [3, 2, 1]
+    assert [structure.count(level) for level in (VIEW, FRAME, SUBJECT)] == [3, 2, 1]

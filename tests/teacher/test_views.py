@@ -26,7 +26,7 @@ from teacher.config import FitConfig, FitViewsConfig
 from teacher.evidence.records import FaceEvidence
 from teacher.fitting.fitter import HeadFitter
 from teacher.observation.face import observe
-from teacher.runs.views import View, case_of, fit_views, with_cameras
+from teacher.runs.views import View, fit_views, sharing_of, with_cameras
 from tests.teacher.fakes import FakeDetector, fake_tools, make_photos
 from tests.teacher.test_fitter import face_error_mm, project_landmarks, random_heads
 
@@ -65,7 +65,7 @@ def test_three_views_of_a_moment_beat_one(model: FlameModel, known: bool) -> Non
     if not known:
         apart = evidence.camera.T_cam_world[:1].expand(3, 4, 4)
         evidence = replace(evidence, camera=replace(evidence.camera, T_cam_world=apart))
-    three = fitter.fit_together(evidence, case_of(3, one_moment=True, known_cameras=known, device=CPU))
+    three = fitter.fit_together(evidence, sharing_of(3, one_moment=True, known_cameras=known, device=CPU))
     errors = [float(face_error_mm(model, model(found.params).verts_m[:1], verts[:1])) for found in (one, three)]
     assert errors[1] < (0.5 if known else 0.9) * errors[0]
     for name in ("shape", "expression", "jaw"):
@@ -90,7 +90,7 @@ def test_photos_share_the_identity_alone(model: FlameModel) -> None:
     params, camera = random_heads(model, 4, seed=1)
     params = replace(params, shape=params.shape[:1].expand(4, -1))
     evidence = FaceEvidence(project_landmarks(model, params, camera), camera)
-    found = fitter.fit_together(evidence, case_of(4, one_moment=False, known_cameras=False, device=CPU)).params
+    found = fitter.fit_together(evidence, sharing_of(4, one_moment=False, known_cameras=False, device=CPU)).params
     torch.testing.assert_close(found.shape, found.shape[:1].expand_as(found.shape), atol=1e-6, rtol=0)
     assert not torch.equal(found.expression[0], found.expression[1])
 

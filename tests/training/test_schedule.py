@@ -41,7 +41,7 @@ def test_every_sample_comes_once_an_epoch_in_a_new_order() -> None:
     stream = flat(StepSampler(10, 4, seed=0), 10)
     epochs = [stream[start : start + 10] for start in range(0, 40, 10)]
     for number, epoch in enumerate(epochs):
-        assert sorted(epoch) == [number * 10 + i for i in range(10)], "an index tells the epoch"
+        assert sorted(epoch) == [number * 10 + i for i in range(10)], "an index holds the epoch"
     assert [i % 10 for i in epochs[0]] != [i % 10 for i in epochs[1]]
     assert stream != flat(StepSampler(10, 4, seed=1), 10)
 

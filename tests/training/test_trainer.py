@@ -32,12 +32,12 @@ SCRIPT = fake_training.__file__
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    before, told = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    before, output = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-    if told is None:
+    if output is None:
         del os.environ["OMP_NUM_THREADS"]
 
 

@@ -30,7 +30,7 @@ def landmarks(content: bytes) -> onnx.ModelProto:
     presence = writer.node("Sigmoid", [writer.node("Reshape", [presence, flat])])
     writer.add_output(presence, "presence", [BATCH])
     writer.add_output(writer.node("Reshape", [tongue, flat]), "tongue", [BATCH])
-    return writer.model("face_landmarks", _told(sources.LANDMARKS))
+    return writer.model("face_landmarks", _output(sources.LANDMARKS))
 
 
 def blendshapes(content: bytes) -> onnx.ModelProto:
@@ -39,7 +39,7 @@ def blendshapes(content: bytes) -> onnx.ModelProto:
     points = writer.add_input("points", TensorProto.FLOAT, [BATCH, BLENDSHAPE_POINTS, 2])
     (values,) = TfliteConverter(read_tflite(content), writer).convert([(points, False)])
     writer.add_output(values, "coefficients", [BATCH, 52])
-    return writer.model("face_blendshapes", _told(sources.BLENDSHAPES))
+    return writer.model("face_blendshapes", _output(sources.BLENDSHAPES))
 
 
 def short_range(content: bytes) -> onnx.ModelProto:
@@ -54,7 +54,7 @@ def full_range(content: bytes) -> onnx.ModelProto:
 
 def center_face(content: bytes) -> onnx.ModelProto:
     """Pictures (N, H, W, 3) uint8 RGB, sides multiples of 32 -> CenterFace's four maps at a quarter of the size."""
-    return convert_center_face(content, _told(sources.CENTER_FACE))
+    return convert_center_face(content, _output(sources.CENTER_FACE))
 
 
 ASSETS: dict[str, tuple[Source, Build]] = {
@@ -73,7 +73,7 @@ def _detector(content: bytes, source: Source, size: int, name: str) -> onnx.Mode
     writer.add_output(boxes, "boxes", [BATCH, "anchors", 16])
     flat = writer.constant(np.array([0, -1], np.int64))
     writer.add_output(writer.node("Reshape", [logits, flat]), "logits", [BATCH, "anchors"])
-    return writer.model(name, _told(source))
+    return writer.model(name, _output(source))
 
 
 def _crops(writer: GraphWriter, size: int, factor: float, offset: float) -> str:
@@ -85,6 +85,6 @@ def _crops(writer: GraphWriter, size: int, factor: float, offset: float) -> str:
     return writer.node("Add", [value, writer.constant(np.array(offset, np.float32))]) if offset else value
 
 
-def _told(source: Source) -> dict[str, str]:
+def _output(source: Source) -> dict[str, str]:
     member = f", {source.member}" if source.member else ""
     return {"source": f"{source.package}: {source.file}{member}", "sha256": source.sha256, "licence": source.licence}

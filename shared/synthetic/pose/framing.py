@@ -12,7 +12,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.focal import focal_from_35mm
 
 FOCAL_35MM = (18.0, 100.0)
-FACE_HEIGHT_M = 0.20  # chin to hairline, of any head: sizes in the picture then tell something of sizes in the world
+FACE_HEIGHT_M = 0.20  # chin to hairline, of any head: sizes in the picture then say something of sizes in the world
 NEAREST_M = 0.25
 _OFF_CENTRE_SHARE, _OFF_CENTRE = 0.35, 0.15
 _CUT_SHARE, _CUT = 0.04, (0.05, 0.3)

@@ -24,7 +24,7 @@ from teacher.prior.data.sources import StoredFaces, build_source
 from teacher.prior.networks.weights import Prior
 from teacher.prior.records import PriorInput, PriorPrediction
 
-_TOLD = ("shape", "expression", "jaw")
+_PREDICTED = ("shape", "expression", "jaw")
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def collect(prior: Prior, config: IdentityTrainConfig, model: FlameModel) -> Exa
     )
     vertices = prior.network.vertices
     if vertices is None:
-        raise UserError(f"prior={config.prior} predicts no points, which the identity is told from")
+        raise UserError(f"prior={config.prior} predicts no points, from which the identity is predicted")
     source = build_source(training, vertices.cpu(), model.assets)
     shards = [shard for faces in source.faces if isinstance(faces, StoredFaces) for shard in faces.portraits.shards]
     if len(source) != sum(map(len, shards)):
         raise UserError("the identity network is trained on stored portraits alone: give data.portraits=[FOLDER,...]")
-    truth = torch.cat([torch.cat([shard.tensors[f"params.{name}"] for name in _TOLD], 1) for shard in shards])
+    truth = torch.cat([torch.cat([shard.tensors[f"params.{name}"] for name in _PREDICTED], 1) for shard in shards])
     people = torch.tensor([fact["person"] for shard in shards for fact in shard.header["facts"]])
     indices = range(config.passes * len(source))
     loader = DataLoader(source, config.batch_size, sampler=indices, num_workers=config.workers, collate_fn=collate)

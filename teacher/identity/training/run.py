@@ -24,7 +24,7 @@ class IdentityFigures:
     network_mm: float
     linear_mm: float  # of its linear part alone, which is a ridge regression
     mean_head_mm: float
-    expression_left: float  # share of the variance of the expression codes that it does not tell
+    expression_left: float  # share of the variance of the expression codes that it does not predict
     jaw_left: float  # the same of the jaw's rotation
     error_over_std: float  # rms of the shape's, before it was made 1
 
@@ -78,8 +78,8 @@ def train(
     network = IdentityNetwork(sides[0].features.shape[1], config.width, targets, config.dropout)
     network.unit.copy_(sides[0].truth[kept].std(0).clamp_min(1e-3))
     seen = torch.cat([side.features[kept] for side in sides])
-    told = torch.cat([side.truth[kept] for side in sides])
-    network.set_straight(*ridge(seen, told / network.unit))
+    output = torch.cat([side.truth[kept] for side in sides])
+    network.set_straight(*ridge(seen, output / network.unit))
     with torch.no_grad():
         by_ridge = sides[0].truth[rows] - network.straight(sides[0].features[rows]) * network.unit
     _descend(network, sides, kept, config)

@@ -100,7 +100,7 @@ class SampleMaker:
     def _target(self, view: FaceView, warp: MapWarp, covered: np.ndarray | None) -> PriorTarget:
         normal, uv, seen, hidden = warp.surface(view)
         part = warp.part(view.part)
-        points, visible, told = warp.points(view.points_px), view.points_visible, view.points_known
+        points, visible, output = warp.points(view.points_px), view.points_visible, view.points_known
         pixel = points.floor().long()
         inside = ((pixel >= 0) & (pixel < self.size)).all(1)
         visible = visible & inside
@@ -110,7 +110,7 @@ class SampleMaker:
             x, y = pixel.clamp(0, self.size - 1).unbind(1)
             visible = visible & ~torch.from_numpy(covered)[y, x]
         if warp.mirrored:
-            points, visible, told = points[self.partner], visible[self.partner], told[self.partner]
+            points, visible, output = points[self.partner], visible[self.partner], output[self.partner]
         shown, known = torch.from_numpy(seen), torch.from_numpy(seen | hidden)
         uv_map = torch.from_numpy(np.stack(cv2.split(uv))) * known
         if warp.mirrored:
@@ -124,7 +124,7 @@ class SampleMaker:
             part=torch.from_numpy(part),
             points_px=points,
             points_visible=visible,
-            points_known=told,
+            points_known=output,
             px_per_m=torch.tensor(view.px_per_m * float(warp.crop.affine[0, 0])),
         )
 

@@ -1,4 +1,4 @@
-"""How much of a person's deviation from the mean head a prediction tells.
+"""How much of a person's deviation from the mean head a prediction information.
 
 At every judged place there are three values: the predicted one ``p``, the true one ``t``, and ``m``, that of the mean
 head posed as the true head. The deviations are

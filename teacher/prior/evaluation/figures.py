@@ -67,7 +67,7 @@ def figure(errors: Sequence[Errors]) -> Figure | None:
     if not errors:
         return None
     pooled = concatenate(errors)
-    told = len(pooled.sigma) > 0
+    output = len(pooled.sigma) > 0
     return Figure(
         pictures=len(errors),
         places=len(pooled.error),
@@ -75,9 +75,9 @@ def figure(errors: Sequence[Errors]) -> Figure | None:
         median=_median(pooled.error),
         picture_mean=fmean(float(one.error.double().mean()) for one in errors),
         picture_median=fmean(_median(one.error) for one in errors),
-        within_1=float((pooled.sigmas <= 1).double().mean()) if told else None,
-        within_2=float((pooled.sigmas <= 2).double().mean()) if told else None,
-        sigma=_median(pooled.sigma) if told else None,
+        within_1=float((pooled.sigmas <= 1).double().mean()) if output else None,
+        within_2=float((pooled.sigmas <= 2).double().mean()) if output else None,
+        sigma=_median(pooled.sigma) if output else None,
     )
 
 

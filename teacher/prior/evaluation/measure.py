@@ -13,7 +13,7 @@ from teacher.prior.geometry.lookup import UvIndex, look_up, trust
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import UNKNOWN_PART, PriorInput, PriorMaps, PriorPrediction, PriorTarget
 
-_GRID = 128  # maps are judged at so many rows and columns: neighbours tell the same, and pictures weigh by their area
+_GRID = 128  # maps are judged at so many rows and columns: neighbours say the same, and pictures weigh by their area
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from teacher.prior.records import PriorInput, PriorPrediction
 FACING = 0.3  # cosine between a landmark's side of the head and the way to the camera from which it counts as visible
 _N_FACE = 468  # MediaPipe's points without the irises
 WORTH = (
-    "With landmarks the network is told what it is asked, so that agreement says little: without is what counts.",
+    "With landmarks the network is given what it is asked, so that agreement says little: without is what counts.",
     "MediaPipe itself is 2 to 3 mm off.",
 )
 ASTRONAUT = "astronaut (scikit-image)"

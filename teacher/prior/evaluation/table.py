@@ -73,10 +73,10 @@ def _remarks(group: Group) -> Iterator[str]:
     """What else there is to say of all pictures."""
     if group.part_iou:
         yield "parts: " + ", ".join(f"{name} {value:.2f}" for name, value in group.part_iou.items() if name != "mean")
-    told = {name: group.errors[key] for key, name in _KINDS.items() if key in group.errors}
+    output = {name: group.errors[key] for key, name in _KINDS.items() if key in group.errors}
     shares = [
         f"{name} {one.within_1:.0%} and {one.within_2:.0%}"
-        for name, one in told.items()
+        for name, one in output.items()
         if one.within_1 is not None and one.within_2 is not None
     ]
     if shares:

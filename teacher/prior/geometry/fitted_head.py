@@ -1,6 +1,6 @@
 """What a head fitted to the landmarks shows in a crop: coarse UV and normals of each pixel, for a network to refine.
 
-A fit to landmarks alone already holds most of what one picture tells of a person's shape: on real heads its normals go
+A fit to landmarks alone already holds most of what one picture says of a person's shape: on real heads its normals go
 along with their deviation from the mean head with a correlation of 0.64. A network that starts there has only the rest
 to find.
 """

@@ -1,4 +1,4 @@
-"""What MediaPipe's landmarks tell about each pixel: a coarse UV and a coarse normal, for a network to refine.
+"""What MediaPipe's landmarks say about each pixel: a coarse UV and a coarse normal, for a network to refine.
 
 Each landmark has a known place on the head. Between landmarks that place is interpolated over MediaPipe's triangles. A
 scaled orthographic view of the unposed head that fits the landmarks turns the head's normals and says which triangles

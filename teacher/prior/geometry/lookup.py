@@ -1,7 +1,7 @@
 """From a predicted UV map to where given points of the head are in the picture: the inverse of what the map says.
 
 One pass over the map: every pixel offers itself to the point whose UV is nearest to its own, and the nearest pixel
-offered to a point is its place. Around it a plane through the UVs tells, to a fraction of a pixel, where the map takes
+offered to a point is its place. Around it a plane through the UVs says, to a fraction of a pixel, where the map takes
 the point's value. It needs the predicted map alone, no mesh and no rasteriser.
 
 `nearest_pixels` is the paper's lookup: whole pixels, all of them alike.

@@ -1,4 +1,4 @@
-"""Whether predicted maps can be trusted, as far as they tell themselves."""
+"""Whether predicted maps can be trusted, as far as they show it themselves."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MapQuality:
     uv_grid: float | None  # `artefacts.patch_score` over the face
     normal_grid: float | None
     uv_upright: float | None  # share of the face where the UV map is not turned inside out
-    uv_apart: float | None  # median distance to the UV that the landmarks tell
+    uv_apart: float | None  # median distance to the UV of the landmarks
     normals_facing: float | None  # share of the face with normals towards the camera; not for the head's frame
 
     @staticmethod

@@ -16,7 +16,7 @@ class PriorNetwork(nn.Module):
     size: int  # S, height and width of its crops in pixels
     frame: Frame  # of its normals
     backbone: nn.Module  # its parameters learn at a rate of their own
-    sees_landmarks: bool  # whether it looks at what the landmarks tell
+    sees_landmarks: bool  # whether it looks at what the landmarks say
     refines_fit: bool = False  # whether that is a head fitted to them, instead of an interpolation of them
 
     @property

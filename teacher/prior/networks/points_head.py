@@ -87,8 +87,8 @@ class PointsHead(nn.Module):
         self.look = nn.Sequential(
             nn.Linear(sum(fine) + _EMBEDDED, _LOCAL), nn.GELU(), nn.Linear(_LOCAL, _LOCAL), nn.GELU()
         )
-        self.tell = nn.Linear(_LOCAL, 4)  # x, y, log-variance, visibility
-        for layer in (self.move, self.tell):
+        self.predict = nn.Linear(_LOCAL, 4)  # x, y, log-variance, visibility
+        for layer in (self.move, self.predict):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
 
@@ -109,9 +109,9 @@ class PointsHead(nn.Module):
         """
         known = has_landmarks[:, None].to(landmarks_px.dtype)
         marks = (landmarks_px * (2 / self.size) - 1) * known[..., None]
-        told = torch.cat([marks.flatten(1), known], 1)
+        output = torch.cat([marks.flatten(1), known], 1)
         pooled = self.summarise(self.pool(coarse)).flatten(1)
-        state = self.mix(self.picture(pooled) + self.landmarks(told))
+        state = self.mix(self.picture(pooled) + self.landmarks(output))
         with torch.autocast(marks.device.type, enabled=False):  # 16 bits are half a pixel
             start = self.places @ (self.to_affine @ marks) if start_px is None else start_px * (2 / self.size) - 1
         guess = torch.where(known[..., None] > 0, start, self.rest)
@@ -121,7 +121,7 @@ class PointsHead(nn.Module):
         told_last = place.new_zeros(*place.shape[:2], 4)
         for _ in range(_LOOKS):
             seen = [_sample(features, place.detach()) for features in fine]
-            told_last = self.tell(self.look(torch.cat([*seen, who.to(seen[0].dtype)], -1))).float()
+            told_last = self.predict(self.look(torch.cat([*seen, who.to(seen[0].dtype)], -1))).float()
             place = place + told_last[..., :2] * _STEP
         return PriorPoints(
             pixel_px=(place + 1) * (self.size / 2),

@@ -1,4 +1,4 @@
-"""Which vertices of a head the inverse map tells of: over all its skin, densest where it moves, in mirror pairs."""
+"""Which vertices of a head the inverse map covers: over all its skin, densest where it moves, in mirror pairs."""
 
 from __future__ import annotations
 

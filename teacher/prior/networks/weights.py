@@ -28,7 +28,7 @@ class Prior:
 
     network: PriorNetwork  # in eval mode
     head_id: str  # of the head whose UV and vertices it speaks of
-    header: dict[str, Any]  # JSON: schema, family, network, frame, head_id, and what `save_prior` was told
+    header: dict[str, Any]  # JSON: schema, family, network, frame, head_id, and what `save_prior` was given
 
 
 def save_prior(

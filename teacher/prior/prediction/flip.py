@@ -19,7 +19,7 @@ from teacher.prior.records import PriorInput, PriorMaps, PriorPoints, PriorPredi
 
 
 def mirrored_input(inputs: PriorInput, mirror: Mirror) -> PriorInput:
-    """The mirrored pictures (..., 3, S, S) with what their landmarks tell: as if made from the mirrored photo."""
+    """The mirrored pictures (..., 3, S, S) with what their landmarks say: as if made from the mirrored photo."""
     size = inputs.image.shape[-1]
     shown = inputs.has_landmarks[..., None, None]
     flipped = inputs.landmark_maps.flip(-1)

@@ -29,7 +29,7 @@ class PredictTools:
     predictor: Predictor
     mapper: LandmarkMapper | None  # None where the network cannot use landmarks, or refines fits to them
     detector: Callable[[], FaceDetector]
-    weights_id: str  # tells one network from another
+    weights_id: str  # distinguishes networks
     starts: StartHeads | None = None  # what the network refines; None: it does not
 
 

@@ -57,7 +57,7 @@ def prior_loss(
     """The weighted sum of the terms of what the network predicts, and each term, detached, for the log.
 
     Maps are compared at a quarter of the pixels, every second row and column from a random one of four first pixels:
-    neighbours tell much the same, and full maps cost a fifth of the training time on a CPU.
+    neighbours say much the same, and full maps cost a fifth of the training time on a CPU.
 
     What is hidden counts too, for less: a network that never had to guess would be as sure there as anywhere. So does
     what is beyond the face: where a neck turns no landmark says, and its errors would drown those of the face.

@@ -1,4 +1,4 @@
-"""Clips whose truth is known, and parts that tell it: a network, a detector and a follower that read the picture.
+"""Clips whose truth is known, and parts that know it: a network, a detector and a follower that read the picture.
 
 A picture says where each of its pixels is (red: column, green: row) and which frame it is (blue), so that a crop of it
 says where it was cut.
@@ -28,7 +28,7 @@ from student.head.pose import FacePose, SightPose
 from student.head.predictor import Predictor
 from student.inference.tools import Tools
 from student.live.drawing import HeadPainter
-from student.live.poser import FacePoser
+from student.live.posing import FacePosing
 from student.network.records import StudentInput, StudentOutput
 from tests.tiny_head import tiny_head
 
@@ -109,7 +109,7 @@ class TrueDetector:
 
 
 class TrueNetwork:
-    """Tells the truth of the frame and place that it sees, and noise on top."""
+    """Predicts the truth of the frame and place that it sees, and noise on top."""
 
     def __init__(self, params: FlameParams, landmarks: bool, noise: float = 0.0) -> None:
         config = StudentNetworkConfig(backbone="stub", size=128, landmarks=landmarks, blendshapes=landmarks)
@@ -149,5 +149,5 @@ def tools(network: TrueNetwork, detector: TrueDetector, **options: object) -> To
     config = InferConfig(input="clip.mp4", out="unused", focal_px=FOCAL_PX, **options)  # type: ignore[arg-type]
     predictor = Predictor(network, model(), config.landmarks)
     return Tools(
-        config, predictor, FacePoser.in_torch(predictor.decoder), HeadPainter(model().assets), None, detector, detector
+        config, predictor, FacePosing.in_torch(predictor.decoder), HeadPainter(model().assets), None, detector, detector
     )

@@ -106,11 +106,11 @@ def test_looking_ahead_changes_nothing(tmp_path: Path) -> None:
     ahead = run(tmp_path / "file", overlay=False, smooth=False)
     in_turn = run(tmp_path / "camera", overlay=False, smooth=False, realtime=True)  # a frame at a time
     assert ahead.found == in_turn.found + in_turn.dropped == COUNT
-    told, other = (read_params(tmp_path / name / "params.npz")[0] for name in ("file", "camera"))
+    output, other = (read_params(tmp_path / name / "params.npz")[0] for name in ("file", "camera"))
     with np.load(tmp_path / "camera" / "params.npz", allow_pickle=False) as arrays:
         same = torch.from_numpy(arrays["frame"])  # a camera drops what it cannot show in time
     for name, value in vars(other).items():
-        torch.testing.assert_close(getattr(told, name)[same], value)
+        torch.testing.assert_close(getattr(output, name)[same], value)
 
 
 def test_lost_frames_are_marked_and_keep_the_last_head(tmp_path: Path) -> None:
@@ -252,12 +252,12 @@ def test_the_smoother_starts_anew_after_a_gap() -> None:
     smoother = HeadSmoother(parts.config.filters)
     image = torch.from_numpy(frames_of(20)[15].image)[:128, :128].permute(2, 0, 1)[None] / 255
     units, there = torch.full((1, 52), 0.1), torch.ones(1).bool()
-    told = parts.predictor.network(
+    output = parts.predictor.network(
         StudentInput(image, torch.zeros(1, 478, 2), there, camera().focal_px[:1], units)
     )  # fmt: skip
-    moved = type(told)(**{**vars(told), "anchor_px": told.anchor_px + 0.5})
-    smoother(told, 300.0, 0.0)
+    moved = type(output)(**{**vars(output), "anchor_px": output.anchor_px + 0.5})
+    smoother(output, 300.0, 0.0)
     assert float((smoother(moved, 300.0, 0.03).anchor_px - moved.anchor_px).abs().max()) > 0.1
-    torch.testing.assert_close(smoother(told, 300.0, 2.0).anchor_px, told.anchor_px)
+    torch.testing.assert_close(smoother(output, 300.0, 2.0).anchor_px, output.anchor_px)
     smoother.restart()
     torch.testing.assert_close(smoother(moved, 300.0, 2.03).anchor_px, moved.anchor_px)

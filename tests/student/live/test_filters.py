@@ -101,8 +101,8 @@ def test_the_person_can_still_change() -> None:
 
 def test_strangers() -> None:
     person, std = RunningIdentity(memory_s=10.0, stranger=1.0), np.full(3, 0.3)
-    assert not person.is_stranger(np.ones(3), std)
+    assert not person.is_new_subject(np.ones(3), std)
     person(np.zeros(3), std, STEP_S)
-    assert not person.is_stranger(np.full(3, 0.2), std)
-    assert person.is_stranger(np.full(3, 0.5), std)
-    assert not person.is_stranger(np.full(3, 0.5), np.ones(3))
+    assert not person.is_new_subject(np.full(3, 0.2), std)
+    assert person.is_new_subject(np.full(3, 0.5), std)
+    assert not person.is_new_subject(np.full(3, 0.5), np.ones(3))

@@ -7,7 +7,7 @@ import pytest
 
 from shared.images.faces import DetectedFace
 from student.config import TrackConfig
-from student.live.tracker import FaceTracker, HeadLedTracker, LandmarkLedTracker, Place
+from student.live.tracker import FaceRegion, FaceTracker, HeadLedTracker, LandmarkLedTracker
 from tests.student.live.scenes import RATE_HZ, TrueDetector, landmarks_of, moving, picture
 
 COUNT = 100
@@ -20,24 +20,24 @@ def tracker_of(every_frame: bool) -> type[FaceTracker]:
 
 def follow(
     detector: TrueDetector, every_frame: bool = True, config: TrackConfig | None = None, cuts: tuple[int, ...] = ()
-) -> list[Place | None]:
-    """Places in all frames; the network tells the face nearest to where it looks, or just that place."""
+) -> list[FaceRegion | None]:
+    """Places in all frames; the network finds the face nearest to where it looks, or just that place."""
     tracker = tracker_of(every_frame)(detector, detector, config or TrackConfig())
-    places: list[Place | None] = []
+    places: list[FaceRegion | None] = []
     for number, faces in enumerate(detector.faces):
         image, time_s = picture(number), number / RATE_HZ
         place = tracker.place(image, time_s, number in cuts)
         if place is not None:
             around = place.around_px
-            told = min(faces, key=lambda face: np.abs(face - around).mean(), default=around)
-            if not tracker.confirm(image, place, told, -1.0):
+            output = min(faces, key=lambda face: np.abs(face - around).mean(), default=around)
+            if not tracker.confirm(image, place, output, -1.0):
                 place = tracker.again(image, time_s)
                 assert place is None or tracker.confirm(image, place, place.around_px, -1.0)
         places.append(place)
     return places
 
 
-def x_of(places: list[Place | None]) -> np.ndarray:
+def x_of(places: list[FaceRegion | None]) -> np.ndarray:
     return np.array([np.nan if place is None else place.around_px[:, 0].mean() for place in places])
 
 
@@ -119,7 +119,7 @@ def test_what_is_not_finite_is_no_face() -> None:
 
 @dataclass
 class Watched(TrueDetector):
-    """Remembers where it was told to look."""
+    """Remembers where it was asked to look."""
 
     looked: list[np.ndarray] = field(default_factory=list)
 
@@ -134,7 +134,9 @@ def test_scattered_landmarks_do_not_shake_what_is_looked_at() -> None:
     detector = Watched(shaken)
     places = x_of(follow(detector))
     looked = np.array([around[:, 0].mean() for around in detector.looked])
-    np.testing.assert_allclose(places, [face[0][:, 0].mean() for face in shaken], atol=1e-3)  # they are told as seen
+    np.testing.assert_allclose(
+        places, [face[0][:, 0].mean() for face in shaken], atol=1e-3
+    )  # they are predicted as observed
     assert looked[30:].std() < 0.6 * places[30:].std()
     moved = Watched([[face] for face in LEFT[0] + 3.0 * np.arange(40)[:, None, None] * [1.0, 0.0]])
     follow(moved)

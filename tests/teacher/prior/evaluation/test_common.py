@@ -16,7 +16,7 @@ PEOPLE, VIEWS, VERTICES = 12, 4, 60
 def found(common: float, own: float, rows: int = 3) -> Agreement | None:
     """Of a network that shows a person's own deviation to the share ``own``, beside something common to all.
 
-    Seen in ``rows`` of three components.
+    ObservedBatch in ``rows`` of three components.
     """
     rng = torch.Generator().manual_seed(5)
     shared = common * torch.randn(2, VERTICES, 3, generator=rng)

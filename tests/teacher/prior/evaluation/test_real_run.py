@@ -66,8 +66,8 @@ def test_a_network_that_predicts_normals_alone_in_any_frame(frame: Frame) -> Non
     inputs = prior_input(picture.image, crop, None, None)
     away = {"camera": torch.eye(3), "crop": R_crop_camera(camera, crop).T, "head": truth.R_cam_head}[frame]
     there = torch.nn.functional.normalize(torch.tensor([0.3, -0.2, -0.9]), dim=0)
-    told = (away.T @ there)[:, None, None].expand(3, 64, 64)
-    one = PriorPrediction(PriorMaps(frame, told))
+    output = (away.T @ there)[:, None, None].expand(3, 64, 64)
+    one = PriorPrediction(PriorMaps(frame, output))
     found = predicted_maps(one, RealCrop(picture, crop, inputs, False), None)
     assert found.normal is not None
     torch.testing.assert_close(found.normal[:, 5, 9], there)

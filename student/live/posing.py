@@ -20,9 +20,9 @@ from shared.geometry.rotation import axis_angle_to_matrix
 from student.head.decoder import HeadDecoder
 from student.network.records import PicturePrediction
 
-_TOLD = tuple(field.name for field in fields(PicturePrediction) if field.name != "log_std")
+_PREDICTED = tuple(field.name for field in fields(PicturePrediction) if field.name != "log_std")
 _CAMERA = ("focal_px", "center_px", "T_cam_world")
-_FOUND = ("shape", "expression", "global_rot", "translation")  # the other parameters are told as they are
+_FOUND = ("shape", "expression", "global_rot", "translation")  # the other parameters are predicted as they are
 _KEPT = ("neck", "jaw", "eyes", "eyelids")
 
 
@@ -34,25 +34,25 @@ class PosedFace:
     mesh_landmarks_px: np.ndarray  # (478, 2) float32, MediaPipe's points on it, full picture; NaN where it has none
 
 
-class FacePoser:
+class FacePosing:
     """Poses faces; see `in_torch` and `in_onnx`."""
 
     def __init__(self, known: Tensor, run: Callable[..., tuple[Tensor, ...]]) -> None:
-        """Of a head that knows these of MediaPipe's points (P,); ``run`` does what `PoserModule` does."""
+        """Of a head that knows these of MediaPipe's points (P,); ``run`` does what `PosingModule` does."""
         self._known, self._run = known.numpy(), run
 
     @staticmethod
-    def in_torch(decoder: HeadDecoder) -> FacePoser:
+    def in_torch(decoder: HeadDecoder) -> FacePosing:
         """In torch."""
-        return FacePoser(decoder.known, PoserModule(decoder))
+        return FacePosing(decoder.known, PosingModule(decoder))
 
     @staticmethod
-    def in_onnx(decoder: HeadDecoder) -> FacePoser:
+    def in_onnx(decoder: HeadDecoder) -> FacePosing:
         """In ONNX Runtime; takes half a second to make."""
         from student.deploy.onnx_file import traced
         from student.deploy.onnx_network import session_of  # takes half a second to import
 
-        module = PoserModule(decoder)
+        module = PosingModule(decoder)
         like = module.example()
         model = traced(module, tuple(like.values()), tuple(like), (*(f"posed_{name}" for name in _FOUND), "points_px"))
         session = session_of(model)
@@ -61,21 +61,21 @@ class FacePoser:
             named = {name: tensor.numpy() for name, tensor in zip(like, given, strict=True)}
             return tuple(map(torch.from_numpy, session.run(None, named)))
 
-        return FacePoser(decoder.known, run)
+        return FacePosing(decoder.known, run)
 
-    def __call__(self, told: PicturePrediction, camera: Camera) -> PosedFace:
-        """The face of what was told (1), in pixels of the full picture, under the picture's camera (1)."""
+    def __call__(self, output: PicturePrediction, camera: Camera) -> PosedFace:
+        """The face of a prediction (1), in pixels of the full picture, under the picture's camera (1)."""
         *found, points_px = self._run(
-            *(getattr(told, name) for name in _TOLD), *(getattr(camera, name) for name in _CAMERA)
+            *(getattr(output, name) for name in _PREDICTED), *(getattr(camera, name) for name in _CAMERA)
         )
         landmarks = np.full((N_MEDIAPIPE, 2), np.nan, np.float32)
         landmarks[self._known] = points_px[0].numpy()
-        kept = {name: getattr(told, name) for name in _KEPT}
+        kept = {name: getattr(output, name) for name in _KEPT}
         return PosedFace(FlameParams(**dict(zip(_FOUND, found, strict=True)), **kept), landmarks)
 
 
-class PoserModule(nn.Module):
-    """What a poser computes, of plain tensors: `_TOLD` and `_CAMERA` (1, ...) -> `_FOUND`, and points (1, P, 2)."""
+class PosingModule(nn.Module):
+    """What a posing computes, of plain tensors: `_TOLD` and `_CAMERA` (1, ...) -> `_FOUND`, and points (1, P, 2)."""
 
     def __init__(self, decoder: HeadDecoder) -> None:
         super().__init__()
@@ -85,11 +85,11 @@ class PoserModule(nn.Module):
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
-        values = dict(zip((*_TOLD, *_CAMERA), given, strict=True))
+        values = dict(zip((*_PREDICTED, *_CAMERA), given, strict=True))
         camera = Pinhole(*(values.pop(name) for name in _CAMERA))
-        told = PicturePrediction(**values, log_std=values["shape"])  # on which nothing depends
-        params = self._decoder.params_in_picture(told, camera)
-        codes = torch.cat([told.shape, told.expression, told.eyelids], 1)
+        output = PicturePrediction(**values, log_std=values["shape"])  # on which nothing depends
+        params = self._decoder.params_in_picture(output, camera)
+        codes = torch.cat([output.shape, output.expression, output.eyelids], 1)
         turns = torch.stack([params.global_rot, params.neck, params.jaw, *params.eyes.unbind(1)], 1)
         posed = self._points.pose(codes, axis_angle_to_matrix(turns), params.translation)
         return (*(getattr(params, name) for name in _FOUND), camera.project(posed.position))
@@ -99,7 +99,7 @@ class PoserModule(nn.Module):
         sizes = self._decoder.spec.basis.sizes
         camera = Camera.at_origin(torch.tensor([500.0]), (400, 400))
         turned = torch.full((1, 3), 0.1)  # a rotation by nothing is a special case
-        told = {
+        output = {
             "shape": torch.zeros(1, sizes.shape),
             "expression": torch.zeros(1, sizes.expression),
             "eyelids": torch.zeros(1, 2),
@@ -110,4 +110,4 @@ class PoserModule(nn.Module):
             "anchor_px": torch.full((1, 2), 200.0),
             "log_scale": torch.full((1,), 7.0),
         }
-        return told | {name: getattr(camera, name).clone() for name in _CAMERA}
+        return output | {name: getattr(camera, name).clone() for name in _CAMERA}

@@ -17,7 +17,7 @@ from shared.images.source import InputRef
 from shared.runs.errors import UserError
 from teacher.config import FitInputConfig
 from teacher.observation.face import ObservedFace, observe
-from teacher.runs.clip_track import WatchedFrame, bridge, watch
+from teacher.runs.clip_track import WatchedFrame, interpolate_gaps, track_clip
 from tests.teacher.fakes import FakeDetector, fake_tools
 
 CONFIG = ObserveConfig(crop_size=64)
@@ -32,16 +32,16 @@ def face_at(number: int, x_px: float) -> ObservedFace:
 
 def frames(pattern: str) -> list[WatchedFrame]:
     """One frame a letter: ``f`` has a face, ``.`` has none, capitals and ``|`` start a shot."""
-    watched = []
+    tracked = []
     for number, letter in enumerate(pattern):
         face = face_at(number, float(number)) if letter in "fF" else None
         row = None if face is None else replace(face.evidence(), seen=torch.tensor(True))[None]
-        watched.append(WatchedFrame(number, number / 25, letter in "F|", face, row))
-    return watched
+        tracked.append(WatchedFrame(number, number / 25, letter in "F|", face, row))
+    return tracked
 
 
 def test_a_gap_is_bridged_along_a_line_and_says_nothing() -> None:
-    clip = bridge(frames("Ff..ff"), longest=2)
+    clip = interpolate_gaps(frames("Ff..ff"), longest=2)
     assert clip is not None
     assert clip.numbers == (0, 1, 2, 3, 4, 5)
     assert clip.seen.tolist() == [True, True, False, False, True, True]
@@ -64,7 +64,7 @@ def test_a_gap_is_bridged_along_a_line_and_says_nothing() -> None:
     ],
 )
 def test_what_is_not_bridged(pattern: str, numbers: Sequence[int], follows: Sequence[bool]) -> None:
-    clip = bridge(frames(pattern), longest=2)
+    clip = interpolate_gaps(frames(pattern), longest=2)
     assert clip is not None
     assert list(clip.numbers) == numbers
     assert clip.follows.tolist() == follows
@@ -72,7 +72,7 @@ def test_what_is_not_bridged(pattern: str, numbers: Sequence[int], follows: Sequ
 
 
 def test_no_face_at_all() -> None:
-    assert bridge(frames("..|."), longest=2) is None
+    assert interpolate_gaps(frames("..|."), longest=2) is None
 
 
 def write_clip(path: Path, colours: Sequence[int]) -> Path:
@@ -87,24 +87,24 @@ def write_clip(path: Path, colours: Sequence[int]) -> Path:
 
 def watched_clip(path: Path) -> list[WatchedFrame]:
     config = FitInputConfig(input=str(path), out="", crop_size=64, batch_size=4)
-    return watch(InputRef("video", str(path), path.name), config, fake_tools())
+    return track_clip(InputRef("video", str(path), path.name), config, fake_tools())
 
 
 def test_faces_and_cuts_are_found_and_pictures_let_go(tmp_path: Path) -> None:
-    watched = watched_clip(write_clip(tmp_path / "clip.avi", [90, 91, 92, 200, 201, 0, 0]))
-    assert [frame.starts_shot for frame in watched] == [True, False, False, True, False, True, False]
-    assert [frame.face is not None for frame in watched] == [True] * 5 + [False] * 2
-    assert [frame.number for frame in watched] == list(range(7))
-    assert all(frame.face.crop_image.size == 0 for frame in watched if frame.face)
-    assert [frame.evidence is None for frame in watched] == [frame.face is None for frame in watched]
+    tracked = watched_clip(write_clip(tmp_path / "clip.avi", [90, 91, 92, 200, 201, 0, 0]))
+    assert [frame.starts_shot for frame in tracked] == [True, False, False, True, False, True, False]
+    assert [frame.face is not None for frame in tracked] == [True] * 5 + [False] * 2
+    assert [frame.number for frame in tracked] == list(range(7))
+    assert all(frame.face.crop_image.size == 0 for frame in tracked if frame.face)
+    assert [frame.evidence is None for frame in tracked] == [frame.face is None for frame in tracked]
 
 
 def test_the_frames_before_a_damaged_end_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_clip(tmp_path / "clip.avi", [90] * 40)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    watched = watched_clip(path)
-    assert 10 < len(watched) < 30
+    tracked = watched_clip(path)
+    assert 10 < len(tracked) < 30
     assert "the frames before are kept" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ import torch
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
-from student.live.poser import FacePoser
+from student.live.posing import FacePosing
 from student.live.stream import in_picture
 from tests.student.exported import faces, predictor_of, whole_pictures
 
@@ -19,17 +19,17 @@ from tests.student.exported import faces, predictor_of, whole_pictures
 def test_the_face_is_that_of_the_whole_head(runtime: str) -> None:
     predictor = predictor_of("landmarks")
     decoder = predictor.decoder
-    poser = {"torch": FacePoser.in_torch, "onnx": FacePoser.in_onnx}[runtime](decoder)
+    posing = {"torch": FacePosing.in_torch, "onnx": FacePosing.in_onnx}[runtime](decoder)
     images, marks, cameras = whole_pictures(faces(4))
     cameras = replace(cameras, T_cam_world=_turned(cameras.T_cam_world))
     with torch.inference_mode():
         for row in range(4):
             camera, seen = cameras[row : row + 1], marks[row : row + 1]
             crop = predictor.crop(seen)
-            told = in_picture(predictor.network(predictor.inputs(images[row : row + 1], crop, seen, camera)), crop)
-            told = replace(told, jaw=told.jaw * (row > 0), neck=told.neck * (row > 1))  # no rotation at all
-            face = poser(told, camera)
-            params = decoder.params(told, Crop.whole(camera.size, camera.focal_px), camera)
+            output = in_picture(predictor.network(predictor.inputs(images[row : row + 1], crop, seen, camera)), crop)
+            output = replace(output, jaw=output.jaw * (row > 0), neck=output.neck * (row > 1))  # no rotation at all
+            face = posing(output, camera)
+            params = decoder.params(output, Crop.whole(camera.size, camera.focal_px), camera)
             for name, value in vars(params).items():
                 torch.testing.assert_close(getattr(face.params, name), value, rtol=1e-4, atol=2e-5)
             _, embedding = mediapipe_embedding(decoder.model.assets)
@@ -47,14 +47,14 @@ def _turned(T_cam_world: torch.Tensor) -> torch.Tensor:
 def test_the_camera_may_be_any() -> None:
     """What the exporter followed must not be kept as a constant."""
     predictor = predictor_of("landmarks")
-    poser = FacePoser.in_onnx(predictor.decoder)
+    posing = FacePosing.in_onnx(predictor.decoder)
     images, marks, cameras = whole_pictures(faces(1))
     camera = cameras[:1]
     wider = Camera(0.5 * camera.focal_px, camera.center_px + 7, camera.T_cam_world, camera.size)
     with torch.inference_mode():
         crop = predictor.crop(marks)
-        told = in_picture(predictor.network(predictor.inputs(images, crop, marks, camera)), crop)
-        near, far = (poser(told, one).params.translation for one in (wider, camera))
-        other = FacePoser.in_torch(predictor.decoder)(told, wider).params.translation
+        output = in_picture(predictor.network(predictor.inputs(images, crop, marks, camera)), crop)
+        near, far = (posing(output, one).params.translation for one in (wider, camera))
+        other = FacePosing.in_torch(predictor.decoder)(output, wider).params.translation
     assert float((near - far).norm()) > 0.05
     torch.testing.assert_close(near, other, rtol=1e-4, atol=1e-5)
