@@ -9,7 +9,7 @@ from teacher.config import FitDatasetConfig
 
 EXAMPLE = """
 accelerate launch teacher/fit_dataset.py configs/teacher/fit_dataset.yaml inputs=photos out=runs/labels
-accelerate launch --cpu --num_processes 2 teacher/fit_dataset.py inputs=photos out=runs/labels faces=all
+python teacher/fit_dataset.py inputs=photos out=runs/labels faces=all processes=2
 """
 
 

@@ -8,9 +8,21 @@ import pytest
 
 import shared.config
 from shared.config import HeadCalibrationConfig
-from shared.config.loading import REQUIRED, ConfigError, UsageError, config_hash, load_config, options, to_yaml
+from shared.config.loading import (
+    REQUIRED,
+    ConfigError,
+    UsageError,
+    config_hash,
+    load_config,
+    options,
+    shipped_configs,
+    to_yaml,
+)
 from shared.config.option import option
 from teacher.config import FitDatasetConfig, FitInputConfig
+
+ROOT = Path(__file__).parents[1]
+WORDS = ["input=a", "out=b"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,7 @@ def test_text_stays_as_typed(text: str) -> None:
         ("focal=-1", "focal must be positive, got -1.0"),
         ("--focal=3", "write focal=3 without dashes"),
         ("photos", "options are written key=value"),
+        ("photos", "Shipped YAML files: student/base, "),
     ],
 )
 def test_errors_say_what_to_type(argument: str, expected: str) -> None:
@@ -130,9 +143,39 @@ def test_every_option_of_the_project_has_help_and_a_usable_default() -> None:
 @pytest.mark.parametrize("config_class", [FitDatasetConfig, FitInputConfig])
 def test_shipped_yaml_files_load(config_class: type) -> None:
     name = "fit_dataset" if config_class is FitDatasetConfig else "fit"
-    path = Path(__file__).parents[1] / "configs" / "teacher" / f"{name}.yaml"
+    path = ROOT / "configs" / "teacher" / f"{name}.yaml"
     required = [f"{key}=x" for key, _, default, _ in options(config_class) if default == REQUIRED]
     assert load_config(config_class, [str(path), *required]) != load_config(config_class, required)
+
+
+@pytest.mark.parametrize(
+    "name", ["teacher/fit", "configs/teacher/fit.yaml", "teacher/fit.yaml", "./configs/teacher/fit.yaml"]
+)
+def test_shipped_yaml_files_are_found_from_anywhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = ROOT / "configs" / "teacher" / "fit.yaml"
+    monkeypatch.chdir(tmp_path)
+    assert load_config(FitInputConfig, [name, *WORDS]) == load_config(FitInputConfig, [str(shipped), *WORDS])
+
+
+def test_a_file_of_the_working_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "configs" / "teacher" / "fit.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("input: mine\n")
+    assert load_config(FitInputConfig, ["configs/teacher/fit.yaml", "out=b"]).input == "mine"
+
+
+@pytest.mark.parametrize("name", ["configs/teacher/fitt.yaml", "configs/teacher", "fit.yaml", "teacher/fitt"])
+def test_an_unknown_yaml_file_is_told_the_shipped_ones(name: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(FitInputConfig, [name, "input=a"])
+    assert name in str(error.value)
+    assert str(error.value).endswith("Shipped YAML files: " + ", ".join(shipped_configs()))
+
+
+def test_every_yaml_file_is_shipped() -> None:
+    files = {path.relative_to(ROOT / "configs").with_suffix("").as_posix() for path in ROOT.glob("configs/**/*.yaml")}
+    assert {"teacher/fit", "student/nano"} <= files == set(shipped_configs())
 
 
 def test_impossible_values_are_refused() -> None:

@@ -17,15 +17,17 @@ import pytest
 from shared.plugins.factories import registered
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("shared", "teacher", "student")
+PUBLIC = "pixel3dmm_distill"  # the names and commands of an installation
+PACKAGES = ("shared", "teacher", "student", PUBLIC)
 FORBIDDEN = {
-    "shared": {"teacher", "student", "tests"},
-    "teacher": {"student", "tests"},
-    "student": {"teacher", "tests"},
+    "shared": {"teacher", "student", "tests", PUBLIC},
+    "teacher": {"student", "tests", PUBLIC},
+    "student": {"teacher", "tests", PUBLIC},
+    PUBLIC: {"tests"},
 }
 MAX_LINES = 400
 # Beside entries and the public names a root holds nothing.
-MAX_ROOT_FILES = {"shared": 1, "teacher": 16, "student": 7}
+MAX_ROOT_FILES = {"shared": 1, "teacher": 16, "student": 7, PUBLIC: 2}
 FACTORY = re.compile(r"((?:shared|teacher|student)(?:\.\w+)+):\w+")  # "package.module:factory" in a string
 # Paths of a machine, and hosts that are not a place a reader can go to.
 MACHINE_PATH = re.compile(r"""(?<![\w.])/(?:tmp|work|root|home|mnt|Users)/""")
@@ -227,7 +229,23 @@ def test_data_files_are_in_the_wheel() -> None:
     shipped = {path for package, patterns in globs.items() for glob in patterns for path in (ROOT / package).glob(glob)}
     data = {path for path in _tracked() if path.relative_to(ROOT).parts[0] in PACKAGES and path.suffix != ".py"}
     assert data, "no data files at all"
+    data |= {ROOT / package / "py.typed" for package in PACKAGES}
+    data |= {ROOT / PUBLIC / path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.yaml")}
     assert not data - shipped, f"not in package-data: {sorted(str(path.relative_to(ROOT)) for path in data - shipped)}"
+
+
+def test_public_names_are_there_and_import_nothing_before() -> None:
+    code = (
+        "import sys, pixel3dmm_distill as public\n"
+        "assert not {'torch', 'numpy', 'shared', 'teacher', 'student'} & set(sys.modules)\n"
+        "assert set(public.__all__) <= set(dir(public)) and 'torch' not in sys.modules\n"
+        "from pixel3dmm_distill import *\n"
+        "assert all(getattr(public, name).__name__ == name for name in public.__all__ if name != '__version__')\n"
+        "from pixel3dmm_distill import Student, Teacher\n"
+        "assert Teacher.from_pretrained and Student.from_pretrained and __version__ == public.__version__\n"
+        "assert not hasattr(public, 'nothing')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_importing_has_no_side_effects() -> None:

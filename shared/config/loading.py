@@ -18,6 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 Config = TypeVar("Config")
 
+# The YAML files of the project, in a checkout as in an installation.
+SHIPPED = Path(__file__).resolve().parents[2] / "pixel3dmm_distill" / "configs"
+
 REQUIRED: Any = "???"  # the default of an option that has none; OmegaConf's own mark
 
 _TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -38,6 +41,8 @@ class UsageError(Exception):
 def load_config(config_class: type[Config], argv: Sequence[str], *, about: str = "", example: str = "") -> Config:
     """Read a command line: an optional YAML file, then ``key=value`` with dots for nested options.
 
+    The file may be one of ours, from any working folder: ``configs/teacher/fit.yaml``, or by name: ``teacher/fit``.
+
     Args:
         config_class: a frozen dataclass whose fields have a default and ``metadata["help"]``.
         argv: the arguments without the program's name.
@@ -52,8 +57,9 @@ def load_config(config_class: type[Config], argv: Sequence[str], *, about: str =
         raise UsageError(usage(config_class, about, example), 0)
     given: dict[str, Any] = {}
     arguments = list(argv)
-    if _is_yaml_path(arguments[0]):
-        given = _read_yaml(Path(arguments.pop(0)))
+    if path := _yaml_path(arguments[0]):
+        arguments.pop(0)
+        given = _read_yaml(path)
         _check_known(config_class, given)
     for argument in arguments:
         key, value = _parse_assignment(config_class, argument)
@@ -119,8 +125,28 @@ def _show(value: Any) -> str:
     return str(value)
 
 
-def _is_yaml_path(argument: str) -> bool:
-    return argument.endswith((".yaml", ".yml")) and ("=" not in argument or Path(argument).is_file())
+def shipped_configs() -> dict[str, Path]:
+    """The project's YAML files by name, such as ``teacher/fit``."""
+    return {path.relative_to(SHIPPED).with_suffix("").as_posix(): path for path in sorted(SHIPPED.glob("*/*.yaml"))}
+
+
+def _shipped_words() -> str:
+    return "Shipped YAML files: " + ", ".join(shipped_configs())
+
+
+def _yaml_path(argument: str) -> Path | None:
+    """The YAML file that an argument means, its own before a shipped one; None if it means none."""
+    path = Path(argument)
+    is_yaml = path.suffix in (".yaml", ".yml")
+    if is_yaml and path.is_file():
+        return path
+    if "=" in argument:
+        return None
+    name = path.with_suffix("").as_posix().removeprefix("configs/") if is_yaml else argument
+    found = shipped_configs().get(name)
+    if is_yaml and not found:
+        raise ConfigError(f"cannot read the configuration {path}: no such file\n{_shipped_words()}")
+    return found
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -163,7 +189,8 @@ def _unknown(config_class: type, key: str) -> ConfigError:
 def _parse_assignment(config_class: type, argument: str) -> tuple[str, Any]:
     key, equals, text = argument.partition("=")
     if not equals or not key:
-        raise ConfigError(f"cannot read {argument!r}: options are written key=value, and a YAML file comes first")
+        rule = "options are written key=value, and a YAML file comes first"
+        raise ConfigError(f"cannot read {argument!r}: {rule}\n{_shipped_words()}")
     if key.startswith("-"):
         raise ConfigError(f"write {key.lstrip('-')}={text} without dashes")
     hint: Any = config_class

@@ -13,6 +13,7 @@ from shared.runs.errors import UserError
 
 _PARENT = "PIXEL3DMM_PARENT"
 _STORE_TIMEOUT = timedelta(minutes=30)  # rank 0 lists the inputs meanwhile, which takes long on a network disk
+_ALONE = "without several GPUs accelerate launch starts one process, however many --num_processes says"
 
 
 @dataclass(frozen=True)
@@ -97,39 +98,25 @@ class Helpers:
 
 
 def missing_processes(configured: int, ranks: Ranks) -> int:
-    """How many processes we have to start ourselves.
-
-    ``accelerate launch --cpu --num_processes 2`` starts a single process unless it is given MPI, and says nothing; the
-    number is then only in its command line.
-    """
+    """How many processes we have to start ourselves. UserError if a launcher was asked for several and starts one."""
     if ranks.launched:
         return 0
-    if configured == 1 and "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ:
-        configured = _accelerate_processes() or configured
+    if configured == 1 and _launcher_starts_no_others():
+        raise UserError(f"{_ALONE}: use python instead, and the option processes=")
     return configured - 1
 
 
 def training_ranks() -> Ranks:
-    """Which process of a training run this is. UserError if it was started with others that nothing starts."""
+    """Which process of a training run this is. UserError if a launcher was asked for several and starts one."""
     ranks = Ranks.from_environment()
-    missing = missing_processes(1, ranks)
-    if missing:
-        raise UserError(
-            "accelerate launch --cpu starts one process only, however many it is asked for: "
-            f"use torchrun --nproc_per_node {missing + 1} instead"
-        )
+    if not ranks.launched and _launcher_starts_no_others():
+        raise UserError(f"{_ALONE}: use torchrun --nproc_per_node instead")
     return ranks
 
 
-def _accelerate_processes() -> int | None:
-    import psutil  # accelerate depends on it
+def _launcher_starts_no_others() -> bool:
+    """Whether we are the only process of accelerate although it was asked for several.
 
-    try:
-        words = psutil.Process(os.getppid()).cmdline()
-    except psutil.Error:
-        return None
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, _, value = word.partition("=")
-        if name.replace("-", "_") == "__num_processes" and (value or following).isdigit():
-            return int(value or following)
-    return None
+    It says so by an address to meet at; it passes their number to nobody.
+    """
+    return "ACCELERATE_MIXED_PRECISION" in os.environ and "MASTER_ADDR" in os.environ

@@ -8,7 +8,7 @@ from shared.runs.entry import run_entry
 
 EXAMPLE = """
 python -m shared.synthetic out=runs/portraits count=1000 size=256 seed=0
-accelerate launch --cpu --num_processes 2 -m shared.synthetic out=runs/portraits count=100000 landmarks=true
+python -m shared.synthetic out=runs/portraits count=100000 landmarks=true processes=2
 """
 
 
