@@ -8,7 +8,7 @@ import torch
 
 from shared.evaluate.faces import FaceMesh
 from shared.evaluate.protocol import Method, Picture, Reconstruction
-from shared.plugins.refine import Directions, load_refiner
+from shared.plugins.refine import CoefficientBasis, load_refiner
 from shared.records.tensor_record import stack
 from student.api import Student
 from student.head.predictor import found_blendshapes
@@ -41,7 +41,7 @@ def method(student: Student, refine: int = 0) -> Method:
     """
     model, assets = student.predictor.decoder.model, student.predictor.decoder.model.assets
     basis = student.predictor.spec.basis
-    refiner = load_refiner(model, Directions(basis.shape, basis.expression)) if refine else None
+    refiner = load_refiner(model, CoefficientBasis(basis.shape, basis.expression)) if refine else None
 
     def reconstruct(picture: Picture) -> Reconstruction | None:
         faces = student.detector.detect(picture.image)
@@ -54,7 +54,7 @@ def method(student: Student, refine: int = 0) -> Method:
         blendshapes = found_blendshapes(faces[:1])
         heads = student.predictor.predict([picture.image], landmarks, landmarks, stack([camera]), blendshapes)
         if refiner is not None:
-            heads = student.predictor.decoder.moved(heads, refiner(heads.guess, landmarks, refine))
+            heads = student.predictor.decoder.moved(heads, refiner(heads.initial, landmarks, refine))
         with torch.inference_mode():
             neutral = model(replace(model.neutral_params(), shape=heads.params.shape[0])).verts_m
         return Reconstruction(

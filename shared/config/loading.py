@@ -176,6 +176,9 @@ def _unknown(config_class: type, key: str) -> ConfigError:
     """``config_class`` is the innermost group that was reached; ``key`` is written out in full."""
     prefix, _, name = key.rpartition(".")
     dot = f"{prefix}." if prefix else ""
+    renamed = {field.metadata.get("formerly"): field.name for field in fields(config_class)}
+    if name in renamed:
+        return ConfigError(f"unknown option {key!r}: it is called {dot}{renamed[name]} now")
     known = [field.name for field in fields(config_class)]
     nested = [option for option, *_ in options(config_class)]
     close = difflib.get_close_matches(name, known, 1, 0.5)

@@ -6,9 +6,9 @@ from dataclasses import field
 from typing import Any
 
 
-def option(default: Any, help: str) -> Any:
-    """A field with its default and the line that the usage prints for it."""
-    return field(default=default, metadata={"help": help})
+def option(default: Any, help: str, formerly: str = "") -> Any:
+    """A field with its default, the line that the usage prints for it, and the name that it had before."""
+    return field(default=default, metadata={"help": help, "formerly": formerly})
 
 
 def require_positive(config: object, *names: str) -> None:

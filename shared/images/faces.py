@@ -16,7 +16,7 @@ class DetectedFace:
     """One face with MediaPipe's 478 landmarks, numbered as in `shared.flame.landmarks`."""
 
     landmarks_px: np.ndarray  # (478, 2) float32, x and y in the whole picture by our pixel convention; may lie outside
-    z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; a weak guess
+    z: np.ndarray  # (478,) float32, relative depth in pixels of the picture, smaller is nearer; unreliable
     box_px: np.ndarray  # (4,) float32, x0 y0 x1 y1 around the landmarks
     detector_score: float  # the face detector's, 0 to 1
     presence: float  # the landmark network's probability of a face in its crop, 0 to 1
@@ -37,7 +37,7 @@ class DetectedFace:
 
     @property
     def inside_share(self) -> float:
-        """Share of the landmarks inside the picture: below 1 the face is cut off, and the rest is guessed."""
+        """Share of the landmarks inside the picture: below 1 the face is cut off, and the rest is extrapolated."""
         height, width = self.image_size
         inside = (self.landmarks_px >= 0) & (self.landmarks_px <= (width, height))
         return float(inside.all(axis=1).mean())

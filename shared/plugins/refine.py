@@ -1,6 +1,6 @@
-"""A guessed head, made better by landmarks: what student and teacher agree on without knowing each other.
+"""A predicted head, brought onto its landmarks: what student and teacher agree on without knowing each other.
 
-A network guesses a head and says how sure it is. A refiner takes some steps of a solver from there towards where a
+A network predicts a head and says how sure it is. A refiner takes some steps of a solver from there towards where a
 detector sees the landmarks. The one there is belongs to the teacher and is found by its name.
 """
 
@@ -22,7 +22,7 @@ from shared.runs.errors import UserError
 
 
 @dataclass(frozen=True)
-class Directions(TensorRecord):
+class CoefficientBasis(TensorRecord):
     """Along which a network knows how sure it is; constants of a trained one, orthonormal columns."""
 
     shape: Tensor  # (S, D)
@@ -30,41 +30,41 @@ class Directions(TensorRecord):
 
 
 @dataclass(frozen=True)
-class HeadGuess(TensorRecord):
-    """B heads as guessed, and the standard deviations of the guess. A deviation of 1, or more, knows nothing."""
+class InitialHead(TensorRecord):
+    """B heads as unrefined, and the standard deviations of the initial. A deviation of 1, or more, knows nothing."""
 
     params: FlameParams  # (B) in the world of the camera
     camera: Camera  # (B) of the picture, or of its crop
-    shape_std: Tensor  # (B, D) of the shape codes along `Directions.shape`
-    expression_std: Tensor  # (B, d) of the expression codes along `Directions.expression`
+    shape_std: Tensor  # (B, D) of the shape codes along `CoefficientBasis.shape`
+    expression_std: Tensor  # (B, d) of the expression codes along `CoefficientBasis.expression`
     jaw_std: Tensor  # (B, 3) radians
 
 
 class Refiner(Protocol):
-    """Makes guesses better."""
+    """Refines predicted heads."""
 
-    def __call__(self, guess: HeadGuess, landmarks_px: Tensor, steps: int) -> FlameParams:
-        """Take ``steps`` at most from the guess; rows do not depend on each other. The camera stays.
+    def __call__(self, initial: InitialHead, landmarks_px: Tensor, steps: int) -> FlameParams:
+        """Take ``steps`` at most from the prediction; rows do not depend on each other. The camera stays.
 
         Args:
-            guess: (B) rows.
-            landmarks_px: (B, 478, 2) MediaPipe's, in the pixels of ``guess.camera``.
-            steps: of the solver; with 0 the guess is returned.
+            initial: (B) rows.
+            landmarks_px: (B, 478, 2) MediaPipe's, in the pixels of ``initial.camera``.
+            steps: of the solver; with 0 the prediction is returned.
 
         Raises:
-            ValueError: landmarks or guess have another shape, or numbers that are not finite.
+            ValueError: landmarks or prediction have another shape, or numbers that are not finite.
         """
         ...
 
 
 def load_refiner(
-    model: FlameModel, directions: Directions, config: RefineConfig | None = None, name: str = "teacher"
+    model: FlameModel, directions: CoefficientBasis, config: RefineConfig | None = None, name: str = "teacher"
 ) -> Refiner:
-    """The refiner of that name, or of "package.module:factory", for guesses of heads of ``model``.
+    """The refiner of that name, or of "package.module:factory", for predicted heads of ``model``.
 
     Args:
-        model: of the heads, on the device of the guesses.
-        directions: of the network that guesses.
+        model: of the heads, on the device of the predictions.
+        directions: of the network that predicts.
         config: weights; the defaults if not given.
         name: "teacher", or a factory that takes model, directions and config.
 

@@ -189,11 +189,11 @@ class Trainer(Generic[Network]):
 
 def set_threads(device: torch.device) -> None:
     """Use all cores on the CPU, unless OMP_NUM_THREADS says otherwise; a launcher of several processes sets it."""
-    if device.type == "cpu" and _told_threads() is None:
+    if device.type == "cpu" and _given_threads() is None:
         torch.set_num_threads(os.cpu_count() or 1)
 
 
-def _told_threads() -> str | None:
+def _given_threads() -> str | None:
     output = os.environ.get("OMP_NUM_THREADS")
     if output == "1" and "ACCELERATE_MIXED_PRECISION" in os.environ and "WORLD_SIZE" not in os.environ:
         import psutil  # accelerate depends on it

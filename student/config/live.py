@@ -16,7 +16,9 @@ class TrackConfig:
     """When a face that is followed from frame to frame is looked at again, and when it counts as lost."""
 
     check_every: int = option(10, "frames after which a network of the picture alone is checked by MediaPipe's score")
-    doubt: float = option(0.3, "and at once where its stated deviations grow by this, natural logarithm")
+    uncertainty: float = option(
+        0.3, "and at once where its stated deviations grow by this, natural logarithm", formerly="doubt"
+    )
     growth: float = option(1.3, "or the face by this factor from one frame to the next")
     inside: float = option(0.4, "share of the landmarks inside the picture below which the face has left it")
     overlap: float = option(0.15, "intersection over union of the face's box with that of the frame before, at least")
@@ -42,7 +44,9 @@ class SmoothConfig:
     eyelids: tuple[float, float] = option((4.0, 8.0), "each lid; Hz, Hz per 1/s")
     speed_hz: float = option(2.0, "cutoff of the speeds")
     identity_s: float = option(10.0, "over which the person's shape is averaged")
-    stranger: float = option(1.0, "a face that comes back so many stated deviations off (rms) is another person")
+    new_subject: float = option(
+        1.0, "a face that comes back so many stated deviations off (rms) is another person", formerly="stranger"
+    )
 
     def __post_init__(self) -> None:
         groups = (self.rotation, self.place, self.depth, self.expression, self.jaw, self.neck, self.eyes, self.eyelids)

@@ -14,7 +14,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera, Pinhole
 from shared.geometry.crop import Crop
 from shared.heads.result import all_landmarks_px
-from shared.plugins.refine import HeadGuess
+from shared.plugins.refine import InitialHead
 from shared.records.tensor_record import TensorRecord
 from student.config import StudentNetworkConfig
 from student.head.pose import SightPose, unplaced_params
@@ -46,9 +46,9 @@ class StudentHeads(TensorRecord):
     blendshapes: Tensor | None = None
 
     @property
-    def guess(self) -> HeadGuess:
+    def initial(self) -> InitialHead:
         """As a refiner takes them."""
-        return HeadGuess(self.params, self.camera, self.shape_std, self.expression_std, self.jaw_std)
+        return InitialHead(self.params, self.camera, self.shape_std, self.expression_std, self.jaw_std)
 
 
 class HeadDecoder:

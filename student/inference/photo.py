@@ -67,7 +67,7 @@ def heads_of(frame: Frame, faces: list[DetectedFace], tools: Tools) -> StudentHe
         heads = decoder.decode(output, crop, camera)
         if tools.refine is None:
             return heads
-        return decoder.moved(heads, tools.refine(heads.guess, landmarks))
+        return decoder.moved(heads, tools.refine(heads.initial, landmarks))
 
 
 def _write(

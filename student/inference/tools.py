@@ -17,7 +17,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.faces import FaceDetector
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.plugins.refine import Directions, HeadGuess, load_refiner
+from shared.plugins.refine import CoefficientBasis, InitialHead, load_refiner
 from shared.runs.device import choose_device
 from shared.runs.errors import UserError
 from student.config import InferConfig
@@ -40,7 +40,7 @@ class Tools:
     predictor: Predictor
     posing: FacePosing
     painter: HeadPainter
-    refine: Callable[[HeadGuess, Tensor], FlameParams] | None
+    refine: Callable[[InitialHead, Tensor], FlameParams] | None
     detector: FaceDetector
     follower: Follower
 
@@ -96,7 +96,7 @@ def tools_of(
     refine = None
     if config.refine:
         basis = predictor.spec.basis
-        refiner = load_refiner(model, Directions(basis.shape, basis.expression), config.refiner)
+        refiner = load_refiner(model, CoefficientBasis(basis.shape, basis.expression), config.refiner)
         refine = partial(refiner, steps=config.refine)
     decoder = predictor.decoder
     posing = FacePosing.in_torch(decoder) if config.runtime == "torch" else FacePosing.in_onnx(decoder)

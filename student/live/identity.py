@@ -10,9 +10,9 @@ import numpy as np
 class RunningIdentity:
     """A mean of shape codes with weights 1 / variance that fade with time, so that it can still change."""
 
-    def __init__(self, memory_s: float, stranger: float) -> None:
-        """``memory_s``: after it a frame counts 1/e. ``stranger``: limit of `is_new_subject`."""
-        self.memory_s, self.stranger = memory_s, stranger
+    def __init__(self, memory_s: float, limit: float) -> None:
+        """``memory_s``: after it a frame counts 1/e. ``limit``: of `is_new_subject`."""
+        self.memory_s, self.limit = memory_s, limit
         self.reset()
 
     def reset(self) -> None:
@@ -22,7 +22,7 @@ class RunningIdentity:
 
     def is_new_subject(self, codes: np.ndarray, std: np.ndarray) -> bool:
         """Whether codes (D,) with these deviations are of somebody else: too many deviations (rms) from the mean."""
-        return self._mean is not None and float(np.sqrt((((codes - self._mean) / std) ** 2).mean())) > self.stranger
+        return self._mean is not None and float(np.sqrt((((codes - self._mean) / std) ** 2).mean())) > self.limit
 
     def __call__(self, codes: np.ndarray, std: np.ndarray, step_s: float) -> np.ndarray:
         """The mean (D,) with this frame's codes in it."""

@@ -37,7 +37,7 @@ class HeadSmoother:
             "log_scale": ((1, 1), one_euro(config.depth)),
         }
         self._rotation = OneEuroRotation(*config.rotation, config.speed_hz)
-        self._identity = RunningIdentity(config.identity_s, config.stranger)
+        self._identity = RunningIdentity(config.identity_s, config.new_subject)
         self._time_s: float | None = None
 
     def restart(self) -> None:

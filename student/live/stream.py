@@ -18,7 +18,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.landmarker.blendshapes import N_BLENDSHAPES
-from shared.plugins.refine import HeadGuess
+from shared.plugins.refine import InitialHead
 from student.head.pose import FacePose, SightPose
 from student.head.predictor import Predictor
 from student.live.posing import FacePosing
@@ -30,7 +30,7 @@ from student.network.records import PicturePrediction, StudentOutput
 STAGES = ("wait", "track", "crop", "network", "decode", "refine", "filter", "check", "draw", "write", "latency")
 _NO_LANDMARKS = np.full((N_MEDIAPIPE, 2), np.nan, np.float32)
 _NO_BLENDSHAPES = np.full(N_BLENDSHAPES, np.nan, np.float32)
-Refine = Callable[[HeadGuess, Tensor], FlameParams]
+Refine = Callable[[InitialHead, Tensor], FlameParams]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class HeadStream:
         posing: of its heads.
         tracker: that says where the face is.
         smoother: None leaves every frame as it was predicted.
-        refine: makes guesses (1) better by MediaPipe's landmarks (1, 478, 2); the tracker must ask for them each frame.
+        refine: brings predictions (1) onto MediaPipe's landmarks (1, 478, 2); the tracker must ask for them each frame.
         times: of the stages.
     """
 
@@ -143,9 +143,9 @@ class HeadStream:
 
     def _refined(self, prediction: PicturePrediction, landmarks_px: Tensor, camera: Camera) -> PicturePrediction:
         decoder, basis = self._predictor.decoder, self._predictor.spec.basis
-        guessed = decoder.params_in_picture(prediction, camera)
+        unrefined = decoder.params_in_picture(prediction, camera)
         assert self._refine is not None
-        params = self._refine(HeadGuess(guessed, camera, *prediction.std()), landmarks_px)
+        params = self._refine(InitialHead(unrefined, camera, *prediction.std()), landmarks_px)
         pose = FacePose.of(params, camera, decoder.model, self._predictor.spec.anchor_m)
         sight = SightPose.of(pose, camera.focal_px.mean(-1), camera.center_px)
         return replace(

@@ -190,8 +190,10 @@ class HeadLedTracker(FaceTracker):
             return False
         if place.landmarks_px is None:
             self._unchecked += 1
-            doubt = log_std > self._usual + self._config.doubt or not self._goes_on(landmarks_px, image.shape[:2])
-            if doubt or self._unchecked >= self._config.check_every:
+            unsure = log_std > self._usual + self._config.uncertainty or not self._goes_on(
+                landmarks_px, image.shape[:2]
+            )
+            if unsure or self._unchecked >= self._config.check_every:
                 face = self._asked(image, landmarks_px)
                 if face is None:
                     return False

@@ -72,7 +72,7 @@ class FitConfig:
 class ClipConfig:
     """A clip as one problem."""
 
-    bridge_s: float = option(1.0, "a face that is lost for so long at most is bridged")
+    max_gap_s: float = option(1.0, "a face that is lost for so long at most is interpolated", formerly="bridge_s")
     identity_frames: int = option(32, "frames, spread over the clip, that the identity is found from")
     window: int = option(128, "frames that are fitted at once")
     overlap: int = option(24, "frames that neighbouring windows share")

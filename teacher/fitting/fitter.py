@@ -344,13 +344,13 @@ def _block_diagonal(covariance: Tensor, variances: Tensor) -> Tensor:
     return torch.stack([torch.block_diag(*pair) for pair in zip(covariance, torch.diag_embed(variances), strict=True)])
 
 
-def _head_unknowns(guess: Mapping[str, Tensor], sharing: ParameterSharing) -> dict[str, tuple[Tensor, int]]:
-    """From a guess a picture to the value and level of every unknown of the head.
+def _head_unknowns(initial: Mapping[str, Tensor], sharing: ParameterSharing) -> dict[str, tuple[Tensor, int]]:
+    """From initial values, a row a picture, to the value and level of every unknown of the head.
 
-    What pictures share starts from the mean of what they guess, but a pose from the first picture.
+    What pictures share starts from the mean of their initial values, but a pose from the first picture.
     """
     found: dict[str, tuple[Tensor, int]] = {}
-    for name, rows in guess.items():
+    for name, rows in initial.items():
         level = SUBJECT if name == "shape" else sharing.pose_level if name in _POSE else FRAME
         owner = sharing.structure.owner(VIEW, level)
         if name in _POSE:

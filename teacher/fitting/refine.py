@@ -1,8 +1,8 @@
-"""Some steps of the solver from a guessed head towards landmarks; the refiner of `shared.plugins.refine`.
+"""Some steps of the solver from a predicted head towards landmarks; the refiner of `shared.plugins.refine`.
 
-A refinement moves a face by millimetres. So codes, lids, jaw and gaze act through their exact derivatives at the guess,
-which are taken once; the pose of the head and the perspective are exact in every step. A step then costs a fraction of
-one of the whole fit, and the guess itself is the prior: what its network is sure of moves little.
+A refinement moves a face by millimetres. So coefficients, lids, jaw and gaze act through their exact derivatives at the
+prediction, which are taken once; the pose of the head and the perspective are exact in every step. A step then costs a
+fraction of one of the whole fit, and the prediction itself is the prior: what its network is sure of moves little.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.geometry.projection import projection_rows
 from shared.geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
-from shared.plugins.refine import Directions, HeadGuess, Refiner
+from shared.plugins.refine import CoefficientBasis, InitialHead, Refiner
 from shared.records.tensor_record import TensorRecord
 from teacher.config import FitConfig, SolverConfig
 from teacher.energy.landmarks import LandmarkEvidence
@@ -32,11 +32,11 @@ from teacher.solver.levenberg import Problem, solve
 from teacher.solver.structure import VIEW, Structure
 from teacher.solver.terms import Euclidean, Linearisation, Rotation, Term, Values, Variable
 
-FACE, TURN, SHIFT = "face", "turn", "shift"  # variables: what moves in the face, and the head, all from the guess
+FACE, TURN, SHIFT = "face", "turn", "shift"  # variables: what moves in the face, and the head, from the prediction
 _MOVING = ("shape", "expression", "eyelids", "jaw", "left_eye", "right_eye")  # the face, in this order
 
 
-def landmark_refiner(model: FlameModel, directions: Directions, config: RefineConfig) -> Refiner:
+def landmark_refiner(model: FlameModel, directions: CoefficientBasis, config: RefineConfig) -> Refiner:
     """ValueError if the head knows no landmarks, or the directions are not of its codes."""
     return LandmarkRefiner(model, directions, config)
 
@@ -44,7 +44,7 @@ def landmark_refiner(model: FlameModel, directions: Directions, config: RefineCo
 class LandmarkRefiner:
     """Build it once for a head and a network."""
 
-    def __init__(self, model: FlameModel, directions: Directions, config: RefineConfig) -> None:
+    def __init__(self, model: FlameModel, directions: CoefficientBasis, config: RefineConfig) -> None:
         sizes = directions.shape.shape[0], directions.expression.shape[0]
         if sizes != (model.n_shape, model.n_expression):
             raise ValueError(f"directions are of {sizes} codes, head {model.assets.name!r} has "
@@ -56,35 +56,35 @@ class LandmarkRefiner:
         self._every_code = CodeBasis(torch.eye(sizes[0]).to(model.v_template), torch.eye(sizes[1]).to(model.v_template))
         self._reduced = self.landmarks.points.with_basis(self.basis)
 
-    def __call__(self, guess: HeadGuess, landmarks_px: Tensor, steps: int) -> FlameParams:
+    def __call__(self, initial: InitialHead, landmarks_px: Tensor, steps: int) -> FlameParams:
         """See `shared.plugins.refine.Refiner`."""
-        _check(guess, landmarks_px)
+        _check(initial, landmarks_px)
         if steps == 0:
-            return guess.params
+            return initial.params
         solver = SolverConfig(max_steps=steps, damping=self.config.damping)
         with torch.inference_mode():  # a quarter faster than without gradients alone
-            found = solve(self.problem(guess, landmarks_px), solver).values
-            moved = self._moved(guess.params, found)
+            found = solve(self.problem(initial, landmarks_px), solver).values
+            moved = self._moved(initial.params, found)
         return moved.map(torch.clone)
 
-    def problem(self, guess: HeadGuess, landmarks_px: Tensor) -> Problem:
-        """The energy, whose unknowns are zero at the guess."""
-        rows, pivot_m = len(landmarks_px), self._root(guess.params) + guess.params.translation
-        depth_m = guess.camera.world_to_cam(pivot_m[:, None])[:, 0, 2:].clamp(min=1e-3)
-        stds = {FACE: self._deviations(guess), SHIFT: (self.config.distance_std * depth_m).expand(-1, 3)}
+    def problem(self, initial: InitialHead, landmarks_px: Tensor) -> Problem:
+        """The energy, whose unknowns are zero at the prediction."""
+        rows, pivot_m = len(landmarks_px), self._root(initial.params) + initial.params.translation
+        depth_m = initial.camera.world_to_cam(pivot_m[:, None])[:, 0, 2:].clamp(min=1e-3)
+        stds = {FACE: self._deviations(initial), SHIFT: (self.config.distance_std * depth_m).expand(-1, 3)}
         variables = {
             FACE: Variable(torch.zeros_like(stds[FACE]), Euclidean()),
             TURN: Variable(landmarks_px.new_zeros(rows, 3), Rotation()),
             SHIFT: Variable(torch.zeros_like(stds[SHIFT]), Euclidean()),
         }
         terms: dict[str, Term] = {
-            "landmarks": self._term(guess, landmarks_px, pivot_m),
+            "landmarks": self._term(initial, landmarks_px, pivot_m),
             **{f"{name}_prior": GaussianPrior(name, VIEW, torch.zeros_like(std), std) for name, std in stds.items()},
         }
         return Problem(Structure.photos(rows, landmarks_px.device), variables, terms)
 
-    def _term(self, guess: HeadGuess, landmarks_px: Tensor, pivot_m: Tensor) -> NearbyPixels:
-        params, camera, landmarks = guess.params, guess.camera, self.landmarks
+    def _term(self, initial: InitialHead, landmarks_px: Tensor, pivot_m: Tensor) -> NearbyPixels:
+        params, camera, landmarks = initial.params, initial.camera, self.landmarks
         values = from_params(params, self._every_code)
         posed = pose_points(landmarks.points, values)
         eye = torch.eye(3).to(landmarks_px).expand(*posed.position.shape, 3)
@@ -103,37 +103,37 @@ class LandmarkRefiner:
             kernel=PseudoHuber(self.config.robust_threshold),
         )
 
-    def _deviations(self, guess: HeadGuess) -> Tensor:
+    def _deviations(self, initial: InitialHead) -> Tensor:
         """(B, U) of the face's unknowns, in the order of `_MOVING`."""
-        config, like = self.config, guess.params.jaw
+        config, like = self.config, initial.params.jaw
         return torch.cat(
             [
-                guess.shape_std.clamp(max=1) * config.guess_factor,
-                guess.expression_std.clamp(max=1) * config.guess_factor,
+                initial.shape_std.clamp(max=1) * config.prediction_factor,
+                initial.expression_std.clamp(max=1) * config.prediction_factor,
                 torch.full_like(like[:, :2], config.eyelid_std),
-                (guess.jaw_std * config.guess_factor).clamp(max=config.jaw_std),
+                (initial.jaw_std * config.prediction_factor).clamp(max=config.jaw_std),
                 torch.full_like(like, config.eye_std).repeat(1, 2),
             ],
             1,
         )
 
-    def _moved(self, guess: FlameParams, found: Mapping[str, Tensor]) -> FlameParams:
+    def _moved(self, initial: FlameParams, found: Mapping[str, Tensor]) -> FlameParams:
         sizes = self.basis.sizes
         shape, expression, eyelids, jaw, eyes = found[FACE].split([sizes.shape, sizes.expression, 2, 3, 6], 1)
         turn = axis_angle_to_matrix(found[TURN])
         moved = replace(
-            guess,
-            shape=guess.shape + shape @ self.basis.shape.T,
-            expression=guess.expression + expression @ self.basis.expression.T,
-            eyelids=guess.eyelids + eyelids,
-            jaw=guess.jaw + jaw,
-            eyes=guess.eyes + eyes.unflatten(1, (2, 3)),
-            global_rot=matrix_to_axis_angle(turn @ axis_angle_to_matrix(guess.global_rot)),
+            initial,
+            shape=initial.shape + shape @ self.basis.shape.T,
+            expression=initial.expression + expression @ self.basis.expression.T,
+            eyelids=initial.eyelids + eyelids,
+            jaw=initial.jaw + jaw,
+            eyes=initial.eyes + eyes.unflatten(1, (2, 3)),
+            global_rot=matrix_to_axis_angle(turn @ axis_angle_to_matrix(initial.global_rot)),
         )
-        # The head turned about the guess's root, while FLAME turns it about its own, which its codes have moved.
-        aside = self._root(moved) - self._root(guess)
+        # The head turned about the prediction's root, while FLAME turns it about its own, which its codes have moved.
+        aside = self._root(moved) - self._root(initial)
         carried = (turn @ aside[..., None])[..., 0] - aside
-        return replace(moved, translation=guess.translation + carried + found[SHIFT])
+        return replace(moved, translation=initial.translation + carried + found[SHIFT])
 
     def _root(self, params: FlameParams) -> Tensor:
         """(B, 3) the root joint of the unposed head."""
@@ -142,9 +142,9 @@ class LandmarkRefiner:
 
 @dataclass(frozen=True)
 class NearbyPixels(TensorRecord):
-    """``(project(x_p) - target_p) / std_p`` of points near a guess: ``x = R (points + moves face) + pivot + shift``."""
+    """``(project(x_p) - target_p) / std_p`` of points near a prediction: ``x = R (points + moves face) + pivot + shift``."""
 
-    points_m: Tensor  # (B, P, 3) at the guess, world axes, from the pivot
+    points_m: Tensor  # (B, P, 3) at the prediction, world axes, from the pivot
     moves: Tensor  # (B, P, 3, U) their derivatives by the face's unknowns
     pivot_m: Tensor  # (B, 3) world
     camera: Camera  # (B)
@@ -191,11 +191,11 @@ class NearbyPixels(TensorRecord):
         return (self.camera.project(world) - self.target_px) / self.std_px[..., None]
 
 
-def _check(guess: HeadGuess, landmarks_px: Tensor) -> None:
-    rows = len(guess.params.shape)
+def _check(initial: InitialHead, landmarks_px: Tensor) -> None:
+    rows = len(initial.params.shape)
     if landmarks_px.shape != (rows, N_MEDIAPIPE, 2) or not rows:
         raise ValueError(f"landmarks_px is {tuple(landmarks_px.shape)}; it must be ({rows}, {N_MEDIAPIPE}, 2)")
-    params = guess.params
+    params = initial.params
     for name, value in [("landmarks_px", landmarks_px), *((f.name, getattr(params, f.name)) for f in fields(params))]:
         if not bool(torch.isfinite(value).all()):
             raise ValueError(f"{name} holds numbers that are not finite")

@@ -59,7 +59,7 @@ class PriorPoints(TensorRecord):
     pixel_px: Tensor  # (..., N, 2) crop pixels, also where hidden
     log_var: Tensor  # (..., N) log-variance of the distance to the truth, px^2
     visible_logit: Tensor  # (..., N)
-    coarse_px: Tensor | None = None  # (..., N, 2) the guess before the refinement, for the loss
+    coarse_px: Tensor | None = None  # (..., N, 2) the estimate before the refinement, for the loss
     summary: Tensor | None = None  # (..., C) what the network holds of the whole picture, for the identity network
 
 

@@ -41,7 +41,7 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
         raise UserError("faces=all is for pictures: in a clip nothing says yet which face is whose")
     out, rate = Path(config.out), frame_rate(ref.path) / config.frame_step
     tracked = track_clip(ref, config, tools)
-    clip = interpolate_gaps(tracked, round(config.clip.bridge_s * rate))
+    clip = interpolate_gaps(tracked, round(config.clip.max_gap_s * rate))
     if clip is None:
         raise UserError(f"input={ref.path}: no face was found in any frame")
     rows = spread_rows(clip.seen, config.clip.identity_frames)

@@ -36,7 +36,7 @@ class WatchedFrame:
 
 @dataclass(frozen=True, eq=False)
 class ClipTrack:
-    """Frames to fit: those with a face, and those without between them, whose place is guessed."""
+    """Frames to fit: those with a face, and those without between them, whose place is interpolated."""
 
     numbers: tuple[int, ...]
     times_s: tuple[float, ...]

@@ -31,7 +31,7 @@ SCHEMA = "pixel3dmm-distill/landmark-fits/2"
 FILE = "landmark_fits.safetensors"
 _BATCH = 64
 _MEASURED = 800  # portraits on which the landmarker is measured
-_FOCAL_SPREAD = 0.2  # standard deviation of the log focal length that is given to a fit: of photos it is a guess
+_FOCAL_SPREAD = 0.2  # standard deviation of the log focal length that is given to a fit: of photos it is an assumption
 
 
 @dataclass(frozen=True, eq=False)

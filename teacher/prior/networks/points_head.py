@@ -114,8 +114,8 @@ class PointsHead(nn.Module):
         state = self.mix(self.picture(pooled) + self.landmarks(output))
         with torch.autocast(marks.device.type, enabled=False):  # 16 bits are half a pixel
             start = self.places @ (self.to_affine @ marks) if start_px is None else start_px * (2 / self.size) - 1
-        guess = torch.where(known[..., None] > 0, start, self.rest)
-        place = guess + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
+        initial = torch.where(known[..., None] > 0, start, self.rest)
+        place = initial + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
         first = place
         who = self.embedding + self.context(state)[:, None]  # (B, N, E)
         told_last = place.new_zeros(*place.shape[:2], 4)

@@ -17,7 +17,7 @@ from teacher.prior.records import UNKNOWN_PART, PriorMaps, PriorPoints, PriorPre
 
 UV_MM = 660.0  # millimetres on the face for a step of 1 in the open head's UV; on FLAME's it is about the same
 _REFERENCE_PX = 256.0  # points count in pixels of a crop of this size, whatever the size
-_COARSE = 0.5  # weight of the points' first guess
+_COARSE = 0.5  # weight of the points' first estimate
 _EPS = 1e-6
 _TEXELS = 512
 # By value of `Part`: 1 / sqrt(share of a portrait's pixels), at most 12. Eyes, mouth and brows are 0.3 % of them.
@@ -59,7 +59,7 @@ def prior_loss(
     Maps are compared at a quarter of the pixels, every second row and column from a random one of four first pixels:
     neighbours say much the same, and full maps cost a fifth of the training time on a CPU.
 
-    What is hidden counts too, for less: a network that never had to guess would be as sure there as anywhere. So does
+    What is hidden counts too, for less: a network that never had to infer would be as sure there as anywhere. So does
     what is beyond the face: where a neck turns no landmark says, and its errors would drown those of the face.
 
     Distances are plain norms (the paper's choice), averaged over the pixels where the masks allow them. An uncertainty
