@@ -142,7 +142,7 @@ class LandmarkRefiner:
 
 @dataclass(frozen=True)
 class NearbyPixels(TensorRecord):
-    """``(project(x_p) - target_p) / std_p`` of points near a prediction: ``x = R (points + moves face) + pivot + shift``."""
+    """``(project(x_p) - target_p) / std_p`` near a prediction: ``x = R (points + moves face) + pivot + shift``."""
 
     points_m: Tensor  # (B, P, 3) at the prediction, world axes, from the pivot
     moves: Tensor  # (B, P, 3, U) their derivatives by the face's unknowns
