@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from shared.runs.errors import UserError
 
+PRIOR_SCHEMA = "pixel3dmm-distill/prior/1"  # of a prior's weights; students start from their encoder
+
 
 def in_halves(network: nn.Module, exact: Callable[[str], bool] = lambda name: False) -> dict[str, Tensor]:
     """The state on the CPU, contiguous, of 16 bits but for tensors whose name is ``exact``.

@@ -8,12 +8,12 @@ from torch import nn
 
 from shared.assets import asset_path
 from shared.networks.backbones import create_backbone, pretrained_backbone
+from shared.networks.weight_files import PRIOR_SCHEMA
 from shared.records.tensor_files import TensorFileError, read_tensors
 from shared.runs.errors import UserError
 from student.config import StudentNetworkConfig
 
 _PRIOR = asset_path("prior_compact.safetensors")
-_PRIOR_SCHEMA = "pixel3dmm-distill/prior/1"
 _PREFIX = "backbone."
 
 
@@ -37,7 +37,7 @@ def encoder_of_prior(name: str, path: Path) -> nn.Module:
     UserError if the file cannot be read or its encoder is not the timm network ``name``.
     """
     try:
-        tensors, header = read_tensors(path, _PRIOR_SCHEMA)
+        tensors, header = read_tensors(path, PRIOR_SCHEMA)
     except TensorFileError as error:
         raise UserError(f"network.pretrained=prior: {error}") from error
     theirs = header["network"].get("backbone")

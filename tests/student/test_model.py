@@ -180,7 +180,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
 def test_another_heads_codes_are_refused() -> None:
     network = network_of("landmarks")
-    with pytest.raises(ValueError, match="codes of head"):
+    with pytest.raises(ValueError, match="coefficients of head"):
         HeadDecoder(FlameModel(tiny_head()), trained(network).spec)
 
 

@@ -116,7 +116,7 @@ def test_its_head_must_be_the_models(files: dict[str, Path], tmp_path: Path) -> 
     model = onnx.load(files["landmarks"])
     helper.set_model_props(model, {ENTRY: json.dumps({**header_of(model), "head_id": "another"})})
     onnx.save(model, tmp_path / "other_head.onnx")
-    with pytest.raises(ValueError, match="codes of head another"):
+    with pytest.raises(ValueError, match="coefficients of head another"):
         Predictor(OnnxNetwork.open(tmp_path / "other_head.onnx"), open_head())
 
 

@@ -87,8 +87,8 @@ class PointsHead(nn.Module):
         self.look = nn.Sequential(
             nn.Linear(sum(fine) + _EMBEDDED, _LOCAL), nn.GELU(), nn.Linear(_LOCAL, _LOCAL), nn.GELU()
         )
-        self.predict = nn.Linear(_LOCAL, 4)  # x, y, log-variance, visibility
-        for layer in (self.move, self.predict):
+        self.tell = nn.Linear(_LOCAL, 4)  # x, y, log-variance, visibility
+        for layer in (self.move, self.tell):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
 
@@ -118,15 +118,15 @@ class PointsHead(nn.Module):
         place = initial + self.move(state).float().unflatten(1, (-1, 2)) * _STEP
         first = place
         who = self.embedding + self.context(state)[:, None]  # (B, N, E)
-        told_last = place.new_zeros(*place.shape[:2], 4)
+        last = place.new_zeros(*place.shape[:2], 4)
         for _ in range(_LOOKS):
             seen = [_sample(features, place.detach()) for features in fine]
-            told_last = self.predict(self.look(torch.cat([*seen, who.to(seen[0].dtype)], -1))).float()
-            place = place + told_last[..., :2] * _STEP
+            last = self.tell(self.look(torch.cat([*seen, who.to(seen[0].dtype)], -1))).float()
+            place = place + last[..., :2] * _STEP
         return PriorPoints(
             pixel_px=(place + 1) * (self.size / 2),
-            log_var=told_last[..., 2].clamp(*_LOG_VAR),
-            visible_logit=told_last[..., 3],
+            log_var=last[..., 2].clamp(*_LOG_VAR),
+            visible_logit=last[..., 3],
             coarse_px=(first + 1) * (self.size / 2),
             summary=torch.cat([pooled, state], 1).float(),
         )

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from shared.assets import asset_path
-from shared.networks.weight_files import fill, in_halves
+from shared.networks.weight_files import PRIOR_SCHEMA, fill, in_halves
 from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors
 from shared.runs.errors import UserError
 from teacher.config import CompactConfig, VitConfig
 from teacher.prior.networks.build import build_network
 from teacher.prior.networks.network import PriorNetwork
 
-SCHEMA = "pixel3dmm-distill/prior/1"
 SHIPPED = asset_path("prior_compact.safetensors")
 _CONFIGS = {"compact": CompactConfig, "vit": VitConfig}
 
@@ -49,7 +48,7 @@ def save_prior(
         made: JSON values on how it came about: data, seeds, training, validation, licence.
     """
     header = {
-        "schema": SCHEMA,
+        "schema": PRIOR_SCHEMA,
         "family": family,
         "network": asdict(config),
         "frame": network.frame,
@@ -66,7 +65,7 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
     if not path.is_file():
         raise UserError(f"weights={path} is not there: give weights=default, or what teacher/prior_train.py wrote")
     try:
-        tensors, header = read_tensors(path, SCHEMA)
+        tensors, header = read_tensors(path, PRIOR_SCHEMA)
     except TensorFileError as error:
         raise UserError(
             f"weights={error}; Pixel3DMM's released files are converted by python teacher/prior_convert.py"
@@ -80,7 +79,7 @@ def load_prior(name_or_path: str, device: torch.device | str = "cpu") -> Prior:
 def start_from(network: PriorNetwork, path: Path) -> None:
     """Give a new network the weights of a file of the same architecture. UserError as `load_prior`."""
     try:
-        tensors, _ = read_tensors(path, SCHEMA)
+        tensors, _ = read_tensors(path, PRIOR_SCHEMA)
     except TensorFileError as error:
         raise UserError(f"initial={error}") from error
     fill(network, tensors, path)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from shared.networks.weight_files import PRIOR_SCHEMA as SCHEMA
 from shared.records.tensor_files import read_tensors, write_tensors
 from shared.runs.errors import UserError
 from teacher.prior.networks.compact import CompactPrior
-from teacher.prior.networks.weights import SCHEMA, load_prior, save_prior, start_from
+from teacher.prior.networks.weights import load_prior, save_prior, start_from
 from tests.teacher.prior.networks.test_compact import SMALL, inputs
 
 CONFIG = dataclasses.replace(SMALL, points=20)
