@@ -155,7 +155,7 @@ def test_bands_are_solved_as_the_dense_matrix(count: int) -> None:
 def test_structures_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="frame must count up from 0"):
         Structure(torch.tensor([0, 2]), torch.tensor([0, 0, 0]))
-    with pytest.raises(ValueError, match="2 moments, but persons of 3"):
+    with pytest.raises(ValueError, match="2 frames, but subjects of 3"):
         Structure(torch.tensor([0, 1]), torch.tensor([0, 0, 0]))
     structure = Structure.of_one(torch.tensor([0, 0, 1]))
     assert [structure.count(level) for level in (VIEW, FRAME, SUBJECT)] == [3, 2, 1]
