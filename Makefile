@@ -8,11 +8,12 @@ INSTALLED := .venv/installed
 # file mostly stay together and share what they build.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test test-fast lint format
+.PHONY: help install demo test test-all test-fast lint format
 
 help:
 	@echo "make demo       both modes on a photo and on rendered heads and a clip with known truth; see runs/demo*"
-	@echo "make test       every test"
+	@echo "make test       every test but those of the benchmark scripts"
+	@echo "make test-all   these too"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite the code"
@@ -32,10 +33,13 @@ demo: $(INSTALLED)
 	$(BIN)/python student/demo.py out=runs/demo_student
 
 test: $(INSTALLED)
+	$(PYTEST) -m "not benchmark"
+
+test-all: $(INSTALLED)
 	$(PYTEST)
 
 test-fast: $(INSTALLED)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not benchmark"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

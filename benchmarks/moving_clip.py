@@ -12,6 +12,7 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
+from shared.images.video_writer import VideoWriter
 from shared.records.tensor_record import stack
 from shared.synthetic.motion import shots_in_motion
 from shared.synthetic.studio import Order, PortraitStudio
@@ -34,15 +35,13 @@ def moving_clip(
     folder.mkdir(parents=True, exist_ok=True)
     studio = PortraitStudio(FlameModel(load_flame()), (drawn_px, drawn_px))
     shots = shots_in_motion(studio, seed, person, frames, RATE_HZ)
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), RATE_HZ, size[::-1])
     height, width = size
     left, scale = (width - height) // 2, height / drawn_px
-    for shot in shots:
-        image = studio.portrait(Order(seed, person, person, "posed"), shot).image
-        image = cv2.resize(image, (height, height), interpolation=cv2.INTER_CUBIC)
-        image = cv2.copyMakeBorder(image, 0, 0, left, width - height - left, cv2.BORDER_REPLICATE)
-        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    writer.release()
+    with VideoWriter(clip, RATE_HZ) as writer:
+        for shot in shots:
+            image = studio.portrait(Order(seed, person, person, "posed"), shot).image
+            image = cv2.resize(image, (height, height), interpolation=cv2.INTER_CUBIC)
+            writer.write(cv2.copyMakeBorder(image, 0, 0, left, width - height - left, cv2.BORDER_REPLICATE))
     params, camera = stack([shot.params for shot in shots]), stack([shot.camera for shot in shots])
     affine = torch.tensor([[scale, 0.0, float(left)], [0.0, scale, 0.0]])
     camera = camera.warped(affine.expand(len(shots), 2, 3), size)

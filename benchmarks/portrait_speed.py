@@ -20,9 +20,9 @@ import time
 from command_line import read_options
 
 from shared.config import SyntheticConfig
+from shared.flame.segmentation import Part
 from shared.runs.device import one_thread
 from shared.synthetic.generate import build_studio
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.studio import Order, PortraitStudio
 
 DEFAULTS = {"count": "60", "size": "256", "seed": "5", "processes": "2", "makehuman_assets": "", "profile": "false",

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+
+from shared.images.video_writer import VideoWriter
+
+pytestmark = pytest.mark.benchmark
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -46,10 +49,8 @@ def printed(script: str, *options: str) -> str:
 def test_landmark_tracker(photo: np.ndarray, tmp_path: Path) -> None:
     """On a clip of its own: a rendered one takes long."""
     clip = tmp_path / "clip.mp4"
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 25, photo.shape[1::-1])
-    for _ in range(3):
-        writer.write(cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
-    writer.release()
+    with VideoWriter(clip, 25) as writer:
+        writer.write(photo, 3)
     lines = printed("landmark_tracker.py", f"clip={clip}", "frames=3", "rounds=1", "size=320x320")
     assert "320x320, 6 frames" in lines
     assert "blendshape network" in lines

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shared.flame.face_parts import FACE_PARTS
 from shared.flame.landmarks import N_MEDIAPIPE
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import FACE_PARTS
 from shared.geometry.camera import Camera
 from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records.tensor_files import TensorFileError, read_tensors, write_tensors

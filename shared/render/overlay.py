@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import SURFACES, surface_of_vertex
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit, vertex_normals
 from shared.render.interpolate import SurfacePoints, at_vertices, surface_points
-from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
+from shared.render.irises import IRIS_COSINE, PUPIL_COSINE, eye_axis_cosine
 from shared.render.rasterizer import rasterize
 
 _TINTS = {
@@ -158,14 +159,14 @@ def _tints(points: SurfacePoints, faces: Tensor, assets: FlameAssets | None) -> 
     if assets is None:
         count = len(points.face_index)
         return np.broadcast_to(np.asarray(_TINTS["skin"], np.float32), (count, 3)), np.zeros(count, np.int64)
-    membership = torch.nn.functional.one_hot(part_of_vertex(assets), len(PARTS)).float()
+    membership = torch.nn.functional.one_hot(surface_of_vertex(assets), len(SURFACES)).float()
     drawn = at_vertices(points, faces, torch.cat([membership, eye_axis_cosine(assets)[:, None]], 1)).numpy()
     shares, cosine = drawn[:, :-1], drawn[:, -1]
-    tint = shares @ np.array([_TINTS[name] for name in PARTS], np.float32)
+    tint = shares @ np.array([_TINTS[name] for name in SURFACES], np.float32)
     part = shares.argmax(-1)
     tint[cosine > IRIS_COSINE] = _IRIS
     tint[cosine > PUPIL_COSINE] = _PUPIL
-    return tint, np.where(cosine > IRIS_COSINE, len(PARTS), part)
+    return tint, np.where(cosine > IRIS_COSINE, len(SURFACES), part)
 
 
 def _on_picture(points: SurfacePoints, values: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from shared.flame.landmarks import LEFT_BROW, LEFT_LIDS, OUTER_LIPS, RIGHT_BROW, RIGHT_LIDS
 from shared.flame.schema import FlameAssets
-from shared.render.parts import IRIS_COSINE, PARTS, PUPIL_COSINE, eye_axis_cosine, part_of_vertex
+from shared.flame.segmentation import SURFACES, surface_of_vertex
+from shared.render.irises import IRIS_COSINE, PUPIL_COSINE, eye_axis_cosine
 from shared.synthetic.scene.colour import srgb_to_linear
 from shared.synthetic.scene.smoothstep import smoothstep
 
@@ -43,7 +44,7 @@ class PaintChart:
     def of(assets: FlameAssets) -> PaintChart:
         """Build the chart. KeyError if the head has no "mediapipe" landmarks or no "scalp"."""
         hair = _smooth(assets.region("scalp").float(), assets.faces, 2)
-        parts = torch.nn.functional.one_hot(part_of_vertex(assets), len(PARTS)).float()
+        parts = torch.nn.functional.one_hot(surface_of_vertex(assets), len(SURFACES)).float()
         hair = hair * parts[:, 0]
         columns = [assets.v_template, parts, eye_axis_cosine(assets)[:, None], hair[:, None]]
         points = assets.landmarks["mediapipe"].positions(assets.v_template, assets.faces)
@@ -89,7 +90,7 @@ class Look:
 
 def albedo(chart: PaintChart, look: Look, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Colours (P, 3) of points with the interpolated ``chart.attributes`` (P, 3 + P + 2)."""
-    position, parts = drawn[:, :3], drawn[:, 3 : 3 + len(PARTS)]
+    position, parts = drawn[:, :3], drawn[:, 3 : 3 + len(SURFACES)]
     cosine, hair = drawn[:, -2], drawn[:, -1]
     lips, brows, lashes = _sample_chart(chart.frontal, position).T
     blotches = np.sin(position @ look.waves[:, :3].T + look.waves[:, 3]).mean(1)
@@ -102,10 +103,10 @@ def albedo(chart: PaintChart, look: Look, drawn: np.ndarray, rng: np.random.Gene
         strands = np.sin(1100 * position[:, 0] + 6 * np.sin(45 * position[:, 1] + 5 * blotches))
         edge = _step(0.35, 0.65, hair + 0.1 * blotches)
         skin = _mix(skin, look.hair * (1 + 0.12 * strands[:, None]) * grain.clip(0.6, 1.4), edge)
-    fixed = np.array([_FIXED.get(name, (0, 0, 0)) for name in PARTS], np.float32)
+    fixed = np.array([_FIXED.get(name, (0, 0, 0)) for name in SURFACES], np.float32)
     out = skin * (parts[:, :1] + parts[:, 1:2]) + parts @ fixed
-    eyes = parts[:, PARTS.index("eyes")] > 0
-    out[eyes] += parts[eyes, PARTS.index("eyes"), None] * _eye(cosine[eyes], look)
+    eyes = parts[:, SURFACES.index("eyes")] > 0
+    out[eyes] += parts[eyes, SURFACES.index("eyes"), None] * _eye(cosine[eyes], look)
     return out
 
 

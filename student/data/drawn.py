@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.flame.face_parts import FACE_PARTS
+from shared.flame.segmentation import FACE_PARTS
 from shared.synthetic.drawn_heads import DrawnHeads
 from shared.synthetic.simulated_detection import Detections, DetectionSimulator
 from student.data.faces import NO_PICTURE, KnownFace

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import FACE_PARTS
 from shared.records.tensor_record import concatenate
 from shared.runs.errors import UserError
 from shared.synthetic.own_face import is_own_face

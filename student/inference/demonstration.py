@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from shared.export.npz import read_params, write_params
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.images.encode import write_jpeg
+from shared.images.video_writer import VideoWriter
 from shared.records.tensor_record import stack
 from shared.synthetic.heads import PAINTED
 from shared.synthetic.motion import shots_in_motion, vertices_of
@@ -38,11 +38,9 @@ def write_inputs(config: StudentDemoConfig, model: FlameModel) -> Path:
     size = (config.size, config.size)
     studio = PortraitStudio(model, size)
     shots = shots_in_motion(studio, config.seed, 2, config.frames, RATE_HZ)
-    writer = cv2.VideoWriter(str(folder / _CLIP), cv2.VideoWriter.fourcc(*"mp4v"), RATE_HZ, size)
-    for shot in tqdm(shots, desc="rendering the clip", unit="frame", dynamic_ncols=True):
-        image = studio.portrait(Order(config.seed, 2, 2, "posed"), shot).image
-        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    writer.release()
+    with VideoWriter(folder / _CLIP, RATE_HZ) as writer:
+        for shot in tqdm(shots, desc="rendering the clip", unit="frame", dynamic_ncols=True):
+            writer.write(studio.portrait(Order(config.seed, 2, 2, "posed"), shot).image)
     write_params(truth, stack([shot.params for shot in shots]), stack([shot.camera for shot in shots]))
     return folder
 

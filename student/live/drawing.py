@@ -13,9 +13,10 @@ from numba import njit
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import SURFACES, surface_of_vertex
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
-from shared.render.parts import IRIS_COSINE, PARTS, eye_axis_cosine, part_of_vertex
+from shared.render.irises import IRIS_COSINE, eye_axis_cosine
 from shared.render.rasterizer import rasterize
 
 _DRAWN_PX = 256  # longer side of what is drawn
@@ -37,7 +38,7 @@ class HeadPainter:
     """Draws heads of one model."""
 
     def __init__(self, assets: FlameAssets) -> None:
-        tints = np.array([_TINTS[name] for name in PARTS], np.float32)[part_of_vertex(assets).numpy()]
+        tints = np.array([_TINTS[name] for name in SURFACES], np.float32)[surface_of_vertex(assets).numpy()]
         tints[eye_axis_cosine(assets).numpy() > IRIS_COSINE] = _IRIS
         self._tints, self._faces = tints, assets.faces
         self._triangles = assets.faces.numpy().astype(np.int64)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.geometry.camera import Camera
 from shared.images.decode import Frame
-from shared.runs.errors import UserError
+from shared.images.video_writer import VideoWriter
 from shared.runs.files import write_atomically
 from shared.runs.prefetch import ahead
 from student.live.drawing import HeadPainter
@@ -123,23 +122,11 @@ class Output:
             write_ply(self._plan.meshes / f"{number:06d}.ply", verts_m, self._model.assets.faces)
 
     def _write(self, path: Path, pictures: Iterator[tuple[np.ndarray, float]]) -> None:
-        writer: cv2.VideoWriter | None = None
-        try:
+        with VideoWriter(path, self._plan.rate_hz) as writer:
             for picture, time_s in pictures:
                 start = time.perf_counter()
-                if writer is None:
-                    height, width = picture.shape[:2]
-                    code = cv2.VideoWriter.fourcc(*"mp4v")
-                    writer = cv2.VideoWriter(str(path), code, self._plan.rate_hz, (width, height))
-                    if not writer.isOpened():
-                        raise UserError(f"cannot write {path}: this OpenCV has no encoder for mp4; give overlay=false")
                 due = round(time_s * self._plan.rate_hz) + 1 if self._plan.timed else self.written + 1
                 if self.written < due:
-                    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-                    for _ in range(due - self.written):
-                        writer.write(bgr)
+                    writer.write(picture, due - self.written)
                     self.written = due
                 self._times.add("write", time.perf_counter() - start)
-        finally:
-            if writer is not None:
-                writer.release()

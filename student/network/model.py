@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shared.flame.code_basis import CodeBasis
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
+from shared.flame.segmentation import FACE_PARTS, face_parts
 from shared.networks.backbones import input_statistics
 from student.config import StudentNetworkConfig
 from student.network.blendshape_view import BlendshapeView

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from shared.flame.code_basis import CodeBasis
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.landmarks import INNER_LIPS, LEFT_LIDS, RIGHT_LIDS
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.points import FlamePoints
+from shared.flame.segmentation import FACE_PARTS, face_parts
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.records.tensor_record import TensorRecord
 

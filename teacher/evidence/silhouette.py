@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import torch
 
+from shared.flame.segmentation import Part
 from shared.geometry.crop import Crop
-from shared.synthetic.scene.scene import Part
 from teacher.evidence.mean_head_view import FirstView
 from teacher.evidence.records import ContourEvidence
 from teacher.prior.records import PriorMaps

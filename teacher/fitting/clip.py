@@ -24,7 +24,7 @@ def fit_clip_jointly(fitter: Fitter, evidence: FaceEvidence, motion: Motion, con
 
     Args:
         fitter: of the head.
-        evidence: (T) rows, one a frame; ``seen`` is False in frames without a face, which are bridged.
+        evidence: (T) rows, one a frame; ``seen`` is False in frames without a face, which are interpolated.
         motion: (T) how the frames follow each other.
         config: sizes of the windows.
 

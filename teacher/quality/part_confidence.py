@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import FACE_PARTS, face_parts
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from teacher.evidence.records import DenseEvidence

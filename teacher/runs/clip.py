@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -15,6 +14,7 @@ from shared.export.npz import write_params
 from shared.images.decode import InputError
 from shared.images.source import InputRef, iter_frames
 from shared.images.video import frame_rate
+from shared.images.video_writer import VideoWriter
 from shared.runs.errors import UserError
 from shared.runs.files import write_atomically
 from teacher.config import FitInputConfig
@@ -33,9 +33,9 @@ from teacher.runs.results import draw_overlay, extras, focal_line, parameters
 def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
     """Fit the largest face of every frame, as one person; write the overlay clip, the parameters (leading T), meshes.
 
-    Frames without a face between frames with one are bridged; ``seen`` in ``params.npz`` is False there. Other frames
-    without a face have no row; ``frame`` and ``time_s`` say which rows there are. UserError if the clip cannot be read
-    or shows no face.
+    Frames without a face between frames with one are interpolated; ``tracked`` in ``params.npz`` is False there. Other
+    frames without a face have no row; ``frame`` and ``time_s`` say which rows there are. UserError if the clip cannot
+    be read or shows no face.
     """
     if config.faces != "largest":
         raise UserError("faces=all is for pictures: in a clip nothing says yet which face is whose")
@@ -57,7 +57,7 @@ def fit_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[Path]:
     more = {
         "frame": np.array(clip.numbers, np.int64),
         "time_s": np.array(clip.times_s),
-        "seen": clip.seen.cpu().numpy(),
+        "tracked": clip.seen.cpu().numpy(),
         "follows": clip.follows.numpy(),
     }
     files.append(write_params(out / "params.npz", params, camera, extras(fitted, tools.model.assets) | more))
@@ -104,7 +104,8 @@ def _tell(ref: InputRef, count: int, clip: ClipTrack, fitted: list[FittedFace]) 
     seen = [one for one, found in zip(fitted, clip.seen.tolist(), strict=True) if found]
     error = np.median([one.verdict.measures.landmark_error for one in seen])
     shots = int((~clip.follows).sum())
-    print(f"{ref.id}: {len(seen)} of {count} frames show a face, {len(fitted) - len(seen)} are bridged, {shots} shots")
+    between = len(fitted) - len(seen)
+    print(f"{ref.id}: {len(seen)} of {count} frames show a face, {between} are interpolated, {shots} shots")
     print(f"  landmark error  {error:.2%} of the eye distance (median)")
     print(f"  focal length    {focal_line(fitted[0])}")
     doubtful = [one for one in seen if one.failures]
@@ -115,16 +116,6 @@ def _tell(ref: InputRef, count: int, clip: ClipTrack, fitted: list[FittedFace]) 
 
 
 def _write_video(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
-    """RGB pictures of one size. UserError if there is no encoder."""
-    writer: cv2.VideoWriter | None = None
-    try:
+    with VideoWriter(path, rate) as writer:
         for picture in pictures:
-            if writer is None:
-                height, width = picture.shape[:2]
-                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-                if not writer.isOpened():
-                    raise UserError(f"cannot write {path}: this OpenCV has no encoder for mp4")
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    finally:
-        if writer is not None:
-            writer.release()
+            writer.write(picture)

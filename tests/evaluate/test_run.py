@@ -90,6 +90,7 @@ def test_what_a_method_does_never_ends_a_run(tmp_path: Path, monkeypatch: pytest
     assert any("out of luck" in line for line in results.lines())
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 

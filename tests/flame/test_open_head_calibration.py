@@ -70,6 +70,7 @@ def scans_of(head: FlameAssets, people: Gaussian) -> ScanModel:
     )
 
 
+@pytest.mark.slow
 def test_known_people_are_recovered(small: FlameAssets) -> None:
     """From surfaces alone: the mean within a tenth of a deviation, the covariance that of the people drawn."""
     rng = np.random.default_rng(0)

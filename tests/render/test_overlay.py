@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import SURFACES, surface_of_vertex
+from shared.render.irises import IRIS_COSINE, eye_axis_cosine
 from shared.render.overlay import OverlayStyle, draw_points, overlay
-from shared.render.parts import IRIS_COSINE, PARTS, eye_axis_cosine, part_of_vertex
 from tests.render.scenes import camera, sphere
 
 
@@ -87,10 +88,10 @@ def test_errors_say_what_is_wrong(head: FlameAssets, heads_m: Tensor) -> None:
 
 
 def test_parts_of_the_open_head(head: FlameAssets) -> None:
-    part = part_of_vertex(head)
-    for name in PARTS:
-        assert (part == PARTS.index(name)).sum() > 50, name
-    assert torch.equal(part == PARTS.index("eyes"), head.region("eyes"))
+    part = surface_of_vertex(head)
+    for name in SURFACES:
+        assert (part == SURFACES.index(name)).sum() > 50, name
+    assert torch.equal(part == SURFACES.index("eyes"), head.region("eyes"))
     cosine = eye_axis_cosine(head)
     assert (cosine[~head.region("eyes")] == -1).all()
     iris = head.v_template[(cosine > IRIS_COSINE) & head.region("left_eye")]

@@ -133,6 +133,7 @@ def test_torch_export_tells_the_same(tmp_path: Path) -> None:
         assert max(distances.values()) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["dynamic", "static"])
 def test_8_bits_are_close_and_keep_the_rest_in_32(how: str, exported: Callable[[str], Exported]) -> None:
     one = exported("both")
@@ -163,6 +164,7 @@ def test_a_file_that_tells_another_head_is_not_written(tmp_path: Path) -> None:
     assert mine.read_bytes() == b"of the user"
 
 
+@pytest.mark.slow
 def test_the_command_draws_faces_and_tells_the_distance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.flame.face_parts import FACE_PARTS
+from shared.flame.segmentation import FACE_PARTS
 from shared.geometry.crop import Crop
 from shared.images.encode import write_jpeg
 from shared.labels.shard import SCHEMA, Cameras, LabelShard, shard_name, write_shard

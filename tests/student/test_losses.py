@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.flame.face_parts import FACE_PARTS
+from shared.flame.segmentation import FACE_PARTS
 from student.config import StudentLossConfig
 from student.network.model import HeadLayout
 from student.network.records import StudentOutput, StudentTarget

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from shared.flame.face_parts import FACE_PARTS
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import FACE_PARTS
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.landmarker.blendshapes import BLENDSHAPE_NAMES, blendshape_mirror

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import face_normals
 from shared.geometry.rotation import matrix_to_axis_angle
@@ -20,7 +21,7 @@ from shared.synthetic.body.garment import JAW_GAP_M, Jaw
 from shared.synthetic.body.look import BodyLook, draw_build, draw_pieces
 from shared.synthetic.body.trunk import Posture, rotation_of, yaw_pitch_roll
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Hits, Part, PosedHead, Shading, Surface
+from shared.synthetic.scene.scene import Hits, PosedHead, Shading, Surface
 from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.1, 0.1, 0.1), beard=0.0)

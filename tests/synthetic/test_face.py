@@ -11,12 +11,13 @@ import torch
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.synthetic.face.look import FaceLook, Grooming, draw_grooming
 from shared.synthetic.face.painter import FacePainter
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Hits, Part, PosedHead, Surface
+from shared.synthetic.scene.scene import Hits, PosedHead, Surface
 from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.2, age=0.4, presentation=0.6, hair_rgb=(0.05, 0.03, 0.02), beard=0.2)

@@ -13,13 +13,14 @@ from shared.flame.assets import load_flame
 from shared.flame.landmarks import OUTER_LIPS
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.closest import closest_points
 from shared.geometry.meshes import face_normals
 from shared.synthetic.hair.dresser import HairDresser
 from shared.synthetic.hair.styles import STYLES, HairLook
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 from shared.synthetic.studio import pose_head
 
 NAMES = [style.name for style in STYLES if style.name != "bald"]

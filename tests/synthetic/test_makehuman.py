@@ -19,6 +19,7 @@ from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.makehuman.base_mesh import BaseMesh, rotated
@@ -28,7 +29,7 @@ from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.library import MakeHumanLibrary
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
-from shared.synthetic.scene.scene import Part, PosedHead
+from shared.synthetic.scene.scene import PosedHead
 from shared.synthetic.studio import pose_head
 
 RIGHT, LEFT, BACK, FRONT, LOW, TOP = 5399, 11998, 962, 5320, 791, 881  # base vertices that all hair is scaled by

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.closest import closest_points
 from shared.geometry.meshes import vertex_normals
@@ -29,7 +30,7 @@ from shared.synthetic.occluders.maker import OccluderMaker
 from shared.synthetic.occluders.microphones import draw_headset, draw_stand_microphone
 from shared.synthetic.occluders.shapes import ellipsoid, lathe, rounded_box, tube
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 from shared.synthetic.studio import pose_head
 
 TRAITS = Traits(melanin=0.4, age=0.3, presentation=0.5, hair_rgb=(0.05, 0.03, 0.02), beard=0.0)

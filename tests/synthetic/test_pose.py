@@ -124,6 +124,7 @@ def test_mouth_close_needs_an_open_jaw() -> None:
     assert plausible({"mouthClose": 0.6, "jawOpen": 0.3})["mouthClose"] == 0.3
 
 
+@pytest.mark.slow
 def test_skull_turns_as_stated_and_the_neck_within_its_limit(everything: list[Taken]) -> None:
     for taken in everything:
         shot = taken.shot

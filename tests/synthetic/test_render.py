@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import unit
 from shared.render.shading import ambient_light
@@ -18,7 +19,7 @@ from shared.synthetic.scene.light import radiance_torch
 from shared.synthetic.scene.light_numba import radiance_numba
 from shared.synthetic.scene.lighting import Lamp, Lighting
 from shared.synthetic.scene.render import look, places_torch, render
-from shared.synthetic.scene.scene import Hits, Part, Scene, Shading, Surface
+from shared.synthetic.scene.scene import Hits, Scene, Shading, Surface
 from shared.synthetic.scene.truth import part_map, visible_points
 
 

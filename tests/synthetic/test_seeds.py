@@ -130,6 +130,7 @@ def test_killed_and_resumed_with_other_processes(tmp_path: Path) -> None:
     assert [name for name in want if want[name] != got[name]] == []
 
 
+@pytest.mark.slow
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     assert generate(config(tmp_path / "run", count=1), Ranks(), quiet=True)
     with pytest.raises(UserError, match=r"holds another run:\n  - count was 1 and is 2"):
@@ -148,6 +149,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
         assert (labels / "shards").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["makehuman_assets", "backgrounds"])
 def test_a_folder_without_anything_of_use_is_named(tmp_path: Path, option: str) -> None:
     for folder, word in ((tmp_path, str(tmp_path)), (tmp_path / "gone", "gone")):

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.flame.segmentation import Part
 from shared.geometry.closest import closest_points
 from shared.geometry.meshes import unit, vertex_normals
 from shared.synthetic.scene.portrait import Portrait
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.studio import Order, PortraitStudio
 
 ON_HEAD = (Part.SKIN, Part.EYES, Part.MOUTH, Part.BROWS)

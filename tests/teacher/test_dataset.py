@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 
 import teacher.dataset.run_folder
-from shared.flame.face_parts import FACE_PARTS
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import FACE_PARTS
 from shared.labels.shard import read_labels
 from shared.runs.errors import UserError
 from shared.runs.files import StorageError, exclusive
@@ -101,6 +101,7 @@ def test_labels_depend_on_neither_threads_nor_processes_nor_place(photos: Path, 
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two") == snapshot(tmp_path / "three")
 
 
+@pytest.mark.slow
 def test_helper_processes_share_the_work(photos: Path, tmp_path: Path) -> None:
     run(config_of(photos, tmp_path / "one", previews=True))
     out = tmp_path / "two"

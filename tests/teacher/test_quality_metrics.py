@@ -12,10 +12,10 @@ import torch
 from shared.config import QualityConfig
 from shared.config.loading import load_config
 from shared.flame.assets import load_flame
-from shared.flame.face_parts import FACE_PARTS
 from shared.flame.landmark_noise import LandmarkNoise
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import FACE_PARTS
 from shared.geometry.camera import Camera
 from shared.quality.metrics import HeadMetrics
 from shared.records.tensor_record import stack

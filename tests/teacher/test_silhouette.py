@@ -12,11 +12,11 @@ from torch import Tensor
 
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.geometry.face_crop import face_crop
 from shared.render.maps import render_maps
-from shared.synthetic.scene.scene import Part
 from teacher.evidence.mean_head_view import FirstView, MeanHead
 from teacher.evidence.records import ContourEvidence
 from teacher.evidence.silhouette import silhouette

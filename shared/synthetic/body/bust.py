@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.body.fabric import FabricBank, FabricMaterial
 from shared.synthetic.body.garment import ClothGrid, Jaw, lay, neckline_m
 from shared.synthetic.body.look import BodyLook, Fabric
 from shared.synthetic.body.trunk_mesh import Bust, BustShape
-from shared.synthetic.scene.scene import Material, Part, PosedHead, Surface
+from shared.synthetic.scene.scene import Material, PosedHead, Surface
 
 _UNDER_CLOTH_M = 0.05  # so far under the edge of the innermost cloth there is still skin
 

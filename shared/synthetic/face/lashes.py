@@ -11,11 +11,12 @@ from torch import Tensor
 
 from shared.flame.landmarks import RIGHT_LIDS
 from shared.flame.schema import FlameAssets, LandmarkEmbedding
+from shared.flame.segmentation import Part
 from shared.geometry.meshes import unit, vertex_normals
 from shared.synthetic.face.noise import strand_tile
 from shared.synthetic.face.pen import Pen, smooth_curve
 from shared.synthetic.face.window import locate
-from shared.synthetic.scene.scene import Hits, Part, PosedHead, Shading, Surface
+from shared.synthetic.scene.scene import Hits, PosedHead, Shading, Surface
 
 _ALONG = 17  # vertices along a lid
 _RINGS = (0.0, 0.4, 0.75, 1.0)  # from root to tip

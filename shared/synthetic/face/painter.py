@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.face.body import PlainSkin, plain_tone
 from shared.synthetic.face.brows import draw_brows
 from shared.synthetic.face.charts import draw_charts
@@ -27,7 +28,7 @@ from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.face.tones import typology_angle_deg
 from shared.synthetic.face.window import FaceWindow
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Material, Part, PosedHead, Surface
+from shared.synthetic.scene.scene import Material, PosedHead, Surface
 
 _OPEN_RAD = 0.35  # the second jaw for which occlusion is baked
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.face.mouth import SOCKETS, TEETH, TONGUE
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.scene.smoothstep import smoothstep
 
 _EYES = ("left_eye", "right_eye")

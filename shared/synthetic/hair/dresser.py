@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.hair.beard import BeardMaker
 from shared.synthetic.hair.falling import Body, StrandTextures, draped, gathered
 from shared.synthetic.hair.fur import Patch, hanging
@@ -20,7 +21,7 @@ from shared.synthetic.hair.textures import flow_streaks
 from shared.synthetic.hair.thinning import as_bytes, frayed, shell_cover
 from shared.synthetic.hair.tufts import tufts
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 from shared.synthetic.scene.smoothstep import smoothstep
 
 _ROOTS = 2600

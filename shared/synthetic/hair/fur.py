@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.hair.skull import CROWN, Chart, toward
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 
 
 @dataclass(frozen=True, eq=False)

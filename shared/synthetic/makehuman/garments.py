@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.records.tensor_record import TensorRecord
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.makehuman.base_mesh import BaseMesh
@@ -17,7 +18,7 @@ from shared.synthetic.makehuman.cards import Picture, PictureMaterial
 from shared.synthetic.makehuman.files import GarmentFile
 from shared.synthetic.makehuman.scalp import faces_under_hair
 from shared.synthetic.makehuman.strands import strand_directions
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 from shared.synthetic.scene.smoothstep import smoothstep
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")

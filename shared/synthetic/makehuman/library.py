@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.face.textures import IrisTexture, SkinTexture
 from shared.synthetic.makehuman.base_mesh import BaseMesh
 from shared.synthetic.makehuman.files import (
@@ -27,7 +28,7 @@ from shared.synthetic.makehuman.files import (
 from shared.synthetic.makehuman.garments import Garment
 from shared.synthetic.makehuman.irises import read_iris
 from shared.synthetic.makehuman.skins import AtlasMap, is_skin
-from shared.synthetic.scene.scene import Part, PosedHead, Surface
+from shared.synthetic.scene.scene import PosedHead, Surface
 
 # Its teeth end above the lip line of the open head, whose mouth was made anew, so that mouth stays as it is.
 _WORN = ("hair", "brows", "lashes")

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from shared.flame.landmarks import OUTER_EYE_CORNERS
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.meshes import unit
 from shared.synthetic.occluders.shapes import Mesh
 from shared.synthetic.scene.person import Traits
-from shared.synthetic.scene.scene import Material, Part, PosedHead, Surface
+from shared.synthetic.scene.scene import Material, PosedHead, Surface
 
 _INSIDE = ("eyes", "mouth_interior", "teeth", "tongue", "sockets")
 _AZIMUTHS, _LOWEST, _ELEVATIONS = 48, math.radians(-65), 40  # grid of the shell

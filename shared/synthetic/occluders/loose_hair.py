@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.flame.segmentation import Part
 from shared.geometry.meshes import unit
 from shared.synthetic.hair.material import StrandMaterial
 from shared.synthetic.occluders.head_fit import HeadFit
 from shared.synthetic.occluders.look import OccluderLook
 from shared.synthetic.occluders.shapes import grid, join
-from shared.synthetic.scene.scene import Part, Surface
+from shared.synthetic.scene.scene import Surface
 
 _ROWS, _COLUMNS = 28, 5
 _TEXTURE = (96, 40)  # (along, across) of a lock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from shared.flame.segmentation import Part
 from shared.synthetic.scene.colour import LUMINANCE
-from shared.synthetic.scene.scene import Part
 
 _FACE_LEVEL = 0.24  # mean luminance of a face that a camera aims at
 _STRENGTH = (0.2, 0.85)  # how much of the way it goes: full compensation would make all skin the same

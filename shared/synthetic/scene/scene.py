@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from functools import cached_property
 
 import torch
@@ -17,26 +16,13 @@ from torch import Tensor
 
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.meshes import vertex_normals
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.render.cover import DITHER, Cover
 from shared.render.interpolate import mix_corners
 from shared.render.rasterizer import Fragments, rasterize
-
-
-class Part(IntEnum):
-    """What a pixel shows. SKIN to BROWS are always the head itself, NECK is the head's or the body's skin below it."""
-
-    BACKGROUND = 0
-    SKIN = 1
-    EYES = 2
-    MOUTH = 3  # teeth, tongue, cavity; lips are skin
-    BROWS = 4
-    HAIR = 5  # also beards
-    NECK = 6
-    CLOTH = 7
-    OCCLUDER = 8
 
 
 @dataclass(frozen=True, eq=False)

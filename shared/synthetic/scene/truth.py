@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.meshes import unit
 from shared.render.cover import texel
 from shared.render.interpolate import mix_corners
 from shared.render.rasterizer import rasterize
 from shared.synthetic.scene.portrait import PortraitTruth
 from shared.synthetic.scene.render import SUPERSAMPLE, Seen
-from shared.synthetic.scene.scene import Part, PosedHead
+from shared.synthetic.scene.scene import PosedHead
 
 _DEPTH_SLACK_M = 1.5e-3  # how far behind what a sub-pixel sees a point may lie and still be seen
 _GRAZING = 0.05  # cosine below which a point counts as turned away

@@ -9,9 +9,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from shared.flame.segmentation import Part
 from shared.images.encode import write_jpeg
 from shared.synthetic.scene.portrait import Portrait
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.arrays import depth_range
 
 _COLUMNS, _ROWS, _CELL_PX = 10, 10, 160

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
-from shared.synthetic.scene.scene import Part
 from teacher.prior.geometry.fitted_head import FittedHead
 
 # By value of `Part`: whether the head's own maps are those of what is seen. The neck may also be the body's skin below

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from shared.flame.model import FlameModel, forward_kinematics
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.rotation import axis_angle_to_matrix
 from shared.synthetic.face.parts import split_faces
 from shared.synthetic.own_face import is_own_face
 from shared.synthetic.scene.portrait import Portrait, PortraitTruth
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from teacher.prior.data.face_view import SHOWS_HEAD, FaceView
 from teacher.prior.geometry.texels import Texels

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.geometry.face_crop import face_crop
 from shared.images.augment import Photometric
 from shared.images.cover import cover
 from shared.synthetic.scene.portrait import Portrait
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from teacher.config import PriorAugmentConfig, PriorDataConfig
 from teacher.prior.data.face_view import FaceView

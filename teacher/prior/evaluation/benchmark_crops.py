@@ -12,8 +12,8 @@ from torch import Tensor
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits, spread_pictures
 from shared.flame.model import FlameModel
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import Part
 from shared.synthetic.scene.portrait import Portrait, PortraitFacts
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from teacher.config import PriorDataConfig
 from teacher.evidence.records import FaceEvidence

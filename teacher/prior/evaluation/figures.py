@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from shared.evaluate.groups import PORTRAIT_DIMENSIONS, Dimension
+from shared.flame.segmentation import Part
 from shared.records.tensor_record import concatenate
 from shared.synthetic.scene.portrait import PortraitFacts
-from shared.synthetic.scene.scene import Part
 from teacher.prior.evaluation.measure import Errors, mean_iou
 
 # Of an exponentially distributed error, as the uncertainties are trained: 1 - exp(-sqrt(2) k).

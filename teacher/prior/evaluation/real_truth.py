@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from shared.evaluate.faces import TrueFace, evaluation_skin
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import FACE_PARTS, face_parts
 from shared.geometry.camera import Camera
 from shared.geometry.closest import SurfaceTree
 from shared.geometry.meshes import align, unit, vertex_normals

@@ -16,8 +16,8 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from shared.flame.segmentation import Part
 from shared.records.tensor_record import TensorRecord
-from shared.synthetic.scene.scene import Part
 from teacher.prior.geometry.parts import is_one_of
 from teacher.prior.records import PriorMaps
 

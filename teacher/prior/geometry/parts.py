@@ -8,7 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from shared.synthetic.scene.scene import Part
+from shared.flame.segmentation import Part
 from teacher.prior.records import N_PARTS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.synthetic.scene.scene import Part
+from shared.flame.segmentation import Part
 from teacher.prior.geometry.parts import is_one_of
 from teacher.prior.map_quality.artefacts import PERIODS, median, patch_score
 from teacher.prior.records import PriorInput, PriorMaps, PriorPrediction

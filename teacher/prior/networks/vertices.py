@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.mediapipe_embedding import mediapipe_embedding
 from shared.flame.schema import FlameAssets
+from shared.flame.segmentation import FACE_PARTS, face_parts
 
 _INSIDE = ("eyes", "sockets", "mouth_interior", "teeth", "tongue")  # seldom seen, or not fixed to the skin
 _FACE_DENSITY = 2.0  # points a length on the face against those elsewhere

@@ -13,13 +13,13 @@ from torch import Tensor
 from shared.flame.assets import load_flame
 from shared.flame.model import FlameModel
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.render.maps import RenderedMaps, render_maps
 from shared.synthetic.face.parts import part_of_face, split_faces
 from shared.synthetic.heads import HeadRanges, random_scene
 from shared.synthetic.scene.portrait import Portrait, PortraitFacts, PortraitTruth
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from shared.synthetic.storage.shards import ShardWriter
 from teacher.prior.geometry.mirror import Mirror

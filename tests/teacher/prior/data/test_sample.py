@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from shared.flame.params import FlameParams
+from shared.flame.segmentation import Part
 from shared.geometry.camera import Camera
 from shared.geometry.face_crop import R_crop_camera, face_crop
 from shared.records.tensor_record import stack
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from teacher.config import PriorAugmentConfig, PriorDataConfig
 from teacher.prior.data.face_view import SampleError

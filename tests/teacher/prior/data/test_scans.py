@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from shared.flame.segmentation import Part
 from shared.runs.errors import UserError
 from shared.scans.manifest import MANIFEST, SCHEMA
 from shared.synthetic.scene.portrait import Portrait
-from shared.synthetic.scene.scene import Part
 from shared.training.samples import BadSample
 from teacher.config import CompactConfig, PriorDataConfig, PriorTrainConfig
 from teacher.prior.data.face_view import SampleError

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from shared.flame.segmentation import Part
 from shared.records.tensor_record import TensorRecord
 from shared.synthetic.scene.portrait import PortraitFacts
-from shared.synthetic.scene.scene import Part
 from teacher.prior.evaluation.benchmark_crops import BenchmarkCrop
 from teacher.prior.geometry.surface import HeadSurface
 from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPoints, PriorPrediction, PriorTarget

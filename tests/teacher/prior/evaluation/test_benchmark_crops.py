@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from shared.evaluate.benchmark_portraits import BenchmarkPortraits
+from shared.flame.segmentation import Part
 from shared.synthetic.scene.portrait import Portrait
-from shared.synthetic.scene.scene import Part
 from shared.synthetic.storage.detection import Detection
 from shared.synthetic.storage.shards import shard_path
 from teacher.config import PriorDataConfig

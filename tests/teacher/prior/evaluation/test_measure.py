@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.synthetic.scene.scene import Part
+from shared.flame.segmentation import Part
 from teacher.prior.evaluation.measure import mean_iou, measure, measure_landmarks, measure_lookup, part_counts
 from teacher.prior.geometry.lookup import UvIndex
 from teacher.prior.records import N_PARTS, PriorMaps, PriorPrediction

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.synthetic.scene.scene import Part
+from shared.flame.segmentation import Part
 from teacher.prior.map_quality.checks import MapQuality
 from teacher.prior.records import N_PARTS, PriorInput, PriorMaps, PriorPrediction
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shared.synthetic.scene.scene import Part
+from shared.flame.segmentation import Part
 from shared.synthetic.storage.arrays import read_picture
 from teacher.prior.prediction.sheets import CELL_PX, sheet_row, write_sheet
 from teacher.prior.records import PriorMaps

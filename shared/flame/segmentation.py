@@ -1,9 +1,14 @@
-"""Eleven parts that any head of FLAME's kind can be cut into, by where its landmarks are.
+"""All ways a picture or a head is cut into parts.
 
-Region masks differ from file to file, and no file has brows; figures by part need names that all heads have.
+`Part` is what a pixel shows. `SURFACES` is what the vertices of a head are made of, for drawing. `FACE_PARTS` are
+eleven parts that any head of FLAME's kind can be cut into, by where its landmarks are: region masks differ from file to
+file, no file has brows, and figures by part need names that all heads have.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
 
 import torch
 from torch import Tensor
@@ -19,6 +24,30 @@ from shared.flame.landmarks import (
 )
 from shared.flame.schema import FlameAssets
 
+
+class Part(IntEnum):
+    """What a pixel shows. SKIN to BROWS are always the head itself, NECK is the head's or the body's skin below it."""
+
+    BACKGROUND = 0
+    SKIN = 1
+    EYES = 2
+    MOUTH = 3  # teeth, tongue, cavity; lips are skin
+    BROWS = 4
+    HAIR = 5  # also beards
+    NECK = 6
+    CLOTH = 7
+    OCCLUDER = 8
+
+
+SURFACES = ("skin", "lips", "eyes", "teeth", "tongue", "cavity")
+# Regions that make each part, under the names of FLAME and of the open head; those a head lacks are skin.
+_REGIONS: Mapping[str, tuple[str, ...]] = {
+    "lips": ("lips",),
+    "eyes": ("left_eye", "right_eye"),
+    "teeth": ("teeth", "upper_teeth", "lower_teeth"),
+    "tongue": ("tongue",),
+    "cavity": ("mouth_interior", "sockets"),
+}
 FACE_PARTS = (
     "left_eye", "right_eye", "left_brow", "right_brow", "nose", "mouth",
     "forehead", "left_cheek", "right_cheek", "chin", "rest",
@@ -58,3 +87,14 @@ def face_parts(assets: FlameAssets, known: Tensor, places_m: Tensor) -> Tensor:
     part[verts[:, 1] < mouth[:, 1].min()] = FACE_PARTS.index("chin")
     part[~face] = _REST
     return torch.where(distance.gather(1, nearest[:, None])[:, 0] < reach[nearest], nearest, part)
+
+
+def surface_of_vertex(assets: FlameAssets) -> Tensor:
+    """(V,) int64, row of ``SURFACES``."""
+    part = torch.zeros(assets.n_vertices, dtype=torch.int64)
+    for index, name in enumerate(SURFACES):
+        for region in _REGIONS.get(name, ()):
+            # Where a cavity meets the lips they share vertices, which belong to the lips.
+            if region in assets.regions:
+                part[assets.regions[region] & (part == 0)] = index
+    return part

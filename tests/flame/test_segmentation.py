@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 
 from shared.flame.assets import load_flame
-from shared.flame.face_parts import FACE_PARTS, face_parts
 from shared.flame.landmarks import N_MEDIAPIPE
+from shared.flame.segmentation import FACE_PARTS, face_parts
 
 
 def test_the_parts_are_where_their_names_say() -> None:
