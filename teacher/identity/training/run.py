@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -139,6 +140,7 @@ def _descend(network: IdentityNetwork, sides: list[Sides], kept: Tensor, config:
     total = config.epochs * max(1, len(kept) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total)
     network.train()
+    batches: Iterator[Tensor] = iter(())
     with tqdm(total=total, unit="step", dynamic_ncols=True) as bar:
         for step in range(total):
             if step % (total // config.epochs) == 0:
