@@ -55,12 +55,12 @@ def test_a_launcher_that_starts_no_others_is_refused(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("told", "processes", "missing"), [(1, 1, 0), (2, 3, 2), (2, 1, None)])
-def test_accelerate_on_the_cpu_starts_one(told: int, processes: int, missing: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "processes", "missing"), [(1, 1, 0), (2, 3, 2), (2, 1, None)])
+def test_accelerate_on_the_cpu_starts_one(asked: int, processes: int, missing: int | None, tmp_path: Path) -> None:
     """What it leaves in the environment is not written down anywhere: a change would show here."""
     script = tmp_path / "missing.py"
     script.write_text(MISSING)
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", f"--num_processes={told}"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", f"--num_processes={asked}"]
     done = subprocess.run([*launch, str(script), str(processes)], capture_output=True, text=True, check=False)
     if missing is None:
         assert "processes=" in done.stderr

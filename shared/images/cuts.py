@@ -12,7 +12,7 @@ _MEMORY = 0.6  # of the usual change, a frame; a cut counts too, so that the fra
 
 
 class CutFinder:
-    """Told of each frame in order, says whether it starts a new shot.
+    """Given each frame in order, says whether it starts a new shot.
 
     The measure is that of PySceneDetect's adaptive detector: the mean absolute change in HSV, against that of the
     frames just before.

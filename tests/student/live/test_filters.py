@@ -84,14 +84,14 @@ def test_rotation_noise_is_calmed() -> None:
 
 
 def test_the_person_is_the_mean_by_confidence() -> None:
-    person = RunningIdentity(memory_s=1e9, stranger=1.0)
+    person = RunningIdentity(memory_s=1e9, limit=1.0)
     person(np.array([1.0, 0.0]), np.array([0.5, 1.0]), STEP_S)
     mean = person(np.array([0.0, 1.0]), np.array([1.0, 0.5]), STEP_S)
     np.testing.assert_allclose(mean, [0.8, 0.8])
 
 
 def test_the_person_can_still_change() -> None:
-    person, std = RunningIdentity(memory_s=2.0, stranger=1.0), np.full(3, 0.3)
+    person, std = RunningIdentity(memory_s=2.0, limit=1.0), np.full(3, 0.3)
     for _ in range(900):
         person(np.zeros(3), std, STEP_S)
     for _ in range(60):
@@ -100,7 +100,7 @@ def test_the_person_can_still_change() -> None:
 
 
 def test_strangers() -> None:
-    person, std = RunningIdentity(memory_s=10.0, stranger=1.0), np.full(3, 0.3)
+    person, std = RunningIdentity(memory_s=10.0, limit=1.0), np.full(3, 0.3)
     assert not person.is_new_subject(np.ones(3), std)
     person(np.zeros(3), std, STEP_S)
     assert not person.is_new_subject(np.full(3, 0.2), std)
