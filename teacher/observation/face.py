@@ -14,7 +14,7 @@ from shared.geometry.camera import Camera
 from shared.geometry.crop import Crop
 from shared.images.cameras import FocalSource, focal_of
 from shared.images.decode import Frame
-from shared.images.faces import FaceDetector, select
+from shared.images.faces import DetectedFace, FaceDetector, select
 from shared.landmarker.blendshapes import N_BLENDSHAPES
 from shared.records.tensor_record import stack
 from teacher.evidence.records import FaceEvidence
@@ -45,13 +45,15 @@ class ObservedFace:
 def observe(frame: Frame, detector: FaceDetector, config: ObserveConfig) -> list[ObservedFace]:
     """The faces of a picture that ``config`` asks for, the largest first; empty if there is none."""
     found = select(detector.detect(frame.image), config.faces)
-    return [
-        replace(
-            observed_face(frame, _tensor(face.landmarks_px), config, number, float(face.detector_score)),
-            blendshapes=None if face.blendshapes is None else _tensor(face.blendshapes),
-        )
-        for number, face in enumerate(found)
-    ]
+    return [of_detected(frame, face, config, number) for number, face in enumerate(found)]
+
+
+def of_detected(frame: Frame, face: DetectedFace, config: ObserveConfig, number: int = 0) -> ObservedFace:
+    """A face that the detector found in the picture; ``number`` is its own in it."""
+    return replace(
+        observed_face(frame, _tensor(face.landmarks_px), config, number, float(face.detector_score)),
+        blendshapes=None if face.blendshapes is None else _tensor(face.blendshapes),
+    )
 
 
 def observed_face(

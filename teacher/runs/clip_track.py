@@ -1,4 +1,4 @@
-"""A clip as the evidence of one fit: a face a frame, gaps bridged, cuts marked."""
+"""A clip as the evidence of one fit: a face a frame, gaps interpolated, cuts marked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from shared.records.tensor_record import concatenate
 from shared.runs.errors import UserError
 from teacher.config import FitInputConfig
 from teacher.evidence.records import FaceEvidence
-from teacher.observation.face import ObservedFace, observe
+from teacher.observation.face import ObservedFace, of_detected
 from teacher.pipeline.observe import evidence_of
 from teacher.pipeline.tools import Tools
+from teacher.runs.face_following import FaceFollower
 
 
 @dataclass(frozen=True, eq=False)
 class WatchedFrame:
-    """One frame with what was seen of its largest face; pictures are not kept."""
+    """One frame with what was observed of the face that is followed; pictures are not kept."""
 
     number: int
     time_s: float
@@ -52,23 +53,38 @@ class ClipTrack:
 
 
 def track_clip(ref: InputRef, config: FitInputConfig, tools: Tools) -> list[WatchedFrame]:
-    """Detect and predict in every frame. UserError if nothing of the clip can be read; a damaged end is said."""
+    """Follow a face and collect its evidence. UserError if nothing of the clip can be read; a damaged end is said.
+
+    The largest face of a shot is followed as long as it is there, also where another one grows larger.
+    """
     detector, cuts, tracked = tools.detector(), CutFinder(), []
+    follower = FaceFollower(config.clip.max_gap_s)
+
+    def observed(frame: Frame, starts_shot: bool) -> ObservedFace | None:
+        face = follower(detector.detect(frame.image), frame.time_s or 0.0, starts_shot)
+        return None if face is None else of_detected(frame, face, config)
+
     try:
         for frames in _batches(ref, config):
-            found = [next(iter(observe(frame, detector, config)), None) for frame in frames]
+            starts = [cuts(frame.image) for frame in frames]
+            found = [observed(frame, first) for frame, first in zip(frames, starts, strict=True)]
             faces = [face for face in found if face is not None]
             rows = iter(_rows(evidence_of(faces, tools).evidence, len(faces)) if faces else ())
-            for frame, face in zip(frames, found, strict=True):
+            for frame, face, first in zip(frames, found, starts, strict=True):
                 bare = None if face is None else replace(face, crop_image=face.crop_image[:0])
                 row = None if face is None else next(rows)
-                tracked.append(WatchedFrame(frame.index, frame.time_s or 0.0, cuts(frame.image), bare, row))
+                tracked.append(WatchedFrame(frame.index, frame.time_s or 0.0, first, bare, row))
     except InputError as error:
         if not tracked:
             raise UserError(f"input={ref.path}: {error.reason}") from error
         print(f"warning: {ref.path}: {error.reason}; the frames before are kept")
     if not tracked:
         raise UserError(f"input={ref.path}: no frame could be read")
+    for time_s in follower.switched_s:
+        print(
+            f"warning: {ref.path}: at {time_s:.2f} s a face is taken up that is not where the one before was lost; all "
+            "frames are fitted as one person: cut the clip there if it shows another"
+        )
     return tracked
 
 
@@ -136,8 +152,19 @@ def _rows(evidence: FaceEvidence, count: int) -> list[FaceEvidence]:
 
 
 def _batches(ref: InputRef, config: FitInputConfig) -> Iterator[list[Frame]]:
-    frames = iter_frames(ref, config.frame_step)
-    with tqdm(desc="watching", unit="frame", dynamic_ncols=True) as bar:
-        while batch := list(islice(frames, config.batch_size)):
-            yield batch
-            bar.update(len(batch))
+    """Frames in batches. What was decoded before an InputError comes first, then the error."""
+    frames, failure = iter_frames(ref, config.frame_step), None
+    with tqdm(desc="tracking", unit="frame", dynamic_ncols=True) as bar:
+        while failure is None:
+            batch: list[Frame] = []
+            try:
+                for frame in islice(frames, config.batch_size):
+                    batch.append(frame)  # noqa: PERF402 - what came before an error is kept
+            except InputError as error:
+                failure = error
+            if batch:
+                yield batch
+                bar.update(len(batch))
+            elif failure is None:
+                return
+    raise failure

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from shared.config import ObserveConfig
-from shared.images.decode import Frame
-from shared.images.source import InputRef
+from shared.images.decode import Frame, InputError
+from shared.images.faces import DetectedFace
+from shared.images.source import InputRef, iter_frames
 from shared.runs.errors import UserError
 from teacher.config import FitInputConfig
 from teacher.observation.face import ObservedFace, observe
 from teacher.runs.clip_track import WatchedFrame, interpolate_gaps, track_clip
+from teacher.runs.face_following import FaceFollower
 from tests.teacher.fakes import FakeDetector, fake_tools
 
 CONFIG = ObserveConfig(crop_size=64)
@@ -104,8 +106,39 @@ def test_the_frames_before_a_damaged_end_are_kept(tmp_path: Path, capsys: pytest
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     tracked = watched_clip(path)
+    decoded = []
+    with pytest.raises(InputError):
+        decoded.extend(frame.index for frame in iter_frames(InputRef("video", str(path), path.name), 1))
+    assert [frame.number for frame in tracked] == list(range(len(tracked)))
     assert 10 < len(tracked) < 30
+    assert len(tracked) % 4, "the last batch of four is not a whole one, and is kept too"
     assert "the frames before are kept" in capsys.readouterr().out
+
+
+def a_face(x_px: float, size_px: float) -> DetectedFace:
+    points = np.random.default_rng(0).uniform(0, size_px, (478, 2)).astype(np.float32) + np.float32([x_px, 50])
+    box = np.concatenate([points.min(0), points.max(0)])
+    return DetectedFace(points, np.zeros(478, np.float32), box, 0.9, 0.9, (400, 600))
+
+
+def test_a_face_is_followed_though_another_grows_larger() -> None:
+    follower = FaceFollower(memory_s=1.0)
+    for number in range(20):
+        walking, growing = a_face(50 + 3 * number, 100), a_face(400, 60 + 8 * number)
+        assert follower([growing, walking], number / 25, number == 0) is walking
+    assert follower([growing], 20 / 25, False) is None, "it is lost, and the other is not it"
+    assert follower([growing, walking], 21 / 25, False) is walking
+    assert not follower.switched_s
+    assert follower([growing], 3.0, False) is growing, "after a while the largest is taken up, which is noted"
+    assert follower.switched_s == [3.0]
+
+
+def test_a_new_shot_begins_with_the_largest_face() -> None:
+    follower = FaceFollower(memory_s=1.0)
+    small, large = a_face(50, 80), a_face(300, 160)
+    assert follower([small], 0.0, True) is small
+    assert follower([small, large], 0.04, True) is large
+    assert not follower.switched_s
 
 
 def test_a_file_that_is_no_clip_is_named(tmp_path: Path) -> None:
